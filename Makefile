@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
+COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo sandbox test lint format lock clean
@@ -42,10 +44,8 @@ format: $(STAMP) ## let ruff write the code's form
 
 lock: ## lock the dependencies of pyproject.toml anew, with hashes
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
-	@../$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-		--custom-compile-command 'make lock' --extra dev --extra sandbox --output-file dev.txt ../pyproject.toml build.in
-	@../$(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-		--custom-compile-command 'make lock' --constraint dev.txt --output-file run.txt ../pyproject.toml
+	@$(COMPILE) --extra dev --extra sandbox --output-file $(LOCK) pyproject.toml requirements/build.in
+	@$(COMPILE) --constraint $(LOCK) --output-file requirements/run.txt pyproject.toml
 	@rm -rf $(VENV)-lock
 
 clean: ## remove the virtual environment and every cache
