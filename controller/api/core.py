@@ -1,0 +1,73 @@
+"""Namespaces, Services and EndpointSlices.
+
+Source: Kubernetes API reference, `core/v1` and `discovery.k8s.io/v1`.
+"""
+
+import msgspec
+
+from controller.api.meta import Object, Struct
+
+SERVICE_NAME_LABEL = "kubernetes.io/service-name"
+"""The label by which an EndpointSlice names its Service."""
+
+
+class Namespace(Object, frozen=True):
+    pass
+
+
+class ServicePort(Struct, frozen=True):
+    name: str = ""
+    port: int = 0
+    protocol: str = "TCP"
+    target_port: int | str | None = None
+
+
+class ServiceSpec(Struct, frozen=True):
+    type: str = "ClusterIP"
+    cluster_ip: str | None = msgspec.field(name="clusterIP", default=None)
+    ports: tuple[ServicePort, ...] = ()
+    ip_families: tuple[str, ...] = ()
+    ip_family_policy: str = "SingleStack"
+    external_name: str | None = None
+
+
+class Service(Object, frozen=True):
+    spec: ServiceSpec = ServiceSpec()
+
+
+class EndpointConditions(Struct, frozen=True):
+    """Unset means what the API says it means: ready and serving unless told otherwise, not terminating."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class ObjectReference(Struct, frozen=True):
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class Endpoint(Struct, frozen=True):
+    addresses: tuple[str, ...] = ()
+    conditions: EndpointConditions = EndpointConditions()
+    target_ref: ObjectReference | None = None
+
+
+class EndpointPort(Struct, frozen=True):
+    name: str | None = None
+    port: int | None = None
+    protocol: str | None = None
+
+
+class EndpointSlice(Object, frozen=True):
+    address_type: str = "IPv4"
+    endpoints: tuple[Endpoint, ...] | None = None
+    ports: tuple[EndpointPort, ...] | None = None
+
+    @property
+    def service_name(self) -> str:
+        """The Service whose endpoints these are; empty when the slice names none."""
+        return (self.metadata.labels or {}).get(SERVICE_NAME_LABEL, "")
