@@ -1,0 +1,14 @@
+"""Priorities: plain integers, higher first, so that an owner may put levels of its own between and above ours.
+
+The two names follow controller-runtime's priority queue, so that a `priority` label means the same in both: what is
+caused by a change is 0, what is caused by a re-sync is -100. Everything at or below `BULK` is *bulk*: work that nobody
+is waiting for, of which a worker pool runs only so much at a time that live work always finds a worker.
+"""
+
+from typing import Final
+
+LIVE: Final = 0
+"""A change that somebody is waiting for; the priority of an add that names none."""
+
+BULK: Final = -100
+"""Re-sync, drift checks, garbage collection; this and everything below it shares half of the workers."""
