@@ -1,9 +1,9 @@
 """What the pure part may ask of the cluster: a consistent, read-only look at the stores.
 
-Nothing awaits between two questions to a view, so all its answers belong to one moment. A view tells absent from unknown:
-`None` and an empty sequence are certain; what is not certain raises `UnknownError`, because the kind is not synced (its
-CRD is missing, its list is forbidden, the first list has not ended) or the object cannot be decoded. Whoever translates
-lets that error pass: nothing is changed or deleted on the ground of what is unknown.
+Nothing awaits between two questions to a view, so all its answers belong to one moment. A view tells absent from
+unknown: `None` and an empty sequence are certain; what is not certain raises `UnknownError`, because the kind is not
+synced (its CRD is missing, its list is forbidden, the first list has not ended) or the object cannot be decoded.
+Whoever translates lets that error pass: nothing is changed or deleted on the ground of what is unknown.
 """
 
 from collections.abc import Sequence

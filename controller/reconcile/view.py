@@ -1,0 +1,164 @@
+"""The stores as a `View`: what the informers know, asked as the pure part asks.
+
+The indexes that answer each question in the time of its answer are declared here, next to the questions. The
+certainty of an answer is the informer's: until a kind is synced, or while it is forbidden or its CRD is missing, every
+question about it raises `UnknownError`; so does one about an object that is there but cannot be decoded.
+
+A route that cannot be decoded is not in any index. That is on purpose: it keeps what it has in Lattice (its own keys
+meet `UnknownError`), but it does not stop the routes that share a Gateway with it.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from controller.api import resources
+from controller.api.core import SERVICE_NAME_LABEL, EndpointSlice, Namespace, Service
+from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.keys import RouteRef
+from controller.api.meta import Object, Undecodable
+from controller.api.resources import Resource
+from controller.gateway.view import UnknownError
+from controller.kube.store import Indexer, Store
+
+T = TypeVar("T", bound=Object)
+
+
+def _parents(route: HTTPRoute) -> Iterable[Hashable]:
+    return {(ref.namespace or route.namespace, ref.name) for ref in route.spec.parent_refs or ()}
+
+
+def _backends(route: HTTPRoute) -> Iterable[Hashable]:
+    return {
+        (ref.namespace or route.namespace, ref.name)
+        for rule in route.spec.rules or ()
+        for ref in rule.backend_refs or ()
+    }
+
+
+def _hostnames(route: HTTPRoute) -> Iterable[Hashable]:
+    return set(route.spec.hostnames or ())
+
+
+def _service(piece: EndpointSlice) -> Iterable[Hashable]:
+    return ((piece.namespace, piece.service_name),) if piece.service_name else ()
+
+
+def _namespace(obj: Object) -> Iterable[Hashable]:
+    return (obj.namespace,)
+
+
+def _class_name(gateway: Gateway) -> Iterable[Hashable]:
+    return (gateway.spec.gateway_class_name,)
+
+
+INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
+    resources.NAMESPACES: {},
+    resources.SERVICES: {},
+    resources.ENDPOINT_SLICES: {"service": _service},
+    resources.GATEWAY_CLASSES: {},
+    resources.GATEWAYS: {"class": _class_name},
+    resources.HTTP_ROUTES: {
+        "parent": _parents,
+        "backend": _backends,
+        "hostname": _hostnames,
+        "namespace": _namespace,
+    },
+    resources.REFERENCE_GRANTS: {"namespace": _namespace},
+}
+"""Every kind that is watched, with the indexes of its store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection(Generic[T]):
+    """The objects of one kind, and how certain they are."""
+
+    resource: Resource[T]
+    store: Store[T]
+    doubt: Callable[[], str | None]
+    """Why the store cannot be relied on; None when it can."""
+
+    def certain(self) -> Store[T]:
+        reason = self.doubt()
+        if reason is not None:
+            raise UnknownError(self.resource.kind, reason)
+        return self.store
+
+    def get(self, namespace: str, name: str) -> T | None:
+        obj = self.certain().get(namespace, name)
+        if isinstance(obj, Undecodable):
+            raise UnknownError(self.resource.kind, f"{namespace}/{name} cannot be decoded: {obj.error}")
+        return obj
+
+
+def _always() -> None:
+    return None
+
+
+class StoreView:
+    """A `View` on stores. Cheap: it holds references, and answers from the stores as they are when asked."""
+
+    def __init__(self, collections: Mapping[Resource[Any], Collection[Any]]) -> None:
+        self._namespaces: Collection[Namespace] = collections[resources.NAMESPACES]
+        self._services: Collection[Service] = collections[resources.SERVICES]
+        self._slices: Collection[EndpointSlice] = collections[resources.ENDPOINT_SLICES]
+        self._classes: Collection[GatewayClass] = collections[resources.GATEWAY_CLASSES]
+        self._gateways: Collection[Gateway] = collections[resources.GATEWAYS]
+        self._routes: Collection[HTTPRoute] = collections[resources.HTTP_ROUTES]
+        self._grants: Collection[ReferenceGrant] = collections[resources.REFERENCE_GRANTS]
+
+    def gateway_class(self, name: str) -> GatewayClass | None:
+        return self._classes.get("", name)
+
+    def gateway(self, namespace: str, name: str) -> Gateway | None:
+        return self._gateways.get(namespace, name)
+
+    def gateways_of_class(self, name: str) -> Sequence[Gateway]:
+        return self._gateways.certain().by_index("class", name)
+
+    def namespace(self, name: str) -> Namespace | None:
+        return self._namespaces.get("", name)
+
+    def route(self, ref: RouteRef) -> HTTPRoute | None:
+        return self._routes.get(ref.namespace, ref.name)
+
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        return self._routes.certain().by_index("parent", (namespace, name))
+
+    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
+        return self._routes.certain().by_index("namespace", namespace)
+
+    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
+        return self._routes.certain().by_index("hostname", hostname)
+
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
+        return self._routes.certain().by_index("backend", (namespace, service))
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        return self._services.get(namespace, name)
+
+    def endpoint_slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        store = self._slices.certain()
+        for (of, name), piece in store.undecodable.items():
+            labels = piece.metadata.labels or {}
+            if of == namespace and labels.get(SERVICE_NAME_LABEL) == service:
+                raise UnknownError("EndpointSlice", f"{of}/{name} cannot be decoded: {piece.error}")
+        return store.by_index("service", (namespace, service))
+
+    def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]:
+        store = self._grants.certain()
+        for (of, name), grant in store.undecodable.items():
+            if of == namespace:
+                raise UnknownError("ReferenceGrant", f"{of}/{name} cannot be decoded: {grant.error}")
+        return store.by_index("namespace", namespace)
+
+
+def view_of(objects: Mapping[Resource[Any], Iterable[Object]]) -> StoreView:
+    """A view of exactly these objects, all of it certain: for `plan -f` and for tests."""
+    collections: dict[Resource[Any], Collection[Any]] = {}
+    for resource, indexers in INDEXERS.items():
+        store: Store[Any] = Store(indexers)
+        for obj in objects.get(resource, ()):
+            store.put(obj)
+        collections[resource] = Collection(resource, store, _always)
+    return StoreView(collections)
