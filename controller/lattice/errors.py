@@ -1,19 +1,19 @@
 """How a Lattice call fails: four outcomes, by what the caller has to do next.
 
-| error         | what it means                                              | what the caller does                        |
-|---------------|------------------------------------------------------------|---------------------------------------------|
-| RetryError    | nobody's fault: throttled, unreachable, 5xx, credentials   | the key again, after `after` seconds        |
-| TerminalError | the same call fails the same way: refused, no right, quota | report it on the object; again when that    |
-|               |                                                            | changes, or slowly                          |
-| SuspectError  | Lattice contradicts what we believed: not found, conflict  | read again, plan again, once; then back off |
-| FencedError   | we do not hold the lease long enough; *nothing was sent*   | drop the work: another replica has it       |
+| error         | what it means                                            | what the caller does                      |
+|---------------|----------------------------------------------------------|-------------------------------------------|
+| RetryError    | nobody's fault: throttled, unreachable, 5xx, credentials | the key again, after `after` seconds      |
+| TerminalError | it will fail again: invalid, no permission, a quota      | report it on the object; again when that  |
+|               |                                                          | changes, or slowly                        |
+| SuspectError  | contradicts what we believed: not found, conflict        | read and plan again, once; then back off  |
+| FencedError   | we do not hold the lease long enough; *nothing was sent* | drop the work: another replica has it     |
 
 Messages are for the people who run the controller, and say what to change: they end in conditions, events and logs.
 
 **Lease and fence.** One replica writes at a time: the holder of a Kubernetes Lease. A check at the start of a reconcile
 would be worthless, because a call may wait for its turn, for credentials or for a connection while the lease runs out.
-So the fence is asked as the last synchronous step before an attempt of a write is sent, and answers yes only if the lease
-stays valid for longer than the attempt may take at all, its hard time-out. An attempt that the fence let pass has
+So the fence is asked as the last synchronous step before an attempt of a write is sent, and answers yes only if the
+lease stays valid for longer than the attempt may take at all, its hard time-out. An attempt that the fence let pass has
 therefore ended, one way or the other, before the lease can have a new holder; what it cannot do is recall bytes that
 Lattice has received and works on. Such a late write is why a new holder reads again what it first touches. Reads are
 never fenced.

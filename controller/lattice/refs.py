@@ -1,4 +1,4 @@
-"""Names of Lattice resources whose states change by themselves: what the inventory looks at and the poller waits for."""
+"""References to Lattice resources whose states change by themselves: what the inventory reads and the poller awaits."""
 
 from typing import Literal, get_args
 
