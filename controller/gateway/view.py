@@ -35,6 +35,9 @@ class View(Protocol):
 
     def gateways_of_class(self, name: str) -> Sequence[Gateway]: ...
 
+    def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
+        """Gateways that have a listener with exactly this hostname."""
+
     def namespace(self, name: str) -> Namespace | None: ...
 
     def route(self, ref: RouteRef) -> HTTPRoute | None: ...
