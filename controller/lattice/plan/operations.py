@@ -1,0 +1,164 @@
+"""Operations as data: what a plan is made of, what `apply` runs and what `lattice-controller plan` prints.
+
+An operation is one call of the VPC Lattice API with its arguments. Where an argument is the id or ARN of something that
+does not exist yet, it holds a `Reference` instead, which `apply` resolves when the operation's turn has come. `after`
+orders operations within a plan; `needs` are conditions on what changes by itself or is another key's work. An operation
+whose needs do not hold when its turn comes is not run, nor is any that comes after it: the pass ends there, and the next
+pass plans anew.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from controller.api.keys import ServiceKey, TargetGroupKey
+from controller.lattice.model import Frozen
+from controller.lattice.refs import ResourceRef
+
+
+class ListenerOf(Frozen, frozen=True, cache_hash=True):
+    """The listener of a service on a port."""
+
+    service: ServiceKey
+    port: int
+
+    def __str__(self) -> str:
+        return f"Listener/{self.port}@{self.service}"
+
+
+class AssociationOf(Frozen, frozen=True, cache_hash=True):
+    """The association of a service with a service network, the latter by id."""
+
+    service: ServiceKey
+    network_id: str
+
+    def __str__(self) -> str:
+        return f"Association/{self.network_id}@{self.service}"
+
+
+Resource = ServiceKey | TargetGroupKey | ListenerOf | AssociationOf
+
+
+class Reference(Frozen, frozen=True):
+    """Stands in an argument for what Lattice has yet to give."""
+
+    to: Resource
+    attribute: Literal["id", "arn"] = "id"
+
+    def __str__(self) -> str:
+        return f"({self.attribute} of {self.to})"
+
+
+class Active(Frozen, frozen=True):
+    """The resource exists and is ACTIVE."""
+
+    resource: Resource
+
+    def __str__(self) -> str:
+        return f"{self.resource} is ACTIVE"
+
+
+class Gone(Frozen, frozen=True):
+    """The resource no longer exists. `holder` is the key that deletes it, if it is not the plan's own."""
+
+    ref: ResourceRef
+    holder: ServiceKey | TargetGroupKey | None = None
+
+    def __str__(self) -> str:
+        return f"{self.ref} is gone"
+
+
+class Registered(Frozen, frozen=True):
+    """The group exists and its key has reported its first registration in this process."""
+
+    group: TargetGroupKey
+
+    def __str__(self) -> str:
+        return f"{self.group} has its targets registered"
+
+
+class Unused(Frozen, frozen=True):
+    """No service forwards to the target group of this id."""
+
+    group_id: str
+
+    def __str__(self) -> str:
+        return f"no service uses {self.group_id}"
+
+
+Need = Active | Gone | Registered | Unused
+
+
+class Operation(Frozen, frozen=True):
+    call: str
+    """The API operation, such as `CreateService`."""
+    arguments: Mapping[str, Any]
+    """As in the API, but for `Reference` in place of what is not known yet; without client token."""
+    resource: str
+    """The kind and name of what it writes, for people."""
+    description: str
+    after: tuple[int, ...] = ()
+    """Indexes of the operations in the plan that must have succeeded before."""
+    needs: tuple[Need, ...] = ()
+    creates: Resource | None = None
+    """What the answer's id and ARN belong to, for the references to it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; references and needs as text."""
+        return {
+            "call": self.call,
+            "resource": self.resource,
+            "description": self.description,
+            "arguments": _plain(self.arguments),
+            "after": list(self.after),
+            "needs": [str(need) for need in self.needs],
+        }
+
+
+ProblemReason = Literal[
+    "NetworkNotFound",
+    "NetworkAmbiguous",
+    "NetworkUnknown",
+    "NameTaken",
+    "NoPriority",
+    "CreateFailed",
+    "DeleteFailed",
+]
+
+
+class Problem(Frozen, frozen=True):
+    """Why a plan cannot bring all that is desired; meant for a condition of the route.
+
+    The plan does the rest. `CreateFailed` and `DeleteFailed` are met by trying again, which should be done with backoff.
+    """
+
+    reason: ProblemReason
+    message: str
+
+
+class Plan(Frozen, frozen=True):
+    """From observed to desired. Empty `operations` and `problems` with `needs` that hold: there is nothing to do."""
+
+    operations: tuple[Operation, ...] = ()
+    """Each comes after all those in its `after`, so to run them in order is right; concurrency is an option."""
+    needs: tuple[Need, ...] = ()
+    """What must hold when all operations have run, for the key's work to be done."""
+    problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "operations": [operation.to_json() for operation in self.operations],
+            "needs": [str(need) for need in self.needs],
+            "problems": [{"reason": problem.reason, "message": problem.message} for problem in self.problems],
+        }
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Reference():
+            return str(value)
+        case Mapping():
+            return {name: _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return value
