@@ -41,7 +41,7 @@ class WorkerPool(Generic[K]):
     ends the pool. Raises ValueError when `size` is less than 1.
     """
 
-    __slots__ = ("_busy", "_group", "_idle", "_on_error", "_queue", "_reconcile", "_size", "_workers")
+    __slots__ = ("_busy", "_group", "_on_error", "_queue", "_reconcile", "_size", "_workers")
 
     def __init__(
         self,
@@ -55,7 +55,6 @@ class WorkerPool(Generic[K]):
         self._reconcile = reconcile
         self._on_error = on_error
         self._group: anyio.abc.TaskGroup | None = None
-        self._idle: set[anyio.CancelScope] = set()
         self._workers = 0
         self._busy = 0
         self._size = 0
@@ -93,11 +92,10 @@ class WorkerPool(Generic[K]):
         if size < 1:
             raise ValueError(f"a pool needs at least one worker, not {size}")
         self._size = size
+        # Wakes all idle workers too, and each then sees whether it is one too many.
         self._queue.limit_bulk(max(1, size // 2))
         if self._group is not None:
             self._hire(self._group)
-        for scope in list(self._idle)[: max(0, self._workers - size)]:
-            scope.cancel()
 
     def _hire(self, group: anyio.abc.TaskGroup) -> None:
         while self._workers < self._size:
@@ -107,24 +105,16 @@ class WorkerPool(Generic[K]):
     async def _work(self) -> None:
         try:
             while self._workers <= self._size:
-                taken = self._queue.take_nowait() or await self._wait_for_key()
-                if taken is not None:
+                taken = self._queue.take_nowait()
+                if taken is None:
+                    await self._queue.wait()
+                else:
                     await self._process(*taken)
                     await checkpoint()
         except ShutDown:
             return
         finally:
             self._workers -= 1
-
-    async def _wait_for_key(self) -> tuple[K, int] | None:
-        """Wait for a key; None when the pool has become smaller and this worker may be one too many."""
-        with anyio.CancelScope() as scope:
-            self._idle.add(scope)
-            try:
-                return await self._queue.take()
-            finally:
-                self._idle.remove(scope)
-        return None
 
     async def _process(self, key: K, priority: int) -> None:
         self._busy += 1

@@ -22,6 +22,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import anyio
@@ -183,13 +184,31 @@ class Queue(Generic[K]):
 
     async def take(self) -> tuple[K, int]:
         """Like `get`, with the priority at which the key waited."""
-        while True:
-            taken = self.take_nowait()
-            if taken is not None:
-                return taken
-            if self._shutting_down and not self._ready:
-                raise ShutDown
-            await self._wait()
+        while (taken := self.take_nowait()) is None:
+            await self.wait()
+        return taken
+
+    async def wait(self) -> None:
+        """Suspend until there may be something for `take_nowait`; another worker may be faster, so look in a loop.
+
+        Raises ShutDown when there will be nothing more.
+        """
+        if self._can_hand_out():
+            return
+        if self._shutting_down and not self._ready:
+            raise ShutDown
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.cancelled():
+                # It is gone already if somebody was to be woken between the cancellation and now.
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            else:
+                self._wake()
+            raise
 
     def take_nowait(self) -> tuple[K, int] | None:
         """Like `take`, or None when nothing can be handed out now."""
@@ -226,7 +245,8 @@ class Queue(Generic[K]):
     def limit_bulk(self, most: int | None) -> None:
         """Hand out keys of priority `BULK` and below only while fewer than `most` of them are held; None: no limit.
 
-        A worker pool sets this for the queue it serves. Keys that are held already are not affected.
+        A worker pool sets this for the queue it serves. Keys that are held already are not affected; all who wait are
+        woken to look again.
         """
         self._bulk_limit = sys.maxsize if most is None else most
         self._wake_all()
@@ -352,18 +372,6 @@ class Queue(Generic[K]):
 
     # Waiters. A waiter is only told to look again and never given a key, so that a cancelled one cannot lose any.
     # Whatever makes one more key fit to be handed out wakes one waiter.
-
-    async def _wait(self) -> None:
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.cancelled():
-                self._waiters.remove(waiter)
-            else:
-                self._wake()
-            raise
 
     def _wake(self) -> None:
         if self._waiters and self._can_hand_out():
