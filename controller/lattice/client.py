@@ -1,0 +1,333 @@
+"""Calls to VPC Lattice, and to the few other AWS APIs that finding our resources takes.
+
+One aiobotocore session, its SDK retries off. Every call goes the same way: its turn from `Limits`, one attempt under a
+hard time-out, the outcome classified (`controller.lattice.aws`) and, where that helps, tried again (`retry`). A create
+carries one random client token through all its attempts, so that a repeated one makes nothing twice; a token derived
+from the content would make create, delete, create again a silent nothing.
+
+**The fence.** Writes ask it in botocore's `before-send` event: by then the turn was taken, credentials were fetched and
+the request is signed, and nothing but aiohttp follows. What may still take time, a connection from the pool, its
+handshake and the exchange itself, is bounded by the attempt's time-out, which started earlier; so an attempt is over
+before `timeout` seconds have passed since the fence said that the lease is valid for longer than that. Raising there
+ends the attempt with nothing sent. The event's handler learns which attempt it is in from a context variable, because
+botocore tells it only the request.
+
+**The audit.** A write that passed the fence leaves one line when its call ends, however it ends, cancellation included.
+"""
+
+import random
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import anyio
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from controller import logs
+from controller.lattice.aws import classify
+from controller.lattice.errors import FencedError, LatticeError, RetryError
+from controller.lattice.limits import Lane, Limits, Ticket
+from controller.lattice.pause import pause
+from controller.lattice.retry import Policy, Retries
+from workqueue import Clock, MonotonicClock
+
+PAGE: Final = 100
+"""Items a page: the most that Lattice's lists and the tagging API give."""
+
+LATTICE: Final = "vpc-lattice"
+TAGGING: Final = "resourcegroupstaggingapi"
+STS: Final = "sts"
+
+_READ: Final = re.compile("(Get|List|Describe|Search)")
+_IDENTIFIER: Final = re.compile("(^name|^id|^arn|Identifier|Arn|Id)$")
+
+
+class CallObserver(Protocol):
+    """Where calls are counted. `service` is AWS's service id (`VPC Lattice`); times are in seconds.
+
+    `status` is the HTTP status, 0 where no answer came; `code` is the error's code, empty for a success.
+    """
+
+    def waited(self, service: str, operation: str, lane: Lane, seconds: float) -> None:
+        """An attempt got its turn after this long."""
+
+    def request(self, service: str, operation: str, status: int, code: str, seconds: float) -> None:
+        """An attempt that was sent has ended."""
+
+    def call(self, service: str, operation: str, status: int, code: str, seconds: float, retries: int) -> None:
+        """A call has ended, after that many attempts beyond the first."""
+
+
+class NoObserver:
+    """Counts nothing."""
+
+    def waited(self, service: str, operation: str, lane: Lane, seconds: float) -> None: ...
+
+    def request(self, service: str, operation: str, status: int, code: str, seconds: float) -> None: ...
+
+    def call(self, service: str, operation: str, status: int, code: str, seconds: float, retries: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What the `before-send` handler is told, and what it tells back."""
+
+    operation: str
+    write: bool
+    sent: bool = False
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("lattice_controller_attempt")
+
+
+class LatticeClient:
+    """The API as this controller uses it: an async context manager, for one event loop.
+
+    `region` None and `endpoint_url` None leave them to AWS's own variables and configuration files. `endpoint_url` is
+    that of VPC Lattice only; the other APIs follow `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`. `fence` is
+    asked with a number of seconds whether this replica may write for that long from now. `timeout` bounds one attempt,
+    in seconds; it has to be shorter than the lease's validity. `connections` is the most that are open to one API.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str | None,
+        endpoint_url: str | None,
+        limits: Limits,
+        fence: Callable[[float], bool] = lambda _: True,
+        observer: CallObserver | None = None,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        timeout: float = 10.0,
+        policy: Policy | None = None,
+        connections: int = 50,
+    ) -> None:
+        self._region = region
+        self._endpoints = {LATTICE: endpoint_url}
+        self._limits = limits
+        self._fence = fence
+        self._observer: CallObserver = observer or NoObserver()
+        self._clock = clock or MonotonicClock()
+        self._rng = rng or random.SystemRandom()
+        self._timeout = timeout
+        self._policy = policy or Policy()
+        self._config = AioConfig(
+            connect_timeout=min(3.0, timeout),
+            read_timeout=timeout,
+            max_pool_connections=connections,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            user_agent_extra=f"lattice-controller/{version('lattice-controller')}",
+        )
+        self._stack = AsyncExitStack()
+        self._clients: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        """Load the service models and resolve endpoints; connects to nothing yet."""
+        session = get_session()
+        async with AsyncExitStack() as stack:
+            for service in (LATTICE, TAGGING, STS):
+                client = await stack.enter_async_context(
+                    session.create_client(
+                        service,
+                        region_name=self._region,
+                        endpoint_url=self._endpoints.get(service),
+                        config=self._config,
+                    )
+                )
+                client.meta.events.register("before-send", self._before_send)
+                self._clients[service] = client
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._stack.aclose()
+        self._clients.clear()
+
+    @property
+    def region(self) -> str:
+        """The region that calls go to."""
+        return str(self._clients[LATTICE].meta.region_name)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that calls to VPC Lattice go to."""
+        return str(self._clients[LATTICE].meta.endpoint_url)
+
+    async def call(
+        self,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        lane: Lane = Lane.LIVE,
+        token: str | None = None,
+    ) -> dict[str, Any]:
+        """Call an operation of VPC Lattice by the API's name, such as `CreateService`, and return its answer.
+
+        `token` is the client token of a create; without one, a random one is made for this call. Raises RetryError,
+        TerminalError, SuspectError or, for writes, FencedError.
+        """
+        return await self._call(LATTICE, operation, params, lane, token)
+
+    async def pages(
+        self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Call a list operation page by page, 100 items each; raises what `call` raises."""
+        page: dict[str, Any] = {}
+        while not page or page.get("nextToken"):
+            more = {"nextToken": page["nextToken"]} if page else {}
+            page = await self._call(LATTICE, operation, {**params, "maxResults": PAGE, **more}, lane)
+            yield page
+
+    async def tagged(
+        self, tags: Mapping[str, str], resource_types: Sequence[str], *, lane: Lane = Lane.LIVE
+    ) -> list[tuple[str, dict[str, str]]]:
+        """Find resources that bear all of `tags`, as (ARN, all their tags).
+
+        `resource_types` are of the tagging API, such as `vpc-lattice:service`; none means every type. Resource Groups
+        Tagging API, GetResources; it follows changes after some seconds. Raises what `call` raises.
+        """
+        params = {
+            "TagFilters": [{"Key": name, "Values": [value]} for name, value in tags.items()],
+            "ResourceTypeFilters": list(resource_types),
+            "ResourcesPerPage": PAGE,
+        }
+        found: list[tuple[str, dict[str, str]]] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = await self._call(TAGGING, "GetResources", {**params, **more}, lane)
+            found.extend(
+                (item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())})
+                for item in page.get("ResourceTagMappingList", ())
+            )
+            if not page.get("PaginationToken"):
+                return found
+            more = {"PaginationToken": page["PaginationToken"]}
+
+    async def account(self) -> str:
+        """Ask STS, GetCallerIdentity, for the account whose credentials these are; raises what `call` raises."""
+        answer = await self._call(STS, "GetCallerIdentity", {}, Lane.LIVE)
+        return str(answer["Account"])
+
+    async def _call(
+        self, service: str, operation: str, params: Mapping[str, Any], lane: Lane, token: str | None = None
+    ) -> dict[str, Any]:
+        """One call with all its attempts."""
+        call = _Call(self._clients[service], operation, dict(params), lane)
+        if call.takes_token:
+            call.params.setdefault("clientToken", token or f"{self._rng.getrandbits(128):032x}")
+        retries = Retries(self._policy, self._clock.time, self._rng)
+        with self._reported(call):
+            return await retries.retrying(lambda seconds: pause(self._clock, seconds))(self._try, call)
+
+    async def _try(self, call: "_Call") -> dict[str, Any]:
+        """One attempt, from waiting for its turn to its answer."""
+        asked = self._clock.time()
+        call.ticket = await self._limits.acquire(call.operation, call.lane, again=call.ticket)
+        started = self._clock.time()
+        self._observer.waited(call.service_id, call.operation, call.lane, started - asked)
+        attempt = _Attempt(call.operation, call.write)
+        _attempt.set(attempt)
+        call.attempts += 1
+        call.status, call.code, call.request_id = 0, "unknown", None
+        try:
+            with anyio.fail_after(self._timeout):
+                answer: dict[str, Any] = await call.send()
+        except (BotoCoreError, ClientError, LatticeError, TimeoutError) as raised:
+            error = classify(raised, call.operation)
+            call.failed(error, raised)
+            if isinstance(error, RetryError) and error.throttled:
+                self._limits.throttled(call.operation, call.ticket, error.after, error.quota_code)
+            raise error from (None if raised is error else raised)
+        else:
+            call.succeeded(answer)
+            self._limits.succeeded(call.operation, call.ticket)
+            return answer
+        finally:
+            call.sent = call.sent or attempt.sent
+            if attempt.sent:
+                seconds = self._clock.time() - started
+                self._observer.request(call.service_id, call.operation, call.status, call.code, seconds)
+
+    @contextmanager
+    def _reported(self, call: "_Call") -> Iterator[None]:
+        """Count the call, and leave a write's audit line, when it has ended in whatever way."""
+        started = self._clock.time()
+        try:
+            yield
+        finally:
+            seconds = self._clock.time() - started
+            retries = max(0, call.attempts - 1)
+            self._observer.call(call.service_id, call.operation, call.status, call.code, seconds, retries)
+            if call.write and call.sent:
+                logs.audit(
+                    call.operation,
+                    outcome=call.code or "ok",
+                    identifiers=call.identifiers,
+                    request_id=call.request_id,
+                    attempts=call.attempts,
+                    seconds=seconds,
+                )
+
+    def _before_send(self, **_: Any) -> None:
+        """Ask the fence: the last thing that runs before the request is handed to aiohttp."""
+        attempt = _attempt.get()
+        if attempt.write and not self._fence(self._timeout):
+            raise FencedError(attempt.operation)
+        attempt.sent = True
+
+
+class _Call:
+    """One call's facts, gathered over its attempts."""
+
+    def __init__(self, client: Any, operation: str, params: dict[str, Any], lane: Lane) -> None:
+        model = client.meta.service_model
+        self.operation = operation
+        self.params = params
+        self.lane = lane
+        self.service_id: str = model.service_id
+        self.write = _READ.match(operation) is None
+        self.takes_token = "clientToken" in model.operation_model(operation).idempotent_members
+        self.ticket: Ticket | None = None
+        self.attempts = 0
+        self.sent = False
+        self.status = 0
+        self.code = "unknown"
+        self.request_id: str | None = None
+        self.identifiers = _identifiers(params)
+        self._client = client
+
+    async def send(self) -> dict[str, Any]:
+        """Have botocore validate, sign and send the request, and parse the answer."""
+        answer: dict[str, Any] = await self._client._make_api_call(self.operation, self.params)  # noqa: SLF001 - by name
+        return answer
+
+    def succeeded(self, answer: Mapping[str, Any]) -> None:
+        """Note the outcome of an attempt that did what it should."""
+        metadata = answer.get("ResponseMetadata", {})
+        self.status = metadata.get("HTTPStatusCode", 0)
+        self.code = ""
+        self.request_id = metadata.get("RequestId")
+        self.identifiers |= _identifiers(answer)
+
+    def failed(self, error: LatticeError, raised: Exception) -> None:
+        """Note the outcome of an attempt that failed."""
+        if isinstance(raised, ClientError):
+            self.status = raised.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        self.code = error.code
+        self.request_id = error.request_id
+
+
+def _identifiers(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The names, ids and ARNs at the top of a request or an answer."""
+    return {name: value for name, value in fields.items() if isinstance(value, str) and _IDENTIFIER.search(name)}
