@@ -1,0 +1,36 @@
+"""An emulated AWS account with VPC Lattice in it, on real sockets: a control plane to test and to demonstrate against.
+
+`LatticeServer` is the whole of it: requests and answers by the service model that botocore ships, asynchronous states,
+conflicts, quotas, throttling, faults on demand and a log of all calls. What the documentation does not say that the
+real service can do is refused; `docs/sandbox-lattice.md` cites the page for each thing that is allowed.
+
+Layers, each importing only those before it: `errors`, `model`, `timings`, `transitions`, `quotas`, `resources`
+(records), `state` (indexes, identities, time); the resource families; `protocols`, `faults`, `calls`, `throttle`;
+`dispatch` (a request to its reply, synchronously); `control`, `routing` and `server` (sockets).
+"""
+
+from sandbox.lattice.calls import CallLog, CallRecord, is_write
+from sandbox.lattice.faults import Delay, Fail, Fault, Faults, Hang, Partial, Refuse, Reset, Throttle
+from sandbox.lattice.quotas import Quotas
+from sandbox.lattice.server import LatticeServer
+from sandbox.lattice.throttle import Rate
+from sandbox.lattice.timings import Timings
+
+__all__ = [
+    "CallLog",
+    "CallRecord",
+    "Delay",
+    "Fail",
+    "Fault",
+    "Faults",
+    "Hang",
+    "LatticeServer",
+    "Partial",
+    "Quotas",
+    "Rate",
+    "Refuse",
+    "Reset",
+    "Throttle",
+    "Timings",
+    "is_write",
+]

@@ -1,8 +1,8 @@
 """What the data plane knows of the control plane: a routing view of the emulated VPC Lattice.
 
 The control plane (`sandbox.lattice`) keeps the state that its API shows; the data plane (`sandbox.dataplane`) needs a
-small part of it, in a form that is quick to match against. `Directory` is that part. The control plane implements it, the
-data plane and its health checker use it, and neither imports the other's inside.
+small part of it, in a form that is quick to match against. `Directory` is that part. The control plane implements it,
+the data plane and its health checker use it, and neither imports the other's inside.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,0 +1,158 @@
+"""The sandbox's control address: `/_sandbox/…` on the endpoint itself, unsigned, for other processes.
+
+It questions the log of calls, puts faults in force, sets limits, and makes what no emulated operation makes.
+Everything is JSON. What can be asked is in `ROUTES`, and `GET /_sandbox/` lists it.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from sandbox.lattice.dispatch import Dispatcher
+from sandbox.lattice.faults import EFFECTS, Fault, fault_from_json
+from sandbox.lattice.protocols import Incoming, Reply
+from sandbox.lattice.routing import StateDirectory
+from sandbox.lattice.throttle import Rate
+
+PREFIX = "/_sandbox/"
+
+Control = Callable[[Dispatcher, dict[str, str], Any], Any]
+
+
+def _calls(dispatcher: Dispatcher, query: dict[str, str], _document: Any) -> Any:
+    records = dispatcher.calls.since(int(query.get("since", "0")))
+    if operation := query.get("operation"):
+        records = [record for record in records if record.operation == operation]
+    if query.get("writes") == "true":
+        records = [record for record in records if record.write]
+    return {"mark": dispatcher.calls.mark(), "calls": [asdict(record) for record in records]}
+
+
+def _count(dispatcher: Dispatcher, query: dict[str, str], _document: Any) -> Any:
+    return {
+        "mark": dispatcher.calls.mark(),
+        "operations": dispatcher.calls.by_operation(int(query.get("since", "0"))),
+    }
+
+
+def _clear_calls(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    dispatcher.calls.clear()
+    return {}
+
+
+def _show_fault(fault: Fault) -> dict[str, Any]:
+    kind = next(name for name, effect in EFFECTS.items() if isinstance(fault.effect, effect))
+    return {
+        "operation": fault.operation,
+        "effect": {"kind": kind, **asdict(fault.effect)},
+        "first": fault.first,
+        "times": fault.times,
+        "matched": fault.matched,
+        "happened": fault.happened,
+    }
+
+
+def _faults(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return {"faults": [_show_fault(fault) for fault in dispatcher.faults]}
+
+
+def _add_fault(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    fault = fault_from_json(document)
+    dispatcher.faults.put(fault)
+    return _show_fault(fault)
+
+
+def _clear_faults(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    dispatcher.faults.clear()
+    return {}
+
+
+def _limits(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return {operation: asdict(rate) for operation, rate in dispatcher.throttles.rates.items()}
+
+
+def _set_limits(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    rates = {operation: Rate(**rate) for operation, rate in document.items()}
+    dispatcher.throttles.rates = rates
+    return document
+
+
+def _add_certificate(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    names = document.get("alternativeNames", ())
+    status = document.get("status", "ISSUED")
+    return asdict(dispatcher.state.add_certificate(document["domain"], *names, status=status))
+
+
+def _share_network(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    network = dispatcher.state.share_network(document["name"], document["account"])
+    return {"id": network.id, "arn": network.arn}
+
+
+def _report_health(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    StateDirectory(dispatcher.state).report_health(
+        document["targetGroup"],
+        document["ip"],
+        document["port"],
+        healthy=document["healthy"],
+        reason=document.get("reason", ""),
+    )
+    return {}
+
+
+def _state(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    state = dispatcher.state
+    return {
+        "account": state.account,
+        "region": state.region,
+        "serviceNetworks": len(state.networks),
+        "services": len(state.services),
+        "targetGroups": len(state.target_groups),
+        "serviceAssociations": len(state.service_associations),
+        "vpcAssociations": len(state.vpc_associations),
+        "accessLogSubscriptions": len(state.log_subscriptions),
+        "changesUnderWay": len(state.transitions),
+    }
+
+
+def _index(_dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return {f"{method} {PREFIX}{path}": text for (method, path), (_, text) in ROUTES.items()}
+
+
+ROUTES: dict[tuple[str, str], tuple[Control, str]] = {
+    ("GET", ""): (_index, "this list"),
+    ("GET", "calls"): (_calls, "the log of calls; ?since=MARK, ?operation=NAME, ?writes=true"),
+    ("GET", "calls/count"): (_count, "calls by operation; ?since=MARK"),
+    ("DELETE", "calls"): (_clear_calls, "forget the calls"),
+    ("GET", "faults"): (_faults, "the faults in force"),
+    ("POST", "faults"): (
+        _add_fault,
+        '{"operation", "effect": {"kind", …}, "match": {member: value}, "first", "times"}',
+    ),
+    ("DELETE", "faults"): (_clear_faults, "no more faults"),
+    ("GET", "limits"): (_limits, "rates by operation"),
+    ("PUT", "limits"): (_set_limits, '{operation or "*": {"per_second", "burst"}}'),
+    ("POST", "certificates"): (_add_certificate, '{"domain", "alternativeNames", "status"}'),
+    ("POST", "shared-networks"): (_share_network, '{"name", "account"}: a service network shared by another account'),
+    ("POST", "health"): (_report_health, '{"targetGroup", "ip", "port", "healthy", "reason"}'),
+    ("GET", "state"): (_state, "how many of each resource there are"),
+}
+
+
+def control(dispatcher: Dispatcher, request: Incoming) -> Reply:
+    """Answer a request to the control address."""
+    dispatcher.state.transitions.run_due()
+    headers = {"Content-Type": "application/json"}
+    found = ROUTES.get((request.method, request.path.removeprefix(PREFIX).strip("/")))
+    if found is None:
+        body = {"message": f"nothing at {request.method} {request.path}", "see": f"GET {PREFIX}"}
+        return Reply(404, orjson.dumps(body), headers)
+    try:
+        document = orjson.loads(request.body) if request.body else {}
+        answer = found[0](dispatcher, dict(parse_qsl(request.query)), document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{type(error).__name__}: {error}"
+        return Reply(400, orjson.dumps({"message": message, "expected": found[1]}), headers)
+    return Reply(200, orjson.dumps(answer), headers)

@@ -1,0 +1,205 @@
+"""From a request to its reply, in one synchronous step: who is asked, what goes wrong on purpose, the handler, the log.
+
+Order, as far as a client can tell: the signature's scope, the operation, faults on demand, throttling, the model's
+checks, the client token, the handler. Nothing here does I/O; the server (`sandbox.lattice.server`) carries the reply
+out.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.lattice import (
+    associations,
+    certificates,
+    listeners,
+    networks,
+    policies,
+    rules,
+    services,
+    sts,
+    tagging,
+    tags,
+    target_groups,
+    targets,
+)
+from sandbox.lattice.calls import CallLog, CallRecord
+from sandbox.lattice.errors import ApiError, conflict, not_emulated, throttled
+from sandbox.lattice.faults import Delay, Effect, Fail, Faults, Hang, Partial, Refuse, Reset, Throttle
+from sandbox.lattice.model import Operation, Params
+from sandbox.lattice.protocols import Endpoint, Incoming, Json11, Query, Reply, RestJson
+from sandbox.lattice.state import AsyncFailure, Call, Handler, State
+from sandbox.lattice.throttle import Throttles
+
+LATTICE_HANDLERS: dict[str, Handler] = {
+    **services.OPERATIONS,
+    **listeners.OPERATIONS,
+    **rules.OPERATIONS,
+    **target_groups.OPERATIONS,
+    **targets.OPERATIONS,
+    **networks.OPERATIONS,
+    **associations.OPERATIONS,
+    **tags.OPERATIONS,
+    **policies.OPERATIONS,
+}
+
+COMMON_ERRORS = frozenset({"NotEmulatedException", "ThrottlingException", "InternalServerException"})
+"""What any operation may answer, beside the errors that its model lists."""
+
+
+class FidelityError(AssertionError):
+    """The sandbox gave an answer that the service model does not allow: a fault of the sandbox."""
+
+
+class Dispatcher:
+    """Serves requests against a `State`.
+
+    With `validate_answers`, every answer and error is held against the service model, and one that does not fit raises
+    `FidelityError`.
+    """
+
+    def __init__(
+        self, state: State, *, throttles: Throttles, clock: Callable[[], float], validate_answers: bool
+    ) -> None:
+        self.state = state
+        self.calls = CallLog()
+        self.faults = Faults()
+        self.throttles = throttles
+        self._clock = clock
+        self._validate = validate_answers
+        self._tokens: dict[tuple[str, str], tuple[Params, dict[str, Any]]] = {}
+        self._endpoints: dict[str, Endpoint] = {
+            "vpc-lattice": RestJson("vpc-lattice", LATTICE_HANDLERS),
+            "tagging": Json11(
+                "resourcegroupstaggingapi",
+                tagging.OPERATIONS,
+                invalid_code="InvalidParameterException",
+                throttled_code="ThrottledException",
+            ),
+            "acm": Json11(
+                "acm",
+                certificates.OPERATIONS,
+                invalid_code="ValidationException",
+                throttled_code="ThrottlingException",
+            ),
+            "sts": Query("sts", "https://sts.amazonaws.com/doc/2011-06-15/", sts.OPERATIONS),
+        }
+
+    def serve(self, request: Incoming) -> Reply:
+        """What becomes of this request."""
+        self.state.transitions.run_due()
+        request_id = self._request_id()
+        service, name = "", f"{request.method} {unquote(request.path)}"
+        params: Params = {}
+        endpoint = self._endpoints["vpc-lattice"]
+        try:
+            service, region = credential_scope(request.headers.get("Authorization", ""))
+            found = self._endpoints.get(service)
+            if found is None:
+                raise not_emulated(service, name)
+            endpoint = found
+            self._check_region(endpoint, region)
+            operation, params = endpoint.identify(request)
+            name = operation.name
+            effect = self.faults.strike(name, params)
+            reply, error = self._suffer(endpoint, operation, params, effect, request_id)
+        except ApiError as refusal:
+            reply, error = endpoint.refusal(refusal, request_id), refusal.code
+        sent = reply.status if reply.fate == "answer" else None
+        outcome = error if reply.fate == "answer" else reply.fate
+        self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id))
+        return reply
+
+    def _check_region(self, endpoint: Endpoint, region: str) -> None:
+        if endpoint.regional and region != self.state.region:
+            message = f"Credential should be scoped to a valid region: {self.state.region}, not {region}."
+            raise ApiError("InvalidSignatureException", 403, message)
+
+    def _request_id(self) -> str:
+        digits = f"{self.state.random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    def _suffer(
+        self, endpoint: Endpoint, operation: Operation, params: Params, effect: Effect | None, request_id: str
+    ) -> tuple[Reply, str | None]:
+        """The reply and the code of its error, under the effect of a fault if there is one; raises `ApiError`."""
+        match effect:
+            case Throttle():
+                raise throttled(effect.retry_after, effect.quota_code)
+            case Refuse(after=False):
+                raise ApiError(effect.code, effect.status, effect.message)
+            case Reset(after=False):
+                return Reply(0, b"", fate="reset"), None
+            case Hang(after=False):
+                return Reply(0, b"", fate="hang"), None
+        reply, error = self._carry_out(endpoint, operation, params, effect, request_id)
+        match effect:
+            case Refuse():
+                raise ApiError(effect.code, effect.status, effect.message)
+            case Reset():
+                reply.fate = "reset"
+            case Hang():
+                reply.fate = "hang"
+            case Delay():
+                reply.delay = effect.seconds
+        return reply, error
+
+    def _carry_out(
+        self, endpoint: Endpoint, operation: Operation, params: Params, effect: Effect | None, request_id: str
+    ) -> tuple[Reply, str | None]:
+        try:
+            if (wait := self.throttles.take(operation.name)) is not None:
+                raise throttled(wait)
+            handler = endpoint.handlers.get(operation.name)
+            if handler is None:
+                raise not_emulated("vpc-lattice", operation.name)
+            endpoint.check(operation, params)
+            call = Call(operation.name, params, _async_failure(effect), _spoiled(effect))
+            answer = self._once(operation, handler, call)
+        except ApiError as error:
+            if self._validate and error.code not in operation.errors | COMMON_ERRORS:
+                raise FidelityError(f"{operation.name} cannot answer {error.code}: {error.message}") from error
+            return endpoint.refusal(error, request_id), error.code
+        return endpoint.answer(operation, answer, request_id), None
+
+    def _once(self, operation: Operation, handler: Handler, call: Call) -> dict[str, Any]:
+        """Call the handler, unless this client token has been used: then the first answer stands.
+
+        A token with other parameters is a conflict (API: "If the parameters aren't identical, the retry fails").
+        """
+        member = operation.token_member
+        token = call.params.get(member) if member is not None else None
+        if token is not None:
+            earlier = self._tokens.get((operation.name, token))
+            if earlier is not None:
+                if earlier[0] != call.params:
+                    raise conflict("CLIENT_TOKEN", token, "the client token was used with other parameters")
+                return earlier[1]
+        answer: dict[str, Any] = operation.project(handler(self.state, call))
+        if self._validate and (problems := operation.output_problems(answer)):
+            raise FidelityError(f"the answer of {operation.name} is not as modelled: {problems}")
+        if token is not None:
+            self._tokens[operation.name, token] = (call.params, answer)
+        return answer
+
+
+def _async_failure(effect: Effect | None) -> AsyncFailure | None:
+    return effect.outcome() if isinstance(effect, Fail) else None
+
+
+def _spoiled(effect: Effect | None) -> frozenset[int]:
+    return frozenset(effect.positions) if isinstance(effect, Partial) else frozenset()
+
+
+def credential_scope(authorization: str) -> tuple[str, str]:
+    """The service and region for which a request is signed (SigV4: `Credential=key/date/region/service/aws4_request`).
+
+    Raises `ApiError` (`MissingAuthenticationTokenException`) for a request that is not signed.
+    """
+    _, found, rest = authorization.partition("Credential=")
+    parts = rest.partition(",")[0].strip().split("/")
+    if not found or len(parts) < 5 or parts[-1] != "aws4_request":
+        raise ApiError(
+            "MissingAuthenticationTokenException", 403, "the request is not signed (AWS Signature Version 4)"
+        )
+    return parts[-2], parts[-3]

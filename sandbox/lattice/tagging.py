@@ -1,0 +1,133 @@
+"""The Resource Groups Tagging API over the tags of VPC Lattice resources.
+
+Source: its API reference. Filters are answered from the indexes by tag, so that a query costs what it finds, not what
+the account holds. Resource types are `vpc-lattice:` and the last type in the ARN (`service`, `targetgroup`,
+`listener`…).
+"""
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any
+
+from sandbox.lattice.errors import ApiError
+from sandbox.lattice.resources import Described, Resource
+from sandbox.lattice.state import Call, Handler, State, make_token, token_position
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 100
+NOT_WITH_ARNS = ("TagFilters", "ResourceTypeFilters", "ResourcesPerPage", "TagsPerPage", "PaginationToken")
+NOT_EMULATED = ("TagsPerPage", "IncludeComplianceDetails", "ExcludeCompliantResources")
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError("InvalidParameterException", 400, message)
+
+
+def _mapping(resource: Resource) -> Described:
+    return {
+        "ResourceARN": resource.arn,
+        "Tags": [{"Key": key, "Value": value} for key, value in resource.tags.items()],
+    }
+
+
+def get_resources(state: State, call: Call) -> Described:
+    params = call.params
+    for name in NOT_EMULATED:
+        if params.get(name):
+            raise _invalid(f"the sandbox does not emulate {name}")
+    if "ResourceARNList" in params:
+        if given := [name for name in NOT_WITH_ARNS if params.get(name)]:
+            raise _invalid(f"ResourceARNList cannot be given together with {', '.join(given)}")
+        found = [resource for arn in params["ResourceARNList"] if (resource := state.tagged.get(arn)) and resource.tags]
+        return {"PaginationToken": "", "ResourceTagMappingList": [_mapping(resource) for resource in found]}
+    size = params.get("ResourcesPerPage", PAGE_SIZE)
+    if not 1 <= size <= MAX_PAGE_SIZE:
+        raise _invalid(f"ResourcesPerPage must be from 1 to {MAX_PAGE_SIZE}")
+    position = 0
+    if params.get("PaginationToken"):
+        after = token_position(call.operation, params["PaginationToken"])
+        if after is None:
+            raise _invalid("PaginationToken is not valid")
+        position = after
+    types = _types(params.get("ResourceTypeFilters", ()))
+    matching = sorted(
+        (
+            resource
+            for resource in _matching(state, params.get("TagFilters", ()))
+            if resource.number > position and (types is None or resource.tag_type in types)
+        ),
+        key=attrgetter("number"),
+    )
+    more = len(matching) > size
+    return {
+        "PaginationToken": make_token(call.operation, matching[size - 1].number) if more else "",
+        "ResourceTagMappingList": [_mapping(resource) for resource in matching[:size]],
+    }
+
+
+def _types(filters: Iterable[str]) -> frozenset[str] | None:
+    """The resource types asked for; None for all of VPC Lattice's."""
+    wanted = set()
+    for entry in filters:
+        service, _, kind = entry.partition(":")
+        if service == "vpc-lattice" and not kind:
+            return None
+        wanted.add(kind if service == "vpc-lattice" else entry)
+    return frozenset(wanted) if wanted else None
+
+
+def _matching(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resource]:
+    """The resources that satisfy all filters, found through the filter that the fewest satisfy."""
+    conditions: list[tuple[str, list[str]]] = []
+    for entry in filters:
+        if "Key" not in entry:
+            raise _invalid("each tag filter needs a key")
+        conditions.append((entry["Key"], entry.get("Values") or []))
+    if not conditions:
+        return [resource for resource in state.tagged.values() if resource.tags]
+    candidates = [
+        [
+            state.by_tag.get((key, value), {})
+            for value in (dict.fromkeys(values) or tuple(state.by_tag_key.get(key, ())))
+        ]
+        for key, values in conditions
+    ]
+    fewest = min(candidates, key=lambda holders: sum(map(len, holders)))
+    return [
+        resource
+        for holders in fewest
+        for resource in holders.values()
+        if all(key in resource.tags and (not values or resource.tags[key] in values) for key, values in conditions)
+    ]
+
+
+def _each(state: State, call: Call, change: Callable[[Resource], None]) -> Described:
+    failed: Described = {}
+    for arn in call.params["ResourceARNList"]:
+        resource = state.tagged.get(arn)
+        try:
+            if resource is None:
+                raise _invalid(f"{arn} does not exist")
+            change(resource)
+        except ApiError as error:
+            failed[arn] = {
+                "StatusCode": 400,
+                "ErrorCode": "InvalidParameterException",
+                "ErrorMessage": error.message,
+            }
+    return {"FailedResourcesMap": failed}
+
+
+def tag_resources(state: State, call: Call) -> Described:
+    return _each(state, call, lambda resource: state.set_tags(resource, call.params["Tags"]))
+
+
+def untag_resources(state: State, call: Call) -> Described:
+    return _each(state, call, lambda resource: state.remove_tags(resource, call.params["TagKeys"]))
+
+
+OPERATIONS: dict[str, Handler] = {
+    "GetResources": get_resources,
+    "TagResources": tag_resources,
+    "UntagResources": untag_resources,
+}
