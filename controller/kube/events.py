@@ -1,8 +1,8 @@
 """Events on objects, as `kubectl describe` shows them, and few of them.
 
 `record` may be called on every attempt of every reconcile: it is synchronous, never raises and costs no I/O. The same
-thing told again about the same object becomes one Event with a growing count; what an object may tell in a short time is
-limited; the queue is bounded and drops its oldest. A single task writes.
+thing told again about the same object becomes one Event with a growing count; what an object may tell in a short time
+is limited; the queue is bounded and drops its oldest. A single task writes.
 
 Source: core/v1 Event; the limits follow client-go's `record.EventCorrelator`.
 """

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+import anyio
+
 from controller.kube.informer import Informer, State
 
 
 class InformerSet:
-    """Runs informers together: `await tasks.start_soon(informers.run)`, then `await informers.wait_synced()`."""
+    """Runs informers together: `tasks.start_soon(informers.run)`, then `await informers.wait_synced()`."""
 
     def __init__(self, informers: Iterable[Informer[Any]] = ()) -> None:
         self._informers = list(informers)
@@ -23,8 +25,14 @@ class InformerSet:
 
     async def run(self) -> None:
         """Run all of them until cancelled."""
-        raise NotImplementedError
+        async with anyio.create_task_group() as tasks:
+            for informer in self._informers:
+                tasks.start_soon(informer.run, name=f"informer {informer.resource.plural}")
 
     async def wait_synced(self) -> None:
-        """Return once each required kind is synced and each optional one is synced or absent."""
-        raise NotImplementedError
+        """Return once each required kind is synced and each optional one is synced or absent.
+
+        A kind that may not be listed keeps this waiting for as long: what starts meanwhile is the caller's decision.
+        """
+        for informer in self._informers:
+            await informer.wait_settled()

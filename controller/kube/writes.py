@@ -5,8 +5,8 @@ somebody wrote in between, the API server answers Conflict; the object is read a
 again. A patch that would change nothing is not sent.
 
 All return the API server's answer, for `Informer.observe`, or None where nothing was sent: nothing to change, or the
-object is gone (or its name taken by another object, which was never meant). All raise ApiError for what remains, Conflict
-too when the object kept changing.
+object is gone (or its name taken by another object, which was never meant). All raise ApiError for what remains,
+Conflict too when the object kept changing.
 """
 
 from collections.abc import Callable, Collection, Mapping
