@@ -10,6 +10,7 @@ associations" (a VPC has one association).
 from collections.abc import Iterable
 
 from sandbox.lattice.errors import conflict, invalid
+from sandbox.lattice.networks import network_to_associate
 from sandbox.lattice.resources import Described, Evolving, Service, ServiceAssociation, ServiceNetwork, VpcAssociation
 from sandbox.lattice.state import Call, Handler, State, page, require_active
 
@@ -23,7 +24,7 @@ def _refuse_if_in_progress(association: Evolving) -> None:
 
 def create_service_association(state: State, call: Call) -> Described:
     params = call.params
-    network = state.networks.find(params["serviceNetworkIdentifier"])
+    network = network_to_associate(state, params["serviceNetworkIdentifier"])
     service = state.services.find(params["serviceIdentifier"])
     require_active(service)
     if existing := network.services.get(service.id):
@@ -99,7 +100,7 @@ def delete_service_association(state: State, call: Call) -> Described:
 
 def create_vpc_association(state: State, call: Call) -> Described:
     params = call.params
-    network = state.networks.find(params["serviceNetworkIdentifier"])
+    network = network_to_associate(state, params["serviceNetworkIdentifier"])
     vpc_id = params["vpcIdentifier"]
     if existing := state.vpcs.get(vpc_id):
         raise conflict(existing.kind, existing.id, f"{vpc_id} is associated with service network {existing.network.id}")

@@ -87,7 +87,7 @@ def _add_certificate(dispatcher: Dispatcher, _query: dict[str, str], document: A
 
 
 def _share_network(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
-    network = dispatcher.state.share_network(document["name"], document["account"])
+    network = dispatcher.state.share_network(document["name"], document["account"], listed=document.get("listed", True))
     return {"id": network.id, "arn": network.arn}
 
 
@@ -135,7 +135,10 @@ ROUTES: dict[tuple[str, str], tuple[Control, str]] = {
     ("GET", "limits"): (_limits, "rates by operation"),
     ("PUT", "limits"): (_set_limits, '{operation or "*": {"per_second", "burst"}}'),
     ("POST", "certificates"): (_add_certificate, '{"domain", "alternativeNames", "status"}'),
-    ("POST", "shared-networks"): (_share_network, '{"name", "account"}: a service network shared by another account'),
+    ("POST", "shared-networks"): (
+        _share_network,
+        '{"name", "account", "listed"}: a service network shared by another account',
+    ),
     ("POST", "health"): (_report_health, '{"targetGroup", "ip", "port", "healthy", "reason"}'),
     ("GET", "state"): (_state, "how many of each resource there are"),
 }

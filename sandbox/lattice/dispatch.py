@@ -54,8 +54,8 @@ class FidelityError(AssertionError):
 class Dispatcher:
     """Serves requests against a `State`.
 
-    With `validate_answers`, every answer and error is held against the service model, and one that does not fit raises
-    `FidelityError`.
+    With `validate_answers`, every answer and error is held against the service model, and one that does not fit becomes
+    an error 500 of the code `FidelityError`.
     """
 
     def __init__(
@@ -105,6 +105,9 @@ class Dispatcher:
             reply, error = self._suffer(endpoint, operation, params, effect, request_id)
         except ApiError as refusal:
             reply, error = endpoint.refusal(refusal, request_id), refusal.code
+        except FidelityError as fault:
+            told = ApiError("FidelityError", 500, str(fault))
+            reply, error = endpoint.refusal(told, request_id), told.code
         sent = reply.status if reply.fate == "answer" else None
         outcome = error if reply.fate == "answer" else reply.fate
         self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id))
@@ -152,7 +155,7 @@ class Dispatcher:
                 raise throttled(wait)
             handler = endpoint.handlers.get(operation.name)
             if handler is None:
-                raise not_emulated("vpc-lattice", operation.name)
+                raise not_emulated(endpoint.service, operation.name)
             endpoint.check(operation, params)
             call = Call(operation.name, params, _async_failure(effect), _spoiled(effect))
             answer = self._once(operation, handler, call)

@@ -4,7 +4,7 @@ Sources: API reference `CreateServiceNetwork` (a name unique to the account), `D
 is associated), `ListServiceNetworks` (owned by or shared with this account).
 """
 
-from sandbox.lattice.errors import access_denied, conflict
+from sandbox.lattice.errors import access_denied, conflict, invalid
 from sandbox.lattice.policies import forget_policies
 from sandbox.lattice.resources import Described, ServiceNetwork
 from sandbox.lattice.state import Call, Handler, State, page
@@ -15,6 +15,14 @@ def own_network(state: State, identifier: str) -> ServiceNetwork:
     network = state.networks.find(identifier)
     if network.account != state.account:
         raise access_denied(f"service network {network.arn} belongs to account {network.account}")
+    return network
+
+
+def network_to_associate(state: State, identifier: str) -> ServiceNetwork:
+    """The network for a new association; another account's must be given by its ARN (`ValidationException`)."""
+    network = state.networks.find(identifier)
+    if network.account != state.account and identifier != network.arn:
+        raise invalid("serviceNetworkIdentifier", f"must be an ARN: the network belongs to account {network.account}")
     return network
 
 
@@ -42,7 +50,7 @@ def get_service_network(state: State, call: Call) -> Described:
 
 
 def list_service_networks(state: State, call: Call) -> Described:
-    return page(call, state.networks, ServiceNetwork.describe)
+    return page(call, (network for network in state.networks if network.listed), ServiceNetwork.describe)
 
 
 def update_service_network(state: State, call: Call) -> Described:

@@ -44,6 +44,8 @@ class Reply:
 class Endpoint(Protocol):
     """One service."""
 
+    service: str
+    """botocore's name for it."""
     handlers: Mapping[str, Handler]
     regional: bool
     """Whether requests must be signed for the server's region."""
@@ -65,14 +67,14 @@ class RestJson:
     regional = True
 
     def __init__(self, service: str, handlers: Mapping[str, Handler]) -> None:
-        self._service = service
+        self.service = service
         self._model = service_model(service)
         self.handlers = handlers
 
     def identify(self, request: Incoming) -> tuple[Operation, Params]:
         found = self._model.route(request.method, request.path)
         if found is None:
-            raise unknown_operation(f"{self._service} has no operation {request.method} {request.path}")
+            raise unknown_operation(f"{self.service} has no operation {request.method} {request.path}")
         operation, labels = found
         return operation, operation.read(labels, request.query, request.body)
 
@@ -105,7 +107,7 @@ class Json11:
     def __init__(
         self, service: str, handlers: Mapping[str, Handler], *, invalid_code: str, throttled_code: str
     ) -> None:
-        self._service = service
+        self.service = service
         self._model = service_model(service)
         self._invalid_code = invalid_code
         self._throttled_code = throttled_code
@@ -115,7 +117,7 @@ class Json11:
         name = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         operation = self._model.operations.get(name)
         if operation is None:
-            raise ApiError("UnknownOperationException", 400, f"{self._service} has no operation {name!r}")
+            raise ApiError("UnknownOperationException", 400, f"{self.service} has no operation {name!r}")
         return operation, read_json_object(request.body)
 
     def check(self, operation: Operation, params: Params) -> None:
@@ -140,7 +142,7 @@ class Query:
     regional = False
 
     def __init__(self, service: str, namespace: str, handlers: Mapping[str, Handler]) -> None:
-        self._service = service
+        self.service = service
         self._model = service_model(service)
         self._namespace = namespace
         self.handlers = handlers
@@ -151,9 +153,9 @@ class Query:
         form.pop("Version", None)
         operation = self._model.operations.get(name)
         if operation is None:
-            raise ApiError("InvalidAction", 400, f"{self._service} has no operation {name!r}")
+            raise ApiError("InvalidAction", 400, f"{self.service} has no operation {name!r}")
         if name not in self.handlers:
-            raise not_emulated(self._service, name)
+            raise not_emulated(self.service, name)
         return operation, form
 
     def check(self, operation: Operation, params: Params) -> None:

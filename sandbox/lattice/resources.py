@@ -66,6 +66,8 @@ class ServiceNetwork(Resource):
     account: str
     auth_type: str = "NONE"
     sharing_config: Described | None = None
+    listed: bool = True
+    """Whether lists show it; a network that is reached through an association need not be shared with the account."""
     services: "dict[str, ServiceAssociation]" = field(default_factory=dict)
     """Associations by service id."""
     vpcs: "dict[str, VpcAssociation]" = field(default_factory=dict)

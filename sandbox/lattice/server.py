@@ -30,8 +30,6 @@ from sandbox.lattice.timings import Timings
 Latency = float | Callable[[], float]
 """Seconds, the same for each request or drawn anew."""
 
-MAX_BODY = 1024 * 1024
-
 
 class LatticeServer:
     """An emulated AWS account: VPC Lattice, and what its clients need of the tagging API, STS and ACM.
@@ -113,7 +111,9 @@ class LatticeServer:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` if the address is not free."""
-        runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.0)
+        runner = web.ServerRunner(
+            web.Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=0.0
+        )
         await runner.setup()
         await web.TCPSite(runner, self._host, self._port).start()
         self._runner = runner

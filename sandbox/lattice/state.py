@@ -231,13 +231,13 @@ class State:
 
     # Direct set-up of what no emulated operation makes
 
-    def share_network(self, name: str, account: str) -> ServiceNetwork:
-        """Make another account's service network visible here, as AWS RAM does when it is shared.
+    def share_network(self, name: str, account: str, *, listed: bool = True) -> ServiceNetwork:
+        """Make another account's service network usable here, as AWS RAM does when it is shared.
 
-        It is listed, can be associated with by its ARN, and cannot be changed.
+        It is in lists unless `listed` is False, can be associated with by its ARN, and cannot be changed.
         """
         members = self.identity("sn", "servicenetwork", account=account)
-        network = ServiceNetwork(name=name, account=account, **members)
+        network = ServiceNetwork(name=name, account=account, listed=listed, **members)
         self.networks.add(network)
         return network
 
