@@ -127,7 +127,7 @@ class Waits:
         return Sweep(None if by_list else due)
 
     def looked(self, idents: Collection[str] | None, now: float, *, after: float = 0.0) -> None:
-        """Put off the next look at these (None: all), having looked at them now, or failed to (then `after` seconds)."""
+        """Put off the next look at these (None: all), now that they were looked at, for `after` seconds or more."""
         for ident in self._waits if idents is None else idents:
             if (wait := self._waits.get(ident)) is not None:
                 wait.due = now + max(after, SHORTEST, GROWTH * (now - wait.since))

@@ -1,0 +1,97 @@
+"""Answers to those who watch the process: `/metrics`, `/healthz`, `/readyz`.
+
+Liveness (`/healthz`) is answered by the event loop itself, so an answer proves that the loop turns; checks registered
+for it catch what a restart would mend. Readiness (`/readyz`) is a list of named checks, and its body says which fail,
+so that `kubectl describe pod` and a curl tell why a pod is not ready. A check is a plain function that looks at state
+and does no I/O: a probe never waits.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+from aiohttp import web
+from anyio.abc import TaskStatus
+
+from controller.metrics import CONTENT_TYPE, Metrics
+from controller.settings import Bind
+
+Check = Callable[[], str | None]
+"""None when all is well, otherwise what is wrong."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Checks:
+    """Named checks, registered by the parts that they are about."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Check] = {}
+        self._ready: dict[str, Check] = {}
+
+    def live(self, name: str, check: Check) -> None:
+        """Add a check of liveness: failing it means that the process should be started anew."""
+        self._live[name] = check
+
+    def ready(self, name: str, check: Check) -> None:
+        """Add a check of readiness: failing it means that the process cannot do its work yet."""
+        self._ready[name] = check
+
+    def not_live(self) -> dict[str, str]:
+        """What is wrong by the checks of liveness, by their names."""
+        return _failing(self._live)
+
+    def not_ready(self) -> dict[str, str]:
+        """What is wrong by the checks of readiness, by their names."""
+        return _failing(self._ready)
+
+
+def probes(checks: Checks) -> web.Application:
+    """The application for the health probe's address."""
+    application = web.Application()
+    application.router.add_get("/healthz", _probe(checks.not_live))
+    application.router.add_get("/readyz", _probe(checks.not_ready))
+    return application
+
+
+def metrics(source: Metrics) -> web.Application:
+    """The application for the metrics' address."""
+
+    async def render(_: web.Request) -> web.Response:
+        return web.Response(body=source.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    application = web.Application()
+    application.router.add_get("/metrics", render)
+    return application
+
+
+async def serve(
+    application: web.Application, bind: Bind, *, task_status: TaskStatus[Bind] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve until cancelled; once listening, report the address, in which port 0 has become the one that was given.
+
+    For `TaskGroup.start`. Raises OSError, whose message names the address, when it cannot be listened on.
+    """
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, bind.host or None, bind.port, shutdown_timeout=1.0)
+        await site.start()
+        task_status.started(Bind(bind.host, runner.addresses[0][1]))
+        await anyio.sleep_forever()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await runner.cleanup()
+
+
+def _probe(failing: Callable[[], dict[str, str]]) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        wrong = failing()
+        if not wrong:
+            return web.Response(text="ok\n")
+        return web.Response(status=503, text="".join(f"{name}: {reason}\n" for name, reason in wrong.items()))
+
+    return answer
+
+
+def _failing(checks: dict[str, Check]) -> dict[str, str]:
+    return {name: wrong for name, check in checks.items() if (wrong := check()) is not None}

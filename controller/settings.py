@@ -1,0 +1,284 @@
+"""Settings: environment variables and flags, read once at start, checked together.
+
+Names and meanings are those of the AWS Gateway API Controller, so that a deployment of it starts this controller
+unchanged; what this version does not do yet is listed in `Settings.ignored`, to be said once in the log. All wrong
+settings are reported at once, each with its name, its value and what is expected.
+
+`load` does no I/O: the environment and the parsed flags are given to it. The account and the region may be left out:
+the account is then asked of STS with the credentials in use, and the region is that of AWS's own configuration.
+"""
+
+import math
+import re
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeVar, cast, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+T = TypeVar("T")
+
+LogLevel = Literal["debug", "info", "error"]
+LogFormat = Literal["json", "console"]
+
+RESYNC_SHORTEST: Final = 60.0
+"""Seconds."""
+
+WORKERS: Final = 20
+"""Keys reconciled at the same time where nothing is set: coroutines are cheap, and API limits bound the work."""
+
+UNSUPPORTED: Final = (
+    "DEFAULT_SERVICE_NETWORK",
+    "DISABLE_TAGGING_SERVICE_API",
+    "ENABLE_SERVICE_NETWORK_OVERRIDE",
+    "WEBHOOK_ENABLED",
+)
+"""Variables of the AWS Gateway API Controller that this version does not act on."""
+
+_REGION: Final = ("REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+_FALSE: Final = frozenset({"", "0", "f", "false", "no"})
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """An address to listen on; an empty host means all of the machine's."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class CallRate(msgspec.Struct, frozen=True):
+    """A ceiling for calls of one API operation: so many a second, and so many at once after a quiet time."""
+
+    per_second: float
+    burst: float
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process was told to do; times are in seconds."""
+
+    cluster_name: str
+    vpc_id: str
+    account_id: str | None
+    """None: the account of the credentials, asked of STS."""
+    region: str | None
+    """None: as AWS's configuration files say."""
+    lattice_endpoint: str | None
+    """URL of VPC Lattice's API; None: AWS's own variables, then the region's endpoint."""
+    call_rate: CallRate | None
+    call_rates: Mapping[str, CallRate]
+    """By API operation; all others have `call_rate`, or, if that is None, the built-in ceiling."""
+    log_level: LogLevel
+    log_format: LogFormat | None
+    """None: console on a terminal, JSON elsewhere."""
+    workers: int
+    """How many keys are reconciled at the same time."""
+    resync: float | None
+    """How often every object is looked at again although nothing changed; None: never."""
+    metrics_bind: Bind | None
+    health_bind: Bind | None
+    """None: not served."""
+    leader_elect: bool
+    kubeconfig: str | None
+    """None: KUBECONFIG, then the pod's service account, then `~/.kube/config`."""
+    ignored: tuple[str, ...] = ()
+    """Variables that are set and that this version does not act on."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One wrong setting; `value` is None where it is missing."""
+
+    name: str
+    value: str | None
+    expected: str
+
+    def __str__(self) -> str:
+        found = "is not set" if self.value is None else f"is {self.value!r}"
+        return f"{self.name} {found}: {self.expected}"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be worked with; `problems` has all of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("wrong settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    """Add the flags that `load` reads to a command line."""
+    parser.add_argument(
+        "--metrics-bind-address",
+        default=":8080",
+        metavar="ADDRESS",
+        help="serve /metrics here, as host:port or :port; 0 for not at all (default %(default)s)",
+    )
+    parser.add_argument(
+        "--health-probe-bind-address",
+        default=":8081",
+        metavar="ADDRESS",
+        help="serve /healthz and /readyz here; 0 for not at all (default %(default)s)",
+    )
+    parser.add_argument(
+        "--leader-elect",
+        action=BooleanOptionalAction,
+        default=False,
+        help="write to VPC Lattice only while holding the Lease, so that several replicas can run",
+    )
+    parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
+
+
+_RATES: Final = "[operation=]calls a second[:calls at once], separated by commas, such as 20 or 20:40,CreateService=5"
+
+
+def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
+    """Check and read all settings. Raises SettingsError.
+
+    `flags` is what a parser with `add_flags` gave; a command that has not all of these flags does without what they
+    set: it serves nothing and takes no lease.
+    """
+    reader = _Reader(environ)
+    region = "an AWS region, such as us-west-2"
+    rates = reader.text("LATTICE_API_RATES", _parse_rates, _RATES) or {}
+    settings = Settings(
+        cluster_name=reader.required("CLUSTER_NAME", "the name of this cluster, as in the owner tag", _parse_cluster),
+        vpc_id=reader.required(
+            "CLUSTER_VPC_ID", "the id of the cluster's VPC, such as vpc-0123456789abcdef0", _parse_vpc
+        ),
+        account_id=reader.text("AWS_ACCOUNT_ID", _parse_account, "12 digits"),
+        region=next(filter(None, (reader.text(name, _parse_region, region) for name in _REGION)), None),
+        lattice_endpoint=reader.text("LATTICE_ENDPOINT", _parse_url, "a URL, such as http://127.0.0.1:4566"),
+        call_rate=rates.get("*"),
+        call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
+        log_level=reader.text("LOG_LEVEL", _parse_level, "debug, info or error") or "info",
+        log_format=reader.text("LOG_FORMAT", _parse_form, "json or console"),
+        workers=reader.text("ROUTE_MAX_CONCURRENT_RECONCILES", _parse_workers, "a whole number, 1 or more") or WORKERS,
+        resync=reader.text("RECONCILE_DEFAULT_RESYNC_SECONDS", _parse_resync, "0 for never, or 60 or more") or None,
+        metrics_bind=reader.bind("--metrics-bind-address", getattr(flags, "metrics_bind_address", "0")),
+        health_bind=reader.bind("--health-probe-bind-address", getattr(flags, "health_probe_bind_address", "0")),
+        leader_elect=getattr(flags, "leader_elect", False),
+        kubeconfig=getattr(flags, "kubeconfig", None),
+        ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in _FALSE),
+    )
+    if settings.metrics_bind is not None and settings.metrics_bind == settings.health_bind:
+        reader.problem("--health-probe-bind-address", str(settings.health_bind), "another address than that of metrics")
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    return settings
+
+
+class _Reader:
+    """Reads values one by one and collects what is wrong with them; an empty variable counts as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[Problem] = []
+
+    def text(self, name: str, parse: Callable[[str], T], expected: str) -> T | None:
+        """The parsed variable, or None where it is not set, or wrong: `parse` raises ValueError."""
+        value = self._environ.get(name, "").strip()
+        if not value:
+            return None
+        return self._parsed(name, value, parse, expected)
+
+    def required(self, name: str, expected: str, parse: Callable[[str], str]) -> str:
+        """As `text`, for a variable without which nothing works."""
+        if not self._environ.get(name, "").strip():
+            self.problem(name, None, f"set it to {expected}")
+            return ""
+        return self.text(name, parse, expected) or ""
+
+    def bind(self, flag: str, value: str) -> Bind | None:
+        """An address to listen on, None for "0"."""
+        if value in {"0", ""}:
+            return None
+        return self._parsed(flag, value, _parse_bind, "host:port or :port with a port of 1 to 65535, or 0 for none")
+
+    def problem(self, name: str, value: str | None, expected: str) -> None:
+        """Note one."""
+        self.problems.append(Problem(name, value, expected))
+
+    def _parsed(self, name: str, value: str, parse: Callable[[str], T], expected: str) -> T | None:
+        try:
+            return parse(value)
+        except ValueError:
+            self.problem(name, value, f"expected {expected}")
+            return None
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def parse(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise ValueError(value)
+        return value
+
+    return parse
+
+
+_parse_cluster = _matching(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_parse_vpc = _matching(r"vpc-[0-9a-f]{8}([0-9a-f]{9})?")
+_parse_account = _matching(r"[0-9]{12}")
+_parse_region = _matching(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
+_parse_operation = _matching(r"[A-Z][A-Za-z]+")
+
+
+def _parse_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(value)
+    return value
+
+
+def _parse_level(value: str) -> LogLevel:
+    for level in get_args(LogLevel):
+        if value.lower() == level:
+            return cast("LogLevel", level)
+    raise ValueError(value)
+
+
+def _parse_form(value: str) -> LogFormat:
+    for form in get_args(LogFormat):
+        if value.lower() == form:
+            return cast("LogFormat", form)
+    raise ValueError(value)
+
+
+def _parse_workers(value: str) -> int:
+    workers = int(value)
+    if workers < 1:
+        raise ValueError(value)
+    return workers
+
+
+def _parse_resync(value: str) -> float:
+    seconds = float(value)
+    if seconds != 0 and not RESYNC_SHORTEST <= seconds < math.inf:
+        raise ValueError(value)
+    return seconds
+
+
+def _parse_rates(value: str) -> dict[str, CallRate]:
+    """By operation, "*" for all others."""
+    rates: dict[str, CallRate] = {}
+    for item in value.split(","):
+        operation, equals, numbers = item.strip().rpartition("=")
+        name = _parse_operation(operation.strip()) if equals else "*"
+        per_second, colon, burst = numbers.partition(":")
+        rate = float(per_second)
+        rates[name] = CallRate(rate, float(burst) if colon else max(1.0, rate))
+        if name == "" or not (0 < rate < math.inf and 1 <= rates[name].burst < math.inf):
+            raise ValueError(item)
+    return rates
+
+
+def _parse_bind(value: str) -> Bind:
+    host, _, port = value.rpartition(":")
+    number = int(port)
+    if not 1 <= number <= 65535 or "/" in host:
+        raise ValueError(value)
+    return Bind(host.removeprefix("[").removesuffix("]"), number)
