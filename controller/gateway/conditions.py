@@ -1,7 +1,7 @@
 """The vocabulary of status: condition types, reasons, and the one way to build a condition.
 
-A condition made here has no `lastTransitionTime`: what time it is, and whether the status really changed, only the writer
-of the status knows.
+A condition made here has no `lastTransitionTime`: what time it is, and whether the status really changed, only the
+writer of the status knows.
 
 Source: Gateway API v1.6, `GatewayClassConditionType`, `GatewayConditionType`, `ListenerConditionType`,
 `RouteConditionType` and their reasons.

@@ -1,7 +1,7 @@
 """Hostname intersection: which hostnames a route serves under a listener.
 
-A hostname is a name or, with a first label `*`, a wildcard for one or more labels in its place. An absent hostname, on
-either side, leaves the other side's as it is.
+A hostname is a name or, with a first label `*`, a wildcard for one or more labels in its place. An absent hostname,
+on either side, leaves the other side's as it is.
 
 Source: Gateway API v1.6, `HTTPRouteSpec.hostnames` and `Listener.hostname`.
 """
@@ -33,7 +33,8 @@ def intersect(one: str, other: str) -> str | None:
 
 
 def effective_hostnames(listener: str | None, route: Iterable[str]) -> tuple[str, ...]:
-    """The hostnames that a route with `route` hostnames serves under a listener with that hostname, in order, once each.
+    """The hostnames that a route with `route` hostnames serves under a listener with that hostname, in order, once
+    each.
 
     `(NONE,)` when neither names any; empty when they have nothing in common, so that the route does not match.
     """

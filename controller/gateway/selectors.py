@@ -9,7 +9,9 @@ from controller.api.gateway import LabelSelector
 
 
 def selects(selector: LabelSelector | None, labels: Mapping[str, str]) -> bool:
-    """Whether all requirements hold. No selector selects nothing, an empty one everything; an unknown operator nothing."""
+    """Whether all requirements hold. No selector selects nothing, an empty one everything, an unknown operator
+    nothing.
+    """
     if selector is None:
         return False
     if any(labels.get(key) != value for key, value in (selector.match_labels or {}).items()):

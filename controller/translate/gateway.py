@@ -1,17 +1,32 @@
-"""Status of GatewayClasses and Gateways."""
+"""Status of GatewayClasses and Gateways.
 
-from collections.abc import Mapping
+A Gateway stands for a service network, which somebody else creates: it is accepted by what its spec says, and
+programmed when the network is there. Its address is the domain of the oldest of its routes that has one. A service
+network has no domain name of its own, every route has; one of them is what tools that look for an address can be
+given, and the oldest's is the one that changes least.
+
+Source: Gateway API v1.6, `GatewayClassStatus`, `GatewayStatus`, `ListenerStatus`.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.api.gateway import Gateway, GatewayClass
+from controller.api.gateway import GROUP, Gateway, GatewayClass
+from controller.api.meta import condition_to_json
+from controller.gateway import conditions
+from controller.gateway.attachment import attached_routes, is_ours
+from controller.gateway.conditions import condition
+from controller.gateway.listeners import ListenerState, Verdict, listener_states
+from controller.gateway.precedence import route_age
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
+from controller.translate.annotations import ASSIGNED_DOMAIN_NAME
 from controller.translate.context import TranslateContext
-from controller.translate.outcomes import NetworkState
+from controller.translate.outcomes import Ambiguous, Found, Missing, NetworkState, Unavailable
 
 
 class GatewayStatus(Frozen, frozen=True):
-    """The parts of a Gateway's status as JSON, without `lastTransitionTime`."""
+    """The parts of a Gateway's status as JSON, `lastTransitionTime` being empty."""
 
     conditions: tuple[Mapping[str, Any], ...]
     listeners: tuple[Mapping[str, Any], ...]
@@ -20,9 +35,106 @@ class GatewayStatus(Frozen, frozen=True):
 
 def gateway_class_status(gateway_class: GatewayClass, ctx: TranslateContext) -> tuple[Mapping[str, Any], ...] | None:
     """The conditions of a class as JSON; None when it is another controller's."""
-    raise NotImplementedError
+    if gateway_class.spec.controller_name != ctx.controller_name:
+        return None
+    message = "GatewayClass is accepted."
+    if gateway_class.spec.parameters_ref is not None:
+        message += " spec.parametersRef is ignored: this controller takes no parameters."
+    generation = gateway_class.metadata.generation
+    accepted = condition(conditions.ACCEPTED, True, conditions.ACCEPTED, message, generation)
+    return (condition_to_json(accepted),)
 
 
 def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: TranslateContext) -> GatewayStatus | None:
     """The status of a Gateway; None when its class is not ours. Raises `UnknownError`."""
-    raise NotImplementedError
+    if not is_ours(view, gateway, ctx.controller_name):
+        return None
+    states = listener_states(gateway)
+    counts = attached_routes(view, gateway)
+    accepted = _accepted(gateway, states)
+    programmed = _programmed(gateway, network) if accepted.status else _not_programmed()
+    generation = gateway.metadata.generation
+    return GatewayStatus(
+        conditions=(
+            _json(conditions.ACCEPTED, accepted, generation),
+            _json(conditions.PROGRAMMED, programmed, generation),
+        ),
+        listeners=tuple(
+            {
+                "name": state.listener.name,
+                "supportedKinds": [{"group": GROUP, "kind": kind} for kind in state.kinds],
+                "attachedRoutes": counts[state.listener.name],
+                "conditions": [
+                    _json(conditions.ACCEPTED, state.accepted, generation),
+                    _json(conditions.PROGRAMMED, _listener_programmed(state, programmed), generation),
+                    _json(conditions.RESOLVED_REFS, state.resolved, generation),
+                    _json(conditions.CONFLICTED, state.conflicted, generation),
+                ],
+            }
+            for state in states
+        ),
+        addresses=_addresses(view, gateway),
+    )
+
+
+def _accepted(gateway: Gateway, states: Sequence[ListenerState]) -> Verdict:
+    refused = [state for state in states if not state.usable]
+    listed = " ".join(f"Listener {state.listener.name}: {state.accepted.message}" for state in refused)
+    if len(refused) == len(states):
+        return Verdict(False, conditions.LISTENERS_NOT_VALID, listed or "The Gateway has no listeners; add one.")
+    if refused:
+        return Verdict(True, conditions.LISTENERS_NOT_VALID, f"Gateway is accepted without some listeners. {listed}")
+    message = "Gateway is accepted."
+    if gateway.spec.addresses:
+        message += " spec.addresses is ignored: VPC Lattice assigns addresses."
+    return Verdict(True, conditions.ACCEPTED, message)
+
+
+def _programmed(gateway: Gateway, network: NetworkState) -> Verdict:
+    match network:
+        case Found():
+            return Verdict(True, conditions.PROGRAMMED, f"aws-service-network-arn: {network.arn}")
+        case Missing():
+            return Verdict(
+                False,
+                conditions.PENDING,
+                f"There is no VPC Lattice service network named {gateway.name} in this account or shared with it; create"
+                " one of this name, or name the Gateway as an existing one.",
+            )
+        case Ambiguous():
+            return Verdict(
+                False,
+                conditions.INVALID,
+                f"Several VPC Lattice service networks are named {gateway.name} ({', '.join(network.ids)}); use the id of"
+                " one of them as the Gateway's name.",
+            )
+        case Unavailable():
+            return Verdict(
+                False,
+                conditions.PENDING,
+                f"The VPC Lattice service network could not be looked up and is looked up again: {network.message}",
+            )
+
+
+def _not_programmed() -> Verdict:
+    return Verdict(False, conditions.INVALID, "The Gateway is not accepted.")
+
+
+def _listener_programmed(state: ListenerState, gateway: Verdict) -> Verdict:
+    if not state.usable:
+        return Verdict(False, conditions.INVALID, "The listener is not accepted.")
+    if not gateway.status:
+        return gateway
+    return Verdict(True, conditions.PROGRAMMED, "Listener is programmed.")
+
+
+def _addresses(view: View, gateway: Gateway) -> tuple[Mapping[str, Any], ...]:
+    for route in sorted(view.routes_of_gateway(gateway.namespace, gateway.name), key=route_age):
+        domain = route.annotation(ASSIGNED_DOMAIN_NAME)
+        if domain and not route.deleting:
+            return ({"type": "Hostname", "value": domain},)
+    return ()
+
+
+def _json(type_: str, verdict: Verdict, generation: int) -> dict[str, Any]:
+    return condition_to_json(condition(type_, verdict.status, verdict.reason, verdict.message, generation))

@@ -1,16 +1,24 @@
 """What became of what was desired, and the report that a route's author gets.
 
-The keys that write Lattice (services, networks) hand their outcome over as one of these; nothing here knows how it came
-about. A route's report is made of its translation and the outcomes of its services, and is written only when it says
-something final: every service has an outcome, or one of them failed.
+The keys that write Lattice (services, networks) hand their outcome over as one of these; nothing here knows how it
+came about. A route's report is made of its translation and the outcomes of its services, and is written only when it
+says something final: every service has an outcome, or one of them failed.
+
+Source: Gateway API v1.6, `RouteParentStatus`, `RouteConditionReason`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from controller.api.gateway import ParentReference
 from controller.api.keys import ServiceKey
+from controller.api.meta import Condition, condition_to_json
+from controller.gateway import conditions
 from controller.lattice.model import Frozen
-from controller.translate.route import RouteTranslation
+from controller.translate.annotations import ASSIGNED_DOMAIN_NAME, SERVICE_ARN
+from controller.translate.route import ACCEPTED_MESSAGE, ParentTranslation, RouteTranslation
 
 
 class Found(Frozen, frozen=True):
@@ -53,8 +61,8 @@ class Programmed(Frozen, frozen=True):
 class Failed(Frozen, frozen=True):
     """The service could not be made as desired.
 
-    `reason` is a condition's reason (CamelCase), `message` tells the route's author what to change. A transient failure is
-    tried again without a change by the author.
+    `reason` is a condition's reason (CamelCase), `message` tells the route's author what to change. A transient
+    failure is tried again without a change by the author, and leaves open whether the route will be served.
     """
 
     reason: str
@@ -67,8 +75,9 @@ ServiceOutcome = Pending | Programmed | Failed
 
 class RouteReport(Frozen, frozen=True):
     parents: tuple[Mapping[str, Any], ...]
-    """RouteParentStatus objects as JSON, in the order of `spec.parentRefs`; no `lastTransitionTime` is set yet. These are
-    all our entries: what else bears our controllerName goes."""
+    """RouteParentStatus objects as JSON, in the order of `spec.parentRefs`; `lastTransitionTime` is empty. These are
+    all
+    our entries: what else bears our controllerName goes."""
     annotations: Mapping[str, str | None]
     """To be set on the route; None removes. Annotations that are not named stay as they are."""
     ready: bool
@@ -76,5 +85,68 @@ class RouteReport(Frozen, frozen=True):
 
 
 def route_report(translation: RouteTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome]) -> RouteReport:
-    """The report of a route; `outcomes` of services that the route does not feed are ignored."""
-    raise NotImplementedError
+    """The report of a route; `outcomes` of services that the route does not feed do not count."""
+    own = {key: outcomes.get(key, Pending()) for key in translation.services}
+    decided = all(not isinstance(outcome, Pending) for outcome in own.values())
+    failed = any(isinstance(outcome, Failed) for outcome in own.values())
+    return RouteReport(
+        parents=tuple(
+            {
+                "parentRef": _parent_ref(parent.parent_ref),
+                "controllerName": translation.controller_name,
+                "conditions": [condition_to_json(each) for each in _conditions(parent, own)],
+            }
+            for parent in translation.parents
+        ),
+        annotations=_annotations(list(own.values())),
+        ready=decided or failed,
+    )
+
+
+def _annotations(outcomes: Sequence[ServiceOutcome]) -> Mapping[str, str | None]:
+    """Those of the first service. A route without services has none; while the first is undecided, they stay."""
+    if not outcomes:
+        return {ASSIGNED_DOMAIN_NAME: None, SERVICE_ARN: None}
+    first = outcomes[0]
+    if isinstance(first, Programmed):
+        return {ASSIGNED_DOMAIN_NAME: first.domain, SERVICE_ARN: first.arn}
+    return {}
+
+
+def _conditions(parent: ParentTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome]) -> list[Condition]:
+    own = [outcomes[key] for key in parent.services]
+    return [_accepted(each, own) if each.type == conditions.ACCEPTED else each for each in parent.conditions]
+
+
+def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome]) -> Condition:
+    """Acceptance with what became of the parent's services: what the author must change outweighs what is retried."""
+    failures = sorted(
+        (outcome for outcome in outcomes if isinstance(outcome, Failed)), key=lambda outcome: outcome.transient
+    )
+    if failures:
+        worst = failures[0]
+        return conditions.condition(
+            conditions.ACCEPTED,
+            None if worst.transient else False,
+            conditions.PENDING if worst.transient else worst.reason,
+            " ".join(dict.fromkeys(failure.message for failure in failures)),
+            accepted.observed_generation,
+        )
+    domains = [outcome.domain for outcome in outcomes if isinstance(outcome, Programmed)]
+    if not domains:
+        return accepted
+    message = " ".join([f"DNS Name: {', '.join(domains)}", accepted.message.removeprefix(ACCEPTED_MESSAGE).strip()])
+    return msgspec.structs.replace(accepted, message=message.strip()[: conditions.MAX_MESSAGE])
+
+
+def _parent_ref(ref: ParentReference) -> dict[str, Any]:
+    """The reference as the route wrote it, with the defaults of group and kind."""
+    fields = {
+        "group": ref.group,
+        "kind": ref.kind,
+        "namespace": ref.namespace,
+        "name": ref.name,
+        "sectionName": ref.section_name,
+        "port": ref.port,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,11 +1,28 @@
-"""What a route asks for: which parents accept it, which Lattice services and target groups it feeds, and the conditions."""
+"""What a route asks for: the parents that accept it, the Lattice services and target groups it feeds, the conditions.
+
+A parentRef for which this controller answers always ends in conditions, whatever is wrong: what cannot be served says
+so where the route's author looks, with the specification's reason and what to change.
+
+Source: Gateway API v1.6, `RouteParentStatus`, `RouteConditionType`, `RouteConditionReason`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
 
 from controller.api.gateway import HTTPRoute, ParentReference
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Condition
+from controller.gateway import conditions
+from controller.gateway.attachment import Refusal
+from controller.gateway.conditions import condition
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
+from controller.translate.claims import rival
 from controller.translate.context import TranslateContext
+from controller.translate.draft import Draft, ParentDraft, draft_route, problems_text
+from controller.translate.rules import groups_of
+
+ACCEPTED_MESSAGE: Final = "Route is accepted."
 
 
 class ParentTranslation(Frozen, frozen=True):
@@ -36,4 +53,71 @@ class RouteTranslation(Frozen, frozen=True):
 
 def translate_route(view: View, ref: RouteRef, ctx: TranslateContext) -> RouteTranslation:
     """Translate the route. Raises `UnknownError`."""
-    raise NotImplementedError
+    route = view.route(ref)
+    if route is None:
+        return RouteTranslation(ref=ref, route=None, controller_name=ctx.controller_name)
+    return translate_route_object(view, route, ctx)
+
+
+def translate_route_object(view: View, route: HTTPRoute, ctx: TranslateContext) -> RouteTranslation:
+    """Translate this version of a route, whatever the view has. Raises `UnknownError`."""
+    ref = RouteRef("HTTPRoute", route.namespace, route.name)
+    if route.deleting:
+        return RouteTranslation(ref=ref, route=route, controller_name=ctx.controller_name)
+    draft = draft_route(view, route, ctx)
+    rivals = {share.key: rival(view, ref, share.key, ctx) for share in draft.shares}
+    services = tuple(key for key, other in rivals.items() if other is None)
+    return RouteTranslation(
+        ref=ref,
+        route=route,
+        controller_name=ctx.controller_name,
+        parents=tuple(_parent(draft, parent, rivals) for parent in draft.parents),
+        services=services,
+        target_groups=tuple(group for key in services for group in groups_of(key, (draft.contribution,))),
+    )
+
+
+def _parent(draft: Draft, parent: ParentDraft, rivals: Mapping[ServiceKey, RouteRef | None]) -> ParentTranslation:
+    services = tuple(key for key in parent.services if rivals[key] is None)
+    lost = [
+        f"Hostname {key.hostname} is served by the older {other}." for key in parent.services if (other := rivals[key])
+    ]
+    refusal = parent.refusal
+    if refusal is None and not services:
+        refusal = Refusal(conditions.CONFLICTED, " ".join([*lost, "Use another hostname."]))
+    generation = draft.route.metadata.generation
+    dropped = draft.compiled.dropped
+    if refusal is not None:
+        accepted = condition(conditions.ACCEPTED, False, refusal.reason, refusal.message, generation)
+    else:
+        wildcards = [
+            f"Hostname {name} is not served: VPC Lattice has no wildcard domain names."
+            for name in parent.attachment.wildcards
+        ]
+        message = " ".join([ACCEPTED_MESSAGE, *lost, *wildcards, *draft.compiled.notes])
+        accepted = condition(conditions.ACCEPTED, True, conditions.ACCEPTED, message, generation)
+    result = [accepted, _resolved_refs(draft, generation)]
+    if refusal is None and dropped:
+        indexes = ", ".join(str(rule.index) for rule in dropped)
+        result.append(
+            condition(
+                conditions.PARTIALLY_INVALID,
+                True,
+                conditions.UNSUPPORTED_VALUE,
+                f"Dropped Rule {indexes}: {problems_text(dropped)}",
+                generation,
+            )
+        )
+    return ParentTranslation(
+        parent_ref=parent.attachment.parent_ref, conditions=tuple(result), services=() if refusal else services
+    )
+
+
+def _resolved_refs(draft: Draft, generation: int) -> Condition:
+    unresolved = draft.compiled.unresolved
+    if not unresolved:
+        return condition(
+            conditions.RESOLVED_REFS, True, conditions.RESOLVED_REFS, "References are resolved.", generation
+        )
+    message = " ".join(each.message for each in unresolved)
+    return condition(conditions.RESOLVED_REFS, False, unresolved[0].reason, message, generation)

@@ -1,9 +1,18 @@
-"""A Lattice service as the routes that feed it want it."""
+"""A Lattice service as the routes that feed it want it.
+
+A service has a listener for each port of the parents' listeners that serve it, all with the same rules; what no rule
+matches gets a 404. The oldest route gives it its name, its tags and what else concerns the service as a whole.
+"""
 
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
-from controller.lattice.model import DesiredService, Frozen
+from controller.lattice.model import DesiredListener, DesiredService, FixedResponse, Frozen
+from controller.translate import names, tags
+from controller.translate.annotations import ROUTE_FINALIZER, TAGS, takeover_from
+from controller.translate.claims import Claim, granted
 from controller.translate.context import TranslateContext
+from controller.translate.draft import draft_route
+from controller.translate.rules import build_rules, groups_of
 
 
 class Contributor(Frozen, frozen=True):
@@ -27,4 +36,49 @@ class ServiceTranslation(Frozen, frozen=True):
 
 def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> ServiceTranslation:
     """Translate the service. Raises `UnknownError`."""
-    raise NotImplementedError
+    claim = claim_of(view, key, ctx)
+    if claim is None:
+        return ServiceTranslation(key=key)
+    route, ref, share = claim.draft.route, claim.draft.ref, claim.share
+    contributions = (claim.draft.contribution,)
+    rules = build_rules(key, contributions)
+    user = tags.user_tags(route.annotation(TAGS))
+    desired = DesiredService(
+        key=key,
+        name=share.name,
+        tags=user | tags.service_tags(ref),
+        user_tags=user,
+        custom_domain=key.hostname or None,
+        certificate_arn=share.certificate_arn,
+        networks=share.networks,
+        listeners=tuple(
+            DesiredListener(
+                name=names.listener_name(ref, port, protocol),
+                port=port,
+                protocol=protocol,
+                default_action=FixedResponse(status_code=404),
+                rules=rules,
+            )
+            for port, protocol in share.listeners
+        ),
+        takeover_from=takeover_from(route),
+    )
+    contributor = Contributor(
+        ref=ref,
+        generation=route.metadata.generation,
+        finalizer=ROUTE_FINALIZER in route.metadata.finalizers,
+    )
+    return ServiceTranslation(
+        key=key, desired=desired, routes=(contributor,), target_groups=groups_of(key, contributions)
+    )
+
+
+def claim_of(view: View, key: ServiceKey, ctx: TranslateContext) -> Claim | None:
+    """The route that gets this service, and its share in it; None when none asks for it. Raises `UnknownError`."""
+    if key.route is None:
+        return next((claim for claim in granted(view, key.hostname, ctx) if claim.share.key == key), None)
+    route = view.route(key.route)
+    if route is None or route.deleting:
+        return None
+    draft = draft_route(view, route, ctx)
+    return next((Claim(draft=draft, share=share) for share in draft.shares if share.key == key), None)

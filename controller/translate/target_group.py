@@ -1,11 +1,101 @@
-"""A target group of a service: which endpoints belong to a backend port."""
+"""A target group of a service: which endpoints belong to a backend port.
 
+Every endpoint that is not terminating is registered, ready or not: readiness gates wait for the target's health, so
+that waiting for readiness would wait for ever. A group exists as long as a rule of its service forwards to it, with
+targets or without.
+
+Source: Kubernetes API reference, `EndpointSlice`; the contract's names, tags and targets.
+"""
+
+from collections.abc import Iterator
+
+from controller.api.core import EndpointSlice
 from controller.api.keys import TargetGroupKey
 from controller.gateway.view import View
-from controller.lattice.model import DesiredTargetGroup
+from controller.lattice.model import DesiredTargetGroup, HealthCheck, Target
+from controller.translate import names, tags
+from controller.translate.annotations import TAGS
+from controller.translate.claims import Claim
 from controller.translate.context import TranslateContext
+from controller.translate.rules import groups_of
+from controller.translate.service import claim_of
+
+_FAMILIES = {"IPV4": "IPv4", "IPV6": "IPv6"}
+_PORT = 80
+"""The group's own port, which every target overrides by its own."""
 
 
 def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContext) -> DesiredTargetGroup | None:
     """The group as its service wants it; None when the service does not forward to it. Raises `UnknownError`."""
-    raise NotImplementedError
+    claim = claim_of(view, key.owner, ctx)
+    if claim is None:
+        return None
+    siblings = _siblings(claim, key)
+    if key not in siblings:
+        return None
+    route = claim.draft.route
+    identity = tags.target_group_tags(
+        key,
+        claim.draft.ref,
+        ctx.identity,
+        further_port=key != min(siblings, key=_port_order),
+        further_hostname=not claim.share.first,
+    )
+    fixed = (_PORT, key.protocol, key.protocol_version, key.ip_address_type, ctx.identity.vpc, ctx.identity.owner)
+    return DesiredTargetGroup(
+        key=key,
+        name=names.target_group_name(key.namespace, key.service, repr((sorted(identity.items()), fixed))),
+        port=_PORT,
+        protocol=key.protocol,
+        protocol_version=key.protocol_version,
+        ip_address_type=key.ip_address_type,
+        vpc=ctx.identity.vpc,
+        health_check=HealthCheck(enabled=key.protocol_version == "HTTP1"),
+        identity_tags=identity,
+        tags=tags.user_tags(route.annotation(TAGS)) | identity,
+        targets=frozenset(_targets(view, key)),
+    )
+
+
+def _siblings(claim: Claim, key: TargetGroupKey) -> list[TargetGroupKey]:
+    """The groups of the same Service in the same Lattice service, this one among them if it is asked for."""
+    return [
+        group
+        for group in groups_of(key.owner, (claim.draft.contribution,))
+        if (group.namespace, group.service) == (key.namespace, key.service)
+    ]
+
+
+def _port_order(key: TargetGroupKey) -> int:
+    """The group of the lowest port has the tags of a Service's only group; one of all ports comes before any."""
+    return -1 if key.port is None else key.port
+
+
+def _targets(view: View, key: TargetGroupKey) -> Iterator[Target]:
+    name = _port_name(view, key)
+    for piece in view.endpoint_slices(key.namespace, key.service):
+        if piece.deleting or piece.address_type != _FAMILIES[key.ip_address_type]:
+            continue
+        ports = _ports(piece, name)
+        for endpoint in piece.endpoints or ():
+            if endpoint.conditions.terminating:
+                continue
+            for address in endpoint.addresses:
+                for port in ports:
+                    yield Target(ip=address, port=port)
+
+
+def _port_name(view: View, key: TargetGroupKey) -> str:
+    """The name of the Service's port, by which slices know it; empty for an unnamed port and for all ports."""
+    service = view.service(key.namespace, key.service)
+    if service is None or key.port is None:
+        return ""
+    return next((port.name for port in service.spec.ports if port.port == key.port and port.protocol == "TCP"), "")
+
+
+def _ports(piece: EndpointSlice, name: str) -> list[int]:
+    return [
+        port.port
+        for port in piece.ports or ()
+        if port.port is not None and port.protocol in {None, "TCP"} and (not name or port.name == name)
+    ]

@@ -11,7 +11,7 @@ def keys_for_change(
 ) -> frozenset[Key]:
     """The keys that the change of one object touches, for its old and its new version.
 
-    `kind` is the Kubernetes kind; `old` is None when the object is new, `new` when it is gone; `view` already shows `new`.
-    Raises `UnknownError`.
+    `kind` is the Kubernetes kind; `old` is None when the object is new, `new` when it is gone; `view` already shows
+    `new`. Raises `UnknownError`.
     """
     raise NotImplementedError

@@ -1,0 +1,187 @@
+"""What a route would feed if it were alone: every judgement on it but those that weigh it against other routes.
+
+Each accepted parent serves the route under the effective hostnames of the listeners that match. The hostnames of all
+parents together are the route's services: one for each hostname, associated with the service networks of the parents
+that serve it, and one, the route's own, for requests by whatever name, where neither route nor listener names any.
+"""
+
+from collections.abc import Sequence
+
+from controller.api.gateway import HTTPRoute
+from controller.api.keys import RouteRef, ServiceKey
+from controller.gateway import conditions, hostnames
+from controller.gateway.attachment import Attachment, Refusal, attach
+from controller.gateway.listeners import CERTIFICATE_ARN, certificate_arn
+from controller.gateway.view import View
+from controller.lattice.model import Frozen
+from controller.translate import names
+from controller.translate.annotations import SERVICE_NAME_OVERRIDE, is_standalone
+from controller.translate.compile import CompiledRoute, DroppedRule, compile_route
+from controller.translate.context import TranslateContext
+from controller.translate.rules import Contribution
+
+
+class Share(Frozen, frozen=True):
+    """A service that the route feeds."""
+
+    key: ServiceKey
+    name: str
+    """What the service is called if this route owns it."""
+    first: bool
+    """Whether it is the route's first: the one with the name and the tags that a route with one service has."""
+    listeners: tuple[tuple[int, str], ...]
+    """Port and protocol of its listeners, by port."""
+    networks: tuple[str, ...]
+    """Names of the service networks, sorted; none for a standalone service."""
+    certificate_arn: str | None = None
+
+
+class ParentDraft(Frozen, frozen=True):
+    """A parentRef with the services by which it serves the route, or the refusal."""
+
+    attachment: Attachment
+    refusal: Refusal | None
+    services: tuple[ServiceKey, ...] = ()
+
+
+class Draft(Frozen, frozen=True):
+    route: HTTPRoute
+    ref: RouteRef
+    parents: tuple[ParentDraft, ...]
+    compiled: CompiledRoute
+    shares: tuple[Share, ...]
+
+    @property
+    def contribution(self) -> Contribution:
+        """The rules that the route brings into each of its services."""
+        return Contribution(ref=self.ref, age=self.route.metadata.creation_timestamp, rules=self.compiled.rules)
+
+
+def draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
+    """Draft a route that is not being deleted. Raises `UnknownError`."""
+    ref = RouteRef("HTTPRoute", route.namespace, route.name)
+    attachments = [
+        attachment
+        for parent_ref in route.spec.parent_refs or ()
+        if (attachment := attach(view, route, parent_ref, ctx.controller_name)) is not None
+    ]
+    compiled = compile_route(view, route)
+    unsupported = _unsupported(route, ref, compiled)
+    certificate = _certificate(attachments)
+    placement = _Placement(route)
+    judged: list[tuple[Attachment, Refusal | None, frozenset[str]]] = []
+    for attachment in attachments:
+        refusal = attachment.refusal or unsupported or _lacks_certificate(attachment, certificate)
+        placed = placement.place(attachment) if refusal is None else frozenset()
+        if refusal is None and not placed:
+            refusal = Refusal(
+                conditions.CONFLICTED,
+                "An earlier parentRef has listeners of another protocol on the same ports; a service of VPC Lattice has"
+                " one listener a port.",
+            )
+        judged.append((attachment, refusal, placed))
+    shares = placement.shares(ref, certificate)
+    return Draft(
+        route=route,
+        ref=ref,
+        parents=tuple(
+            ParentDraft(
+                attachment=attachment,
+                refusal=refusal,
+                services=tuple(share.key for share in shares if share.key.hostname in placed),
+            )
+            for attachment, refusal, placed in judged
+        ),
+        compiled=compiled,
+        shares=shares,
+    )
+
+
+class _Placement:
+    """Collects, from the accepted parents in order, which hostname is served on which ports in which networks."""
+
+    def __init__(self, route: HTTPRoute) -> None:
+        self._route = route
+        self._ports: dict[str, dict[int, str]] = {}
+        self._networks: dict[str, set[str]] = {}
+
+    def place(self, attachment: Attachment) -> frozenset[str]:
+        """Place the attachment's listeners; the hostnames for which one found its port free, or of its own protocol."""
+        placed: set[str] = set()
+        gateway = attachment.gateway
+        for matched in attachment.listeners:
+            port, protocol = matched.listener.port, matched.listener.protocol
+            for hostname in matched.hostnames:
+                if self._ports.setdefault(hostname, {}).setdefault(port, protocol) != protocol:
+                    continue
+                placed.add(hostname)
+                if gateway is not None and not is_standalone(self._route, gateway):
+                    self._networks.setdefault(hostname, set()).add(gateway.name)
+        return frozenset(placed)
+
+    def shares(self, ref: RouteRef, certificate: str | None) -> tuple[Share, ...]:
+        order = {hostname: index for index, hostname in enumerate(self._route.spec.hostnames or ())}
+        served = sorted(self._ports, key=lambda hostname: order.get(hostname, len(order)))
+        return tuple(self._share(ref, hostname, certificate, first=index == 0) for index, hostname in enumerate(served))
+
+    def _share(self, ref: RouteRef, hostname: str, certificate: str | None, *, first: bool) -> Share:
+        networks = tuple(sorted(self._networks.get(hostname, ())))
+        listeners = tuple(sorted(self._ports[hostname].items()))
+        secure = any(protocol == "HTTPS" for _, protocol in listeners)
+        return Share(
+            key=ServiceKey(ref.kind, hostname=hostname, networks=networks)
+            if hostname != hostnames.NONE
+            else ServiceKey(ref.kind, route=ref),
+            name=_service_name(self._route, ref) if first else names.further_service_name(ref, hostname),
+            first=first,
+            listeners=listeners,
+            networks=networks,
+            certificate_arn=certificate if secure and hostname != hostnames.NONE else None,
+        )
+
+
+def _service_name(route: HTTPRoute, ref: RouteRef) -> str:
+    return route.annotation(SERVICE_NAME_OVERRIDE) or names.service_name(ref)
+
+
+def _unsupported(route: HTTPRoute, ref: RouteRef, compiled: CompiledRoute) -> Refusal | None:
+    """Why nothing of the route can be served, whatever the parent."""
+    name = _service_name(route, ref)
+    problem = names.service_name_problem(name)
+    if problem is not None:
+        return Refusal(
+            conditions.UNSUPPORTED_VALUE,
+            f"VPC Lattice refuses the service name {name!r}: {problem}. Set the annotation {SERVICE_NAME_OVERRIDE} to"
+            " another name.",
+        )
+    if compiled.dropped and not compiled.rules:
+        return Refusal(conditions.UNSUPPORTED_VALUE, problems_text(compiled.dropped))
+    return None
+
+
+def problems_text(dropped: Sequence[DroppedRule]) -> str:
+    return " ".join(problem for rule in dropped for problem in rule.problems)
+
+
+def _certificate(attachments: Sequence[Attachment]) -> str | None:
+    """The first certificate that a matched listener names: a service has one for all its listeners."""
+    for attachment in attachments:
+        for matched in attachment.listeners:
+            if matched.listener.protocol == "HTTPS" and (arn := certificate_arn(matched.listener)):
+                return arn
+    return None
+
+
+def _lacks_certificate(attachment: Attachment, certificate: str | None) -> Refusal | None:
+    """A custom domain name over HTTPS needs its certificate; the domain that Lattice assigns has one already."""
+    if certificate is not None:
+        return None
+    for matched in attachment.listeners:
+        named = [hostname for hostname in matched.hostnames if hostname != hostnames.NONE]
+        if matched.listener.protocol == "HTTPS" and named:
+            return Refusal(
+                conditions.CERTIFICATE_NOT_FOUND,
+                f"Listener {matched.listener.name} serves {', '.join(named)} over HTTPS without a certificate; name one"
+                f" by the TLS option {CERTIFICATE_ARN} of the Gateway's listener.",
+            )
+    return None

@@ -1,0 +1,93 @@
+"""One match of a route in the terms of VPC Lattice.
+
+The Gateway API compares path prefixes by element: `/foo` covers `/foo` and `/foo/bar`, not `/foobar`. VPC Lattice
+documents its prefix match as one of text, and all that it documents beside it is the exact match. So a prefix other
+than the root takes two Lattice rules, an exact one for `/foo` and a prefix one for `/foo/`, next to each other in
+precedence. A plain prefix `/foo`, as the AWS Gateway API Controller writes it, would send other paths' requests to a
+backend that was never asked to serve them.
+
+Source: Gateway API v1.6, `HTTPRouteMatch`; VPC Lattice API reference, `HttpMatch`, `PathMatchType`, `HeaderMatch`.
+"""
+
+import re
+from typing import Final
+
+from controller.api.gateway import HeaderMatch as RouteHeader
+from controller.api.gateway import HTTPRouteMatch, PathMatch
+from controller.gateway.precedence import EXACT, PREFIX, prefix_of
+from controller.lattice.model import HeaderMatch, Match
+
+MAX_PATH: Final = 200
+MAX_HEADERS: Final = 5
+MAX_HEADER_NAME: Final = 100
+MAX_HEADER_VALUE: Final = 200
+MAX_METHOD: Final = 16
+
+_PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
+
+
+def lattice_matches(match: HTTPRouteMatch) -> tuple[Match, ...]:
+    """The Lattice matches that together are this match. Only for one without `match_problems`."""
+    path = match.path or PathMatch()
+    headers = tuple(sorted(HeaderMatch(name=header.name, value=header.value) for header in _headers(match)))
+    if path.type == EXACT:
+        return (Match(method=match.method, path_exact=path.value, headers=headers),)
+    prefix = prefix_of(path.value)
+    if prefix == "/":
+        return (Match(method=match.method, path_prefix="/", headers=headers),)
+    return (
+        Match(method=match.method, path_exact=prefix, headers=headers),
+        Match(method=match.method, path_prefix=prefix + "/", headers=headers),
+    )
+
+
+def same_requests(match: Match) -> tuple[object, ...]:
+    """Equal for matches that fit the same requests: names of headers are without case."""
+    headers = tuple(sorted((header.name.lower(), header.value) for header in match.headers))
+    return (match.method, match.path_exact, match.path_prefix, headers)
+
+
+def match_problems(match: HTTPRouteMatch, field: str) -> list[str]:
+    """What VPC Lattice cannot express of this match, each as a sentence that begins with the field's path."""
+    problems = _path_problems(match.path or PathMatch(), f"{field}.path")
+    if match.query_params:
+        problems.append(f"{field}.queryParams: VPC Lattice cannot match query parameters; remove them.")
+    if match.method is not None and not 1 <= len(match.method) <= MAX_METHOD:
+        problems.append(f"{field}.method: a method has 1 to {MAX_METHOD} characters.")
+    headers = _headers(match)
+    if len(headers) > MAX_HEADERS:
+        problems.append(f"{field}.headers: VPC Lattice matches at most {MAX_HEADERS} headers, not {len(headers)}.")
+    for index, header in enumerate(headers):
+        problems += _header_problems(header, f"{field}.headers[{index}]")
+    return problems
+
+
+def _headers(match: HTTPRouteMatch) -> tuple[RouteHeader, ...]:
+    """Of several headers of equivalent names only the first counts."""
+    return tuple({header.name.lower(): header for header in reversed(match.headers or ())}.values())[::-1]
+
+
+def _path_problems(path: PathMatch, field: str) -> list[str]:
+    if path.type not in {EXACT, PREFIX}:
+        return [f"{field}.type: VPC Lattice cannot match paths by {path.type}; use {EXACT} or {PREFIX}."]
+    value = path.value if path.type == EXACT else prefix_of(path.value)
+    longest = MAX_PATH if path.type == EXACT or value == "/" else MAX_PATH - 1
+    problems = []
+    if not _PATH.fullmatch(value):
+        problems.append(
+            f"{field}.value: VPC Lattice takes paths that begin with / and have only letters, digits and @:%_+.~#?&/=-."
+        )
+    if len(value) > longest:
+        problems.append(f"{field}.value: VPC Lattice takes at most {longest} characters here, not {len(value)}.")
+    return problems
+
+
+def _header_problems(header: RouteHeader, field: str) -> list[str]:
+    if header.type != EXACT:
+        return [f"{field}.type: VPC Lattice cannot match headers by {header.type}; use {EXACT}."]
+    problems = []
+    if not 1 <= len(header.name) <= MAX_HEADER_NAME:
+        problems.append(f"{field}.name: VPC Lattice takes 1 to {MAX_HEADER_NAME} characters.")
+    if not 1 <= len(header.value) <= MAX_HEADER_VALUE:
+        problems.append(f"{field}.value: VPC Lattice takes 1 to {MAX_HEADER_VALUE} characters.")
+    return problems

@@ -1,0 +1,99 @@
+"""The Lattice rules of a service, from the rules of the routes that feed it, in the specification's order.
+
+Of matches that fit the same requests only the first is kept: no request would reach the others.
+
+Source: Gateway API v1.6, `HTTPRouteRule.matches`; VPC Lattice API reference, `CreateRule`.
+"""
+
+from collections.abc import Sequence
+
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.gateway.precedence import MatchRank
+from controller.lattice.model import Action, DesiredRule, FixedResponse, Forward, Frozen, Match
+from controller.translate.annotations import MAX_PRIORITY
+from controller.translate.backends import Backend
+from controller.translate.compile import CompiledRule
+from controller.translate.matches import same_requests
+
+
+class Contribution(Frozen, frozen=True):
+    """The rules that one route contributes to a service."""
+
+    ref: RouteRef
+    age: str
+    """The route's creation timestamp."""
+    rules: tuple[CompiledRule, ...]
+
+
+class _Entry(Frozen, frozen=True):
+    order: tuple[MatchRank, str, str, str, int, int]
+    matches: tuple[Match, ...]
+    rule: CompiledRule
+
+
+def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple[DesiredRule, ...]:
+    """The rules of a listener of this service, in order of precedence."""
+    kept: list[tuple[Match, CompiledRule]] = []
+    seen: set[tuple[object, ...]] = set()
+    for entry in sorted(_entries(contributions), key=lambda entry: entry.order):
+        for match in entry.matches:
+            requests = same_requests(match)
+            if requests not in seen:
+                seen.add(requests)
+                kept.append((match, entry.rule))
+    priorities = _priorities([rule.priority for _, rule in kept])
+    return tuple(
+        DesiredRule(match=match, action=_action(key, rule), priority=priority)
+        for (match, rule), priority in zip(kept, priorities, strict=True)
+    )
+
+
+def groups_of(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple[TargetGroupKey, ...]:
+    """The groups to which the service's rules forward, in order of precedence."""
+    groups: dict[TargetGroupKey, None] = {}
+    for rule in build_rules(key, contributions):
+        if isinstance(rule.action, Forward):
+            groups.update(dict.fromkeys(group for group, _ in rule.action.weights if not isinstance(group, str)))
+    return tuple(groups)
+
+
+def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
+    return [
+        _Entry(
+            order=(match.rank, of.age, of.ref.namespace, of.ref.name, rule.index, place),
+            matches=match.matches,
+            rule=rule,
+        )
+        for of in contributions
+        for rule in of.rules
+        for place, match in enumerate(rule.matches)
+    ]
+
+
+def _action(key: ServiceKey, rule: CompiledRule) -> Action:
+    if not rule.backends:
+        return FixedResponse(status_code=500)
+    return Forward(weights=tuple((_group(key, backend), weight) for backend, weight in rule.backends))
+
+
+def _group(key: ServiceKey, backend: Backend) -> TargetGroupKey:
+    return TargetGroupKey(
+        owner=key,
+        namespace=backend.namespace,
+        service=backend.service,
+        port=backend.port,
+        ip_address_type=backend.ip_address_type,
+    )
+
+
+def _priorities(wanted: Sequence[int | None]) -> list[int | None]:
+    """The fixed priorities, made unique: a rule of several matches takes the numbers that follow its own.
+
+    A number beyond the last is left to the plan, as if it had not been fixed.
+    """
+    fixed: list[int | None] = [None] * len(wanted)
+    following = 0
+    for number, place in sorted((number, place) for place, number in enumerate(wanted) if number is not None):
+        following = max(number, following + 1)
+        fixed[place] = following if following <= MAX_PRIORITY else None
+    return fixed
