@@ -115,7 +115,7 @@ def _carried_over(old: Json, new: Json, now: str) -> Json:
 
 
 def covers(old: Any, new: Any) -> bool:
-    """Whether all of `new` stands in `old`, which may have more fields: the API server adds defaults to what we write."""
+    """Whether all of `new` stands in `old`; `old` may have more, for the API server adds defaults to what we write."""
     if isinstance(old, dict) and isinstance(new, Mapping):
         return all(field in old and covers(old[field], value) for field, value in new.items())
     if isinstance(old, list) and isinstance(new, list | tuple):

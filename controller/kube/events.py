@@ -2,16 +2,47 @@
 
 `record` may be called on every attempt of every reconcile: it is synchronous, never raises and costs no I/O. The same
 thing told again about the same object becomes one Event with a growing count; what an object may tell in a short time
-is limited; the queue is bounded and drops its oldest. A single task writes.
+is limited; the queue is bounded and drops its oldest. A single task writes, and an Event that waits in the queue
+while it is told again is written once, with the count it has by then.
+
+Names are given when an Event is first told, so a write that is repeated because its answer was lost finds the Event
+there and only brings the count up to date.
 
 Source: core/v1 Event; the limits follow client-go's `record.EventCorrelator`.
 """
 
-from typing import Literal, NamedTuple, Self
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any, Literal, NamedTuple, Self
+
+import anyio
+import orjson
 
 from controller.api.meta import Object
 from controller.api.resources import Resource
-from controller.kube.client import KubeClient
+from controller.kube.backoff import Backoff
+from controller.kube.client import MERGE_PATCH, KubeClient
+from controller.kube.errors import ApiError, Conflict, NotFound, ServerError, TooManyRequests, Unreachable
+from controller.kube.times import rfc3339, utc_now
+
+log = logging.getLogger("controller.kube.events")
+
+WINDOW = timedelta(minutes=10)
+"""What is told again within this time of the last time is the same Event."""
+BURST = 25
+"""So many writes an object may cause at once…"""
+REFILL = timedelta(minutes=5)
+"""…and one more each time this has passed."""
+MAX_WAITING = 1000
+MAX_REMEMBERED = 4096
+MAX_MESSAGE = 1024
+"""Characters; what the API server takes."""
+ATTEMPTS = 4
+FLUSH_SECONDS = 3.0
 
 
 class ObjectRef(NamedTuple):
@@ -25,25 +56,201 @@ class ObjectRef(NamedTuple):
     resource_version: str = ""
 
     @classmethod
-    def of(cls, resource: Resource[object], obj: Object) -> Self:  # type: ignore[type-var]
-        raise NotImplementedError
+    def of(cls, resource: Resource[Any], obj: Object) -> Self:
+        meta = obj.metadata
+        return cls(resource.api_version, resource.kind, meta.namespace, meta.name, meta.uid, meta.resource_version)
+
+
+class _Key(NamedTuple):
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    type: str
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class _Told:
+    """One Event: what was told so far, and how much of it is written."""
+
+    ref: ObjectRef
+    name: str
+    first: datetime
+    last: datetime
+    count: int = 0
+    written: int = 0
+
+
+@dataclass(slots=True)
+class _Allowance:
+    tokens: float
+    since: datetime
 
 
 class EventRecorder:
-    """Records Events in the name of `component`; `instance` is this replica's identity (the pod's name)."""
+    """Records Events in the name of `component`; `instance` is this replica's identity (the pod's name).
 
-    def __init__(self, client: KubeClient, component: str, *, instance: str = "") -> None:
-        raise NotImplementedError
+    Clock, sleep and randomness are passed in.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        component: str,
+        *,
+        instance: str = "",
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        random: Random | None = None,
+    ) -> None:
+        self._client = client
+        self._component = component
+        self._instance = instance
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random or Random()  # noqa: S311 -- spreads retries, guards nothing
+        self._remembered: OrderedDict[_Key, _Told] = OrderedDict()
+        self._waiting: OrderedDict[_Key, _Told] = OrderedDict()
+        self._allowances: OrderedDict[tuple[str, str, str], _Allowance] = OrderedDict()
+        self._wake = anyio.Event()
+        self._dropped = 0
+        self._named = 0
 
     @property
     def dropped(self) -> int:
-        """How many Events were given up: queue full, or the API server would not take them."""
-        raise NotImplementedError
+        """How many writes were given up: queue full, or the API server would not take them."""
+        return self._dropped
 
-    def record(self, ref: ObjectRef, type: Literal["Normal", "Warning"], reason: str, message: str) -> None:  # noqa: A002
+    def record(self, ref: ObjectRef, type: Literal["Normal", "Warning"], reason: str, message: str) -> None:  # noqa: A002 -- the API's word
         """Tell something about an object. `reason` is a short CamelCase word, `message` a sentence for people."""
-        raise NotImplementedError
+        now = self._clock()
+        key = _Key(ref.kind, ref.namespace, ref.name, ref.uid, type, reason, message[:MAX_MESSAGE])
+        waits = key in self._waiting
+        told = self._waiting[key] if waits else self._remembered.get(key)
+        if told is None or (not waits and now - told.last > WINDOW):
+            told = _Told(ref, self._name(ref, now), now, now)
+        self._remembered[key] = told
+        self._remembered.move_to_end(key)
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        told.count += 1
+        told.last = now
+        if waits or not self._allowed(ref, now):
+            return
+        self._waiting[key] = told
+        if len(self._waiting) > MAX_WAITING:
+            self._waiting.popitem(last=False)
+            self._dropped += 1
+        self._wake.set()
 
     async def run(self) -> None:
         """Write what is recorded until cancelled; then try for a moment to write the rest."""
-        raise NotImplementedError
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                await self._write_waiting(attempts=ATTEMPTS)
+        finally:
+            with anyio.move_on_after(FLUSH_SECONDS, shield=True):
+                await self._write_waiting(attempts=1)
+
+    def _allowed(self, ref: ObjectRef, now: datetime) -> bool:
+        key = (ref.kind, ref.namespace, ref.name)
+        allowance = self._allowances.setdefault(key, _Allowance(BURST, now))
+        self._allowances.move_to_end(key)
+        if len(self._allowances) > MAX_REMEMBERED:
+            self._allowances.popitem(last=False)
+        allowance.tokens = min(BURST, allowance.tokens + (now - allowance.since) / REFILL)
+        allowance.since = now
+        if allowance.tokens < 1:
+            return False
+        allowance.tokens -= 1
+        return True
+
+    def _name(self, ref: ObjectRef, now: datetime) -> str:
+        self._named += 1
+        # The API server allows 253 characters; the number keeps Events apart that begin in one microsecond.
+        return f"{ref.name[:200]}.{int(now.timestamp() * 1_000_000):x}{self._named & 0xFFFF:04x}"
+
+    async def _write_waiting(self, attempts: int) -> None:
+        while self._waiting:
+            key, told = next(iter(self._waiting.items()))
+            count = told.count
+            written = await self._write(key, told, attempts)
+            self._waiting.pop(key, None)
+            if not written:
+                self._dropped += 1
+                continue
+            told.written = count
+            if told.count > count and self._allowed(told.ref, told.last):
+                self._waiting[key] = told
+
+    async def _write(self, key: _Key, told: _Told, attempts: int) -> bool:
+        backoff = Backoff(self._random)
+        for attempt in range(1, attempts + 1):
+            try:
+                await self._send(key, told)
+            except (Unreachable, ServerError, TooManyRequests) as error:
+                if attempt < attempts:
+                    await self._sleep(backoff.next(at_least=error.retry_after or 0.0))
+                    continue
+                self._give_up(key, error)
+            except ApiError as error:
+                self._give_up(key, error)
+            else:
+                return True
+        return False
+
+    def _give_up(self, key: _Key, error: ApiError) -> None:
+        log.warning(
+            "event not written",
+            extra={"object": f"{key.kind}/{key.namespace}/{key.name}", "reason": key.reason, "error": str(error)},
+        )
+
+    async def _send(self, key: _Key, told: _Told) -> None:
+        # Events about cluster-scoped objects live in the namespace "default".
+        collection = f"/api/v1/namespaces/{key.namespace or 'default'}/events"
+        if told.written == 0:
+            try:
+                await self._client.request("POST", collection, body=orjson.dumps(self._event(key, told)))
+            except Conflict:
+                await self._send_count(collection, told)
+            return
+        try:
+            await self._send_count(collection, told)
+        except NotFound:
+            # Events expire at the server, after an hour by default.
+            await self._client.request("POST", collection, body=orjson.dumps(self._event(key, told)))
+
+    async def _send_count(self, collection: str, told: _Told) -> None:
+        patch = {"count": told.count, "lastTimestamp": rfc3339(told.last)}
+        path = f"{collection}/{told.name}"
+        await self._client.request("PATCH", path, body=orjson.dumps(patch), content_type=MERGE_PATCH)
+
+    def _event(self, key: _Key, told: _Told) -> dict[str, Any]:
+        ref = told.ref
+        about = {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "namespace": ref.namespace,
+            "name": ref.name,
+            "uid": ref.uid,
+            "resourceVersion": ref.resource_version,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": told.name, "namespace": key.namespace or "default"},
+            "involvedObject": {field: value for field, value in about.items() if value},
+            "type": key.type,
+            "reason": key.reason,
+            "message": key.message,
+            "count": told.count,
+            "firstTimestamp": rfc3339(told.first),
+            "lastTimestamp": rfc3339(told.last),
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
+            "reportingInstance": self._instance,
+        }

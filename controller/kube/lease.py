@@ -8,16 +8,113 @@ What makes it safe is the fence: `valid_for` is asked synchronously before each 
 moment *before* the last successful renewal was sent, on a clock that goes on while the machine sleeps. A leader that
 was paused, or cannot reach the API server, stops writing by itself before anybody else may start.
 
-Source: client-go `tools/leaderelection`.
+What to do with a Lease as seen is decided by `decide`, which does no I/O; every write carries the resourceVersion that
+the decision was made on, so of two candidates that decide alike one meets a Conflict.
+
+Source: client-go `tools/leaderelection`; coordination.k8s.io/v1 LeaseSpec.
 """
 
+import logging
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Any, Literal
 
-from controller.kube.client import KubeClient
+import anyio
+import msgspec
+import orjson
+
+from controller.api.meta import Struct
+from controller.kube.backoff import jittered
+from controller.kube.client import MERGE_PATCH, KubeClient
+from controller.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unauthorized
+from controller.kube.times import boottime, micro_time, utc_now
+
+log = logging.getLogger("controller.kube.lease")
+
+RELEASE_SECONDS = 5.0
+
+
+class LeaseRecord(Struct, frozen=True):
+    """A Lease's `spec`. The times are other people's clocks: for readers, never for deciding."""
+
+    holder_identity: str = ""
+    lease_duration_seconds: int = 0
+    acquire_time: str | None = None
+    renew_time: str | None = None
+    lease_transitions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A Lease as it was first seen with this content; `at` is the moment on our own clock, in seconds."""
+
+    record: LeaseRecord
+    resource_version: str
+    at: float
+
+
+Decision = Literal["create", "renew", "take", "wait"]
+
+
+def decide(seen: Sighting | None, identity: str, now: float, lease_duration: float) -> Decision:
+    """What to do with the Lease as seen; None means that there is none.
+
+    `lease_duration` (seconds) counts where the record says nothing sensible of its own.
+    """
+    if seen is None:
+        return "create"
+    record = seen.record
+    if record.holder_identity == identity:
+        return "renew"
+    if not record.holder_identity:
+        return "take"
+    duration = record.lease_duration_seconds if record.lease_duration_seconds > 0 else lease_duration
+    return "take" if now - seen.at > duration else "wait"
+
+
+def sighted(before: Sighting | None, record: LeaseRecord, resource_version: str, now: float) -> Sighting:
+    """The sighting after the Lease was read: an unchanged record keeps the moment at which it was first seen."""
+    if before is not None and before.record == record:
+        return Sighting(record, resource_version, before.at)
+    return Sighting(record, resource_version, now)
+
+
+def record_to_write(
+    seen: Sighting | None, identity: str, decision: Decision, *, lease_duration: float, moment: str
+) -> LeaseRecord:
+    """The record with which `identity` creates, renews or takes the Lease. `moment` is a MicroTime."""
+    before = seen.record if seen is not None else LeaseRecord()
+    renews = decision == "renew"
+    return LeaseRecord(
+        holder_identity=identity,
+        lease_duration_seconds=math.ceil(lease_duration),
+        acquire_time=(before.acquire_time or moment) if renews else moment,
+        renew_time=moment,
+        lease_transitions=before.lease_transitions + (1 if decision == "take" else 0),
+    )
+
+
+class _Metadata(Struct, frozen=True):
+    resource_version: str = ""
+
+
+class _Lease(Struct, frozen=True):
+    metadata: _Metadata = _Metadata()
+    spec: LeaseRecord | None = None
+
+
+_lease = msgspec.json.Decoder(_Lease)
 
 
 class LeaderElector:
-    """One candidate. `run` is the whole life; `acquire`, `hold` and `release` are its parts."""
+    """One candidate. `run` is the whole life; `acquire`, `hold` and `release` are its parts.
+
+    `identity` must be unique to this process. `clock` gives seconds and must go on while the machine sleeps; `now` is
+    the wall clock, written into the Lease for people to read.
+    """
 
     def __init__(
         self,
@@ -29,28 +126,51 @@ class LeaderElector:
         lease_duration: float = 15.0,
         renew_deadline: float = 10.0,
         retry_period: float = 2.0,
+        clock: Callable[[], float] = boottime,
+        now: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        random: Random | None = None,
     ) -> None:
         """All times in seconds; `lease_duration` > `renew_deadline` > `retry_period`, else ValueError."""
-        raise NotImplementedError
+        if not lease_duration > renew_deadline > retry_period > 0:
+            raise ValueError("lease_duration must be longer than renew_deadline, and that longer than retry_period")
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._lease_duration = lease_duration
+        self._renew_deadline = renew_deadline
+        self._retry_period = retry_period
+        self._clock = clock
+        self._now = now
+        self._sleep = sleep
+        self._random = random or Random()  # noqa: S311 -- spreads candidates, guards nothing
+        self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._path = f"{self._collection}/{name}"
+        self._seen: Sighting | None = None
+        self._leads = False
+        self._renewed_at = -math.inf
+        self._previous_holder = ""
+        self._complaint = ""
 
     @property
     def holder(self) -> str:
         """Who held the Lease when it was last seen, perhaps us; empty if nobody, or not seen yet."""
-        raise NotImplementedError
+        return self._seen.record.holder_identity if self._seen is not None else ""
 
     @property
     def previous_holder(self) -> str:
         """Who held it before we took it; empty if it was new or had been given back."""
-        raise NotImplementedError
+        return self._previous_holder
 
     @property
     def transitions(self) -> int:
         """How often the Lease has changed hands, as last seen."""
-        raise NotImplementedError
+        return self._seen.record.lease_transitions if self._seen is not None else 0
 
     def valid_for(self, seconds: float) -> bool:
         """Whether we lead, and will for more than this many seconds even if no renewal succeeds again."""
-        raise NotImplementedError
+        return self._leads and self._renewed_at + self._lease_duration - self._clock() > seconds
 
     async def run(self, on_started: Callable[[], Awaitable[None]], on_stopped: Callable[[], None]) -> None:
         """Wait for the Lease, then run `on_started` until it returns or the Lease is lost, which cancels it.
@@ -58,16 +178,151 @@ class LeaderElector:
         `on_stopped` is called when it has ended, then the Lease is given back if it is still ours. Returns afterwards;
         does not try again.
         """
-        raise NotImplementedError
+        await self.acquire()
+        try:
+            async with anyio.create_task_group() as tasks:
+
+                async def lead() -> None:
+                    await on_started()
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(lead)
+                await self.hold()
+                tasks.cancel_scope.cancel()
+        finally:
+            on_stopped()
+            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
+                await self.release()
 
     async def acquire(self) -> None:
         """Return when we hold the Lease."""
-        raise NotImplementedError
+        while not await self._attempt(self._renew_deadline):
+            await self._sleep(self._retry_period + jittered(self._random, self._retry_period))
+        log.info("lease acquired", extra=self._facts())
 
     async def hold(self) -> None:
         """Renew the Lease; return when it is lost: taken by another, or not renewed for `renew_deadline`."""
-        raise NotImplementedError
+        while True:
+            await self._sleep(self._retry_period)
+            left = self._renewed_at + self._renew_deadline - self._clock()
+            if left > 0:
+                await self._attempt(left)
+            if not self._leads or self._clock() - self._renewed_at >= self._renew_deadline:
+                self._leads = False
+                log.error("lease lost", extra=self._facts())
+                return
 
     async def release(self) -> None:
-        """Give the Lease back, if it is ours, so that another replica need not wait for it to expire."""
-        raise NotImplementedError
+        """Give the Lease back, if it is ours, so that another replica need not wait for it to expire.
+
+        From here on `valid_for` is False. A failure is logged: the Lease then expires by itself.
+        """
+        self._leads = False
+        seen = self._seen
+        if seen is None or seen.record.holder_identity != self._identity:
+            return
+        moment = micro_time(self._now())
+        record = LeaseRecord(
+            holder_identity="",
+            lease_duration_seconds=1,
+            acquire_time=moment,
+            renew_time=moment,
+            lease_transitions=seen.record.lease_transitions,
+        )
+        try:
+            await self._write(record, seen.resource_version, self._renew_deadline)
+        except ApiError as error:
+            log.warning("lease not given back", extra={**self._facts(), "error": str(error)})
+        else:
+            log.info("lease given back", extra=self._facts())
+
+    async def _attempt(self, seconds: float) -> bool:
+        """Try once to hold the Lease, within this time. A failure is logged and changes nothing that was certain."""
+        deadline = self._clock() + seconds
+        try:
+            if not self._leads:
+                await self._look(seconds)
+            try:
+                return await self._decide_and_write(deadline)
+            except (Conflict, NotFound):
+                # Somebody wrote or deleted it meanwhile; what we know is old.
+                await self._look(deadline - self._clock())
+                return await self._decide_and_write(deadline)
+        except ApiError as error:
+            self._complain(error)
+            return False
+
+    async def _decide_and_write(self, deadline: float) -> bool:
+        sent = self._clock()
+        decision = decide(self._seen, self._identity, sent, self._lease_duration)
+        if decision == "wait":
+            self._leads = False
+            return False
+        moment = micro_time(self._now())
+        record = record_to_write(
+            self._seen, self._identity, decision, lease_duration=self._lease_duration, moment=moment
+        )
+        if decision != "renew":
+            # Noted before the answer, which may be lost although the write took effect.
+            self._previous_holder = self.holder
+        await self._write(record, self._seen.resource_version if self._seen else None, deadline - sent)
+        self._renewed_at = sent
+        self._leads = True
+        self._complaint = ""
+        return True
+
+    async def _look(self, seconds: float) -> None:
+        try:
+            answer = await self._client.request("GET", self._path, timeout=max(seconds, 0.001))
+        except NotFound:
+            self._seen = None
+            return
+        self._see(answer)
+
+    async def _write(self, record: LeaseRecord, resource_version: str | None, seconds: float) -> None:
+        spec = msgspec.to_builtins(record)
+        # An empty holder must be written out: it is how a Lease is given back.
+        spec["holderIdentity"] = record.holder_identity
+        spec["leaseTransitions"] = record.lease_transitions
+        timeout = max(seconds, 0.001)
+        if resource_version is None:
+            body: dict[str, Any] = {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": self._name, "namespace": self._namespace},
+                "spec": spec,
+            }
+            answer = await self._client.request("POST", self._collection, body=orjson.dumps(body), timeout=timeout)
+        else:
+            body = {"metadata": {"resourceVersion": resource_version}, "spec": spec}
+            answer = await self._client.request(
+                "PATCH", self._path, body=orjson.dumps(body), content_type=MERGE_PATCH, timeout=timeout
+            )
+        self._see(answer)
+
+    def _see(self, answer: bytes) -> None:
+        try:
+            lease = _lease.decode(answer)
+        except msgspec.DecodeError as error:
+            raise ApiError(200, "Unreadable", f"the Lease cannot be read: {error}") from error
+        self._seen = sighted(self._seen, lease.spec or LeaseRecord(), lease.metadata.resource_version, self._clock())
+
+    def _complain(self, error: ApiError) -> None:
+        """Log a failure; the same again only for debugging, since there is one every two seconds."""
+        told = str(error)
+        if isinstance(error, Forbidden | Unauthorized):
+            told += (
+                f"; the service account needs get, create and patch on leases.coordination.k8s.io "
+                f"in namespace {self._namespace}"
+            )
+        level = logging.DEBUG if told == self._complaint else logging.WARNING
+        self._complaint = told
+        log.log(level, "lease not reached", extra={**self._facts(), "error": told})
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "lease": f"{self._namespace}/{self._name}",
+            "identity": self._identity,
+            "holder": self.holder,
+            "transitions": self.transitions,
+        }

@@ -12,12 +12,19 @@ Conflict too when the object kept changing.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from controller.api.meta import Object, StatusObject
+import orjson
+
+from controller.api.meta import Object, StatusObject, Undecodable
 from controller.api.resources import Resource
-from controller.kube.client import KubeClient
+from controller.kube.client import MERGE_PATCH, KubeClient
+from controller.kube.decode import Decoder
+from controller.kube.errors import Conflict, NotFound
 
 T = TypeVar("T", bound=Object)
 S = TypeVar("S", bound=StatusObject)
+
+ATTEMPTS = 5
+"""How often a decision is made before a Conflict is passed on: the key's own backoff does the rest."""
 
 
 async def update_finalizers(
@@ -29,14 +36,31 @@ async def update_finalizers(
     remove: Collection[str] = (),
 ) -> bytes | None:
     """Add and remove finalizers, leaving others in their order. Nothing is added to an object that is being deleted."""
-    raise NotImplementedError
+
+    def decide(current: Object) -> dict[str, Any] | None:
+        had = current.metadata.finalizers
+        wanted = finalizers_after(had, add=() if current.deleting else add, remove=remove)
+        return None if wanted == had else {"metadata": {"finalizers": wanted}}
+
+    return await _patch(client, resource, obj, decide)
+
+
+def finalizers_after(had: Collection[str], *, add: Collection[str], remove: Collection[str]) -> tuple[str, ...]:
+    """The finalizers once some are added, at the end, and some removed."""
+    kept = tuple(name for name in had if name not in remove)
+    return (*kept, *(name for name in add if name not in kept))
 
 
 async def patch_annotations(
     client: KubeClient, resource: Resource[T], obj: T, annotations: Mapping[str, str | None]
 ) -> bytes | None:
     """Set these annotations, remove those given as None, leave all others."""
-    raise NotImplementedError
+
+    def decide(current: Object) -> dict[str, Any] | None:
+        changed = {name: value for name, value in annotations.items() if current.annotation(name) != value}
+        return {"metadata": {"annotations": changed}} if changed else None
+
+    return await _patch(client, resource, obj, decide)
 
 
 async def patch_status(
@@ -51,4 +75,51 @@ async def patch_status(
     or as what encodes to it, or None when nothing changes. It is called again after a conflict. Fields that it does not
     return stay as they are. `conditions` and `route_status` have the usual ones.
     """
-    raise NotImplementedError
+
+    def decide(current: S) -> dict[str, Any] | None:
+        status = build(bytes(current.status))
+        if status is None:
+            return None
+        return {"status": orjson.Fragment(status) if isinstance(status, bytes) else dict(status)}
+
+    return await _patch(client, resource, obj, decide, subresource="status")
+
+
+async def _patch(
+    client: KubeClient,
+    resource: Resource[T],
+    obj: T,
+    decide: Callable[[T], dict[str, Any] | None],
+    subresource: str = "",
+) -> bytes | None:
+    namespace, name, uid = obj.namespace, obj.name, obj.metadata.uid
+    path = resource.path(namespace, name, subresource)
+    for attempt in range(1, ATTEMPTS + 1):
+        fields = decide(obj)
+        if fields is None:
+            return None
+        # The uid too: a deleted and re-created object must never get what was decided for its predecessor.
+        precondition = {"resourceVersion": obj.metadata.resource_version} | ({"uid": uid} if uid else {})
+        patch = {**fields, "metadata": {**fields.get("metadata", {}), **precondition}}
+        try:
+            return await client.request("PATCH", path, body=orjson.dumps(patch), content_type=MERGE_PATCH)
+        except NotFound:
+            return None
+        except Conflict:
+            if attempt == ATTEMPTS:
+                raise
+            fresh = await _read(client, resource, namespace, name)
+            if fresh is None or fresh.metadata.uid != uid:
+                return None
+            if isinstance(fresh, Undecodable):
+                raise
+            obj = fresh
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _read(client: KubeClient, resource: Resource[T], namespace: str, name: str) -> T | Undecodable | None:
+    try:
+        answer = await client.request("GET", resource.path(namespace, name))
+    except NotFound:
+        return None
+    return Decoder(resource).object(answer)
