@@ -1,7 +1,8 @@
 """A queue whose time the test moves, and the plainest possible worker."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
+import anyio
 import pytest
 
 from workqueue import ItemExponential, Queue
@@ -30,3 +31,10 @@ def handed_out() -> Callable[[Queue[str]], list[str]]:
         return keys
 
     return work_off
+
+
+@pytest.fixture
+async def patience(anyio_backend: str) -> AsyncIterator[None]:
+    """Let a test that waits for what never comes fail, rather than hang."""
+    with anyio.fail_after(10):
+        yield

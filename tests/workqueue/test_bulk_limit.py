@@ -6,7 +6,7 @@ from anyio import wait_all_tasks_blocked
 
 from workqueue import BULK, LIVE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
 
 def test_without_a_limit_any_number_of_bulk_keys_is_handed_out(queue):

@@ -8,6 +8,7 @@ from workqueue.testing import FakeClock
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("patience")
 async def test_a_real_timer_calls_back_in_the_event_loop():
     clock = MonotonicClock()
     due = anyio.Event()
@@ -17,6 +18,7 @@ async def test_a_real_timer_calls_back_in_the_event_loop():
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("patience")
 async def test_a_cancelled_real_timer_does_not_call_back():
     clock = MonotonicClock()
     called = []
@@ -28,6 +30,7 @@ async def test_a_cancelled_real_timer_does_not_call_back():
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("patience")
 async def test_a_queue_on_the_real_clock_hands_out_a_delayed_key():
     queue = Queue(name="test")
     queue.add_after("a", 0.001)

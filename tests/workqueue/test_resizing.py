@@ -6,7 +6,7 @@ from anyio import wait_all_tasks_blocked
 
 from workqueue import BULK, WorkerPool
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
 
 class Working:

@@ -6,7 +6,7 @@ from anyio import wait_all_tasks_blocked
 
 from workqueue import BULK, ShutDown
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
 
 async def test_adds_after_shut_down_are_ignored(queue, clock):

@@ -8,7 +8,7 @@ from anyio import wait_all_tasks_blocked
 
 from workqueue import BULK, LIVE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
 
 async def test_get_returns_a_waiting_key(queue):

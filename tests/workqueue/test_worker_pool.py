@@ -8,7 +8,7 @@ from anyio import wait_all_tasks_blocked
 
 from workqueue import BULK, LIVE, Queue, Result, WorkerPool
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
 
 def no_error(key, error):
