@@ -2,8 +2,8 @@
 
 import anyio
 import pytest
-from anyio import wait_all_tasks_blocked
 
+from tests.workqueue.settling import settle
 from workqueue import BULK, LIVE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
@@ -62,7 +62,7 @@ async def test_done_of_a_bulk_key_lets_a_waiting_worker_have_the_next(queue):
     await queue.get()
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.done("a")
     assert queue.depth() == {}
 
@@ -74,7 +74,7 @@ async def test_lifting_a_held_back_key_wakes_a_waiting_worker(queue):
     await queue.get()
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.add("b", LIVE)
     assert queue.processing == 2
 
@@ -89,7 +89,7 @@ async def test_done_of_a_bulk_key_asked_for_live_meanwhile_serves_two_waiting_wo
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         assert queue.processing == 1
         queue.done("a")
     assert queue.processing == 2
@@ -103,7 +103,7 @@ async def test_raising_the_limit_serves_waiting_workers(queue):
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.limit_bulk(None)
     assert queue.processing == 3
 

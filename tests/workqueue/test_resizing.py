@@ -2,8 +2,8 @@
 
 import anyio
 import pytest
-from anyio import wait_all_tasks_blocked
 
+from tests.workqueue.settling import settle
 from workqueue import BULK, WorkerPool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
@@ -28,18 +28,18 @@ class Working:
     async def add(self, *keys, **priority):
         for key in keys:
             self.queue.add(key, **priority)
-        await wait_all_tasks_blocked()
+        await settle()
         return list(self.running)
 
     async def finish(self, *keys):
         for key in keys:
             self.running[key].set()
-        await wait_all_tasks_blocked()
+        await settle()
         return list(self.running)
 
     async def resize(self, size):
         self.pool.resize(size)
-        await wait_all_tasks_blocked()
+        await settle()
         return list(self.running)
 
 

@@ -2,8 +2,8 @@
 
 import anyio
 import pytest
-from anyio import wait_all_tasks_blocked
 
+from tests.workqueue.settling import settle
 from workqueue import BULK, ShutDown
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
@@ -73,7 +73,7 @@ async def test_workers_that_wait_are_told_of_shut_down(queue):
     async with anyio.create_task_group() as group:
         group.start_soon(expect_shut_down(queue, ended))
         group.start_soon(expect_shut_down(queue, ended))
-        await wait_all_tasks_blocked()
+        await settle()
         queue.shut_down()
     assert ended == [True, True]
 
@@ -86,12 +86,14 @@ async def test_workers_held_back_by_the_bulk_limit_are_told_when_the_last_key_is
     await queue.get()
     async with anyio.create_task_group() as group:
         group.start_soon(expect_shut_down(queue, ended))
-        await wait_all_tasks_blocked()
+        group.start_soon(expect_shut_down(queue, ended))
+        await settle()
         queue.shut_down()
-        await wait_all_tasks_blocked()
+        await settle()
         assert ended == []
         queue.done("a")
         assert queue.take_nowait() == ("b", BULK)
+    assert ended == [True, True]
 
 
 async def test_shutting_down_tells_that_it_does(queue):
@@ -112,7 +114,7 @@ def drain(queue):
             ended.set()
 
         group.start_soon(run)
-        await wait_all_tasks_blocked()
+        await settle()
         return ended
 
     return start
@@ -132,7 +134,7 @@ async def test_a_drain_waits_for_keys_in_hand(queue, drain):
     async with anyio.create_task_group() as group:
         ended = await drain(group)
         queue.done("a")
-        await wait_all_tasks_blocked()
+        await settle()
         assert not ended.is_set()
         queue.done("b")
 
@@ -152,7 +154,7 @@ async def test_a_drain_waits_for_a_key_that_was_asked_for_again_while_in_hand(qu
     async with anyio.create_task_group() as group:
         ended = await drain(group)
         queue.done("a")
-        await wait_all_tasks_blocked()
+        await settle()
         assert not ended.is_set()
         queue.done(await queue.get())
 
@@ -176,7 +178,7 @@ async def test_shut_down_ends_the_wait_of_a_drain(queue, drain):
     async with anyio.create_task_group() as group:
         ended = await drain(group)
         queue.shut_down()
-        await wait_all_tasks_blocked()
+        await settle()
         assert ended.is_set()
     queue.done("a")
 

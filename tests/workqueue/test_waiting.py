@@ -4,8 +4,8 @@ import asyncio
 
 import anyio
 import pytest
-from anyio import wait_all_tasks_blocked
 
+from tests.workqueue.settling import settle
 from workqueue import BULK, LIVE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
@@ -43,7 +43,7 @@ async def test_get_waits_for_an_add(queue):
 
     async with anyio.create_task_group() as group:
         group.start_soon(worker)
-        await wait_all_tasks_blocked()
+        await settle()
         assert got == []
         queue.add("a")
     assert got == ["a"]
@@ -53,7 +53,7 @@ async def test_get_waits_for_a_delay_to_end(queue, clock):
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
         queue.add_after("a", 50)
-        await wait_all_tasks_blocked()
+        await settle()
         assert queue.processing == 0
         clock.advance(50)
     assert queue.processing == 1
@@ -65,7 +65,7 @@ async def test_get_waits_for_a_key_that_is_held_and_was_added_again(queue):
     queue.add("a")
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         assert queue.depth() == {LIVE: 1}
         queue.done("a")
     assert queue.depth() == {}
@@ -81,7 +81,7 @@ async def test_each_of_several_waiting_workers_gets_a_key_of_its_own(queue):
     async with anyio.create_task_group() as group:
         for _ in range(3):
             group.start_soon(worker)
-        await wait_all_tasks_blocked()
+        await settle()
         for key in "abc":
             queue.add(key)
     assert sorted(got) == ["a", "b", "c"]
@@ -90,10 +90,10 @@ async def test_each_of_several_waiting_workers_gets_a_key_of_its_own(queue):
 async def test_a_worker_that_is_woken_too_late_waits_again(queue):
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.add("taken first by another")
         assert queue.take_nowait() is not None
-        await wait_all_tasks_blocked()
+        await settle()
         assert queue.processing == 1
         queue.add("b")
     assert queue.processing == 2
@@ -110,9 +110,9 @@ async def test_a_cancelled_wait_leaves_the_next_key_to_others(queue):
     async with anyio.create_task_group() as group:
         group.start_soon(worker, cancelled)
         group.start_soon(worker, anyio.CancelScope())
-        await wait_all_tasks_blocked()
+        await settle()
         cancelled.cancel()
-        await wait_all_tasks_blocked()
+        await settle()
         queue.add("a")
     assert got == ["a"]
 
@@ -121,7 +121,7 @@ async def test_a_worker_cancelled_after_it_was_woken_passes_the_key_on(queue):
     """The add wakes the worker that has waited longest; being cancelled before it runs, it must wake the next."""
     first = asyncio.create_task(queue.get())
     second = asyncio.create_task(queue.get())
-    await wait_all_tasks_blocked()
+    await settle()
     queue.add("a")
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -133,7 +133,7 @@ async def test_a_worker_cancelled_before_an_add_that_reaches_it_first_does_not_s
     """Cancelled but not yet run, it still stands first in line when the add looks for somebody to wake."""
     first = asyncio.create_task(queue.get())
     second = asyncio.create_task(queue.get())
-    await wait_all_tasks_blocked()
+    await settle()
     first.cancel()
     queue.add("a")
     with pytest.raises(asyncio.CancelledError):
@@ -144,8 +144,8 @@ async def test_a_worker_cancelled_before_an_add_that_reaches_it_first_does_not_s
 async def test_a_key_stays_when_its_only_waiting_worker_is_cancelled(queue):
     async with anyio.create_task_group() as group:
         group.start_soon(queue.get)
-        await wait_all_tasks_blocked()
+        await settle()
         group.cancel_scope.cancel()
-        await wait_all_tasks_blocked()
+        await settle()
     queue.add("a")
     assert queue.take_nowait() == ("a", LIVE)

@@ -4,8 +4,8 @@ import asyncio
 
 import anyio
 import pytest
-from anyio import wait_all_tasks_blocked
 
+from tests.workqueue.settling import settle
 from workqueue import BULK, LIVE, Queue, Result, WorkerPool
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
@@ -33,7 +33,7 @@ class Reconciler:
     async def finish(self, *keys):
         for key in keys:
             self.running[key].set()
-        await wait_all_tasks_blocked()
+        await settle()
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def answering(*answers):
 async def run_until_idle(pool):
     async with anyio.create_task_group() as group:
         group.start_soon(pool.run)
-        await wait_all_tasks_blocked()
+        await settle()
         group.cancel_scope.cancel()
 
 
@@ -131,9 +131,9 @@ async def test_a_key_added_during_its_reconcile_is_reconciled_again_afterwards(q
     queue.add("a")
     async with anyio.create_task_group() as group:
         group.start_soon(WorkerPool(queue, reconciler, size=2, on_error=no_error).run)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.add("a")
-        await wait_all_tasks_blocked()
+        await settle()
         assert list(reconciler.running) == ["a"]
         await reconciler.finish("a")
         assert list(reconciler.running) == ["a"]
@@ -148,7 +148,7 @@ async def test_as_many_keys_as_there_are_workers_are_worked_on(queue, reconciler
     pool = WorkerPool(queue, reconciler, size=2, on_error=no_error)
     async with anyio.create_task_group() as group:
         group.start_soon(pool.run)
-        await wait_all_tasks_blocked()
+        await settle()
         assert list(reconciler.running) == ["a", "b"]
         assert (pool.size, pool.busy) == (2, 2)
         await reconciler.finish("b")
@@ -164,11 +164,11 @@ async def test_bulk_keys_hold_at_most_half_of_the_workers_and_live_keys_find_the
         queue.add(f"bulk {n}", BULK)
     async with anyio.create_task_group() as group:
         group.start_soon(WorkerPool(queue, reconciler, size=size, on_error=no_error).run)
-        await wait_all_tasks_blocked()
+        await settle()
         assert list(reconciler.running) == [f"bulk {n}" for n in range(bulk)]
         for n in range(size):
             queue.add(f"live {n}")
-        await wait_all_tasks_blocked()
+        await settle()
         assert list(reconciler.running)[bulk:] == [f"live {n}" for n in range(size - bulk)]
         group.cancel_scope.cancel()
 
@@ -184,7 +184,7 @@ async def test_the_pool_ends_when_the_queue_is_shut_down_and_every_waiting_key_i
 
     async with anyio.create_task_group() as group:
         group.start_soon(run)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.shut_down()
         await reconciler.finish("a")
         assert ended == []
@@ -203,9 +203,9 @@ async def test_a_drain_ends_when_the_pool_has_done_its_work(queue, reconciler):
 
     async with anyio.create_task_group() as group:
         group.start_soon(WorkerPool(queue, reconciler, size=3, on_error=no_error).run)
-        await wait_all_tasks_blocked()
+        await settle()
         group.start_soon(drain)
-        await wait_all_tasks_blocked()
+        await settle()
         assert drained == []
         await reconciler.finish("a")
         assert drained == [True]
@@ -216,7 +216,7 @@ async def test_a_cancelled_pool_gives_its_keys_back_and_adds_none(queue, reconci
         queue.add(key)
     async with anyio.create_task_group() as group:
         group.start_soon(WorkerPool(queue, reconciler, size=2, on_error=no_error).run)
-        await wait_all_tasks_blocked()
+        await settle()
         group.cancel_scope.cancel()
     assert reconciler.finished == []
     assert reconciler.running == {}
@@ -229,7 +229,7 @@ async def test_a_cancelled_pool_can_run_again(queue, reconciler):
     queue.add("a")
     async with anyio.create_task_group() as group:
         group.start_soon(pool.run)
-        await wait_all_tasks_blocked()
+        await settle()
         assert list(reconciler.running) == ["a"]
         queue.shut_down()
         await reconciler.finish("a")
@@ -285,7 +285,7 @@ async def test_between_two_keys_others_get_their_turn():
     async with anyio.create_task_group() as group:
         group.start_soon(WorkerPool(queue, reconcile, size=1, on_error=no_error).run)
         group.start_soon(event)
-        await wait_all_tasks_blocked()
+        await settle()
         queue.shut_down()
     assert seen.index("live") < 5
     assert len(seen) == 101
@@ -295,7 +295,7 @@ async def test_a_pool_runs_once_at_a_time(queue):
     pool = WorkerPool(queue, answering(), size=1, on_error=no_error)
     async with anyio.create_task_group() as group:
         group.start_soon(pool.run)
-        await wait_all_tasks_blocked()
+        await settle()
         with pytest.raises(RuntimeError, match="already running"):
             await pool.run()
         queue.shut_down()
