@@ -98,15 +98,15 @@ def _programmed(gateway: Gateway, network: NetworkState) -> Verdict:
             return Verdict(
                 False,
                 conditions.PENDING,
-                f"There is no VPC Lattice service network named {gateway.name} in this account or shared with it; create"
-                " one of this name, or name the Gateway as an existing one.",
+                f"There is no VPC Lattice service network named {gateway.name} in this account or shared with it;"
+                " create one of this name, or name the Gateway as an existing one.",
             )
         case Ambiguous():
             return Verdict(
                 False,
                 conditions.INVALID,
-                f"Several VPC Lattice service networks are named {gateway.name} ({', '.join(network.ids)}); use the id of"
-                " one of them as the Gateway's name.",
+                f"Several VPC Lattice service networks are named {gateway.name} ({', '.join(network.ids)}); use the id"
+                " of one of them as the Gateway's name.",
             )
         case Unavailable():
             return Verdict(

@@ -1,9 +1,42 @@
-"""Which keys an event touches."""
+"""Which keys an event touches.
 
-from controller.api.keys import Key
-from controller.api.meta import Object
-from controller.gateway.view import View
+Only a difference that a translation reads touches anything, so that our own status, annotation and finalizer
+patches, and the bookkeeping of others, cost nothing. What a route asks for depends on more than the route, so the
+keys are asked of the view as it is and as it was before: what is no longer wanted has to hear of it too. Keys are
+taken from what a route would feed if it were alone, for a change may also decide whether it gets a hostname; and
+with a route go the routes that want the same hostnames.
+
+An EndpointSlice touches target groups and nothing else: that is the fast path by which a pod that comes or goes
+reaches Lattice.
+
+What is unknown touches nothing, or only the route that depends on it. When it becomes known, that is an event of its
+own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from controller.api.core import Service
+from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.keys import Key, ObjectKey, RouteRef, TargetGroupKey
+from controller.api.meta import Object, Undecodable
+from controller.gateway.attachment import ROUTE_KIND
+from controller.gateway.view import UnknownError, View
+from controller.lattice.model import TAG_PREFIX
+from controller.translate.annotations import (
+    ASSIGNED_DOMAIN_NAME,
+    GATEWAY_CLASS_FINALIZER,
+    GATEWAY_FINALIZER,
+    ROUTE_FINALIZER,
+    STANDALONE,
+    WRITTEN,
+)
+from controller.translate.before import Before
+from controller.translate.claims import candidates
 from controller.translate.context import TranslateContext
+from controller.translate.draft import Draft, draft_route
+from controller.translate.rules import groups_of
 
 
 def keys_for_change(
@@ -12,6 +45,231 @@ def keys_for_change(
     """The keys that the change of one object touches, for its old and its new version.
 
     `kind` is the Kubernetes kind; `old` is None when the object is new, `new` when it is gone; `view` already shows
-    `new`. Raises `UnknownError`.
+    `new`. A version that could not be decoded asks for nothing. Never raises `UnknownError`.
     """
-    raise NotImplementedError
+    old = None if isinstance(old, Undecodable) else old
+    new = None if isinstance(new, Undecodable) else new
+    touch = _TOUCHES.get(kind)
+    if touch is None or (old is None and new is None):
+        return frozenset()
+    return frozenset(touch(_Event(old, new, view, ctx)))
+
+
+class _Event:
+    """One event, with the views of before and after."""
+
+    def __init__(self, old: Object | None, new: Object | None, view: View, ctx: TranslateContext) -> None:
+        self.old = old
+        self.new = new
+        self.versions: tuple[Any, ...] = tuple(version for version in (old, new) if version is not None)
+        self.now = view
+        self.before = Before(view, old, new)
+        self._ctx = ctx
+
+    def differs(self, read: Callable[[Any], object]) -> bool:
+        """Whether the object came, went, began to go, was made anew, or differs in what `read` gives of it."""
+        old, new = self.old, self.new
+        if old is None or new is None:
+            return True
+        if old.metadata.uid != new.metadata.uid or old.deleting != new.deleting:
+            return True
+        return read(old) != read(new)
+
+    def lost(self, finalizer: str) -> bool:
+        """Whether the finalizer was taken off, but not because the object goes."""
+        old, new = self.old, self.new
+        return (
+            old is not None
+            and new is not None
+            and not new.deleting
+            and finalizer in old.metadata.finalizers
+            and finalizer not in new.metadata.finalizers
+        )
+
+    def route_in(self, view: View) -> Sequence[HTTPRoute]:
+        """The version of this route that belongs to the view."""
+        version = self.old if view is self.before else self.new
+        return [version] if isinstance(version, HTTPRoute) else []
+
+    def draft(self, view: View, route: HTTPRoute) -> Draft | None:
+        try:
+            return draft_route(view, route, self._ctx)
+        except UnknownError:
+            return None
+
+    def routes(self, query: Callable[[View], Iterable[HTTPRoute]]) -> set[Key]:
+        """All keys of these routes, before and after, and of the routes that want the same hostnames."""
+        keys: set[Key] = set()
+        for view in (self.before, self.now):
+            hostnames: set[str] = set()
+            for route in _known(query, view):
+                draft = self.draft(view, route)
+                keys |= _keys(route, draft)
+                hostnames |= _hostnames(draft)
+            for hostname in hostnames:
+                for rival in _known(partial(candidates, hostname=hostname), view):
+                    keys |= _keys(rival, self.draft(view, rival), hostname)
+        return keys
+
+
+def _route(event: _Event) -> set[Key]:
+    if event.differs(lambda route: (route.spec, _annotations(route))):
+        return event.routes(event.route_in) | _gateways(event.versions)
+    keys: set[Key] = set()
+    if event.differs(lambda route: ROUTE_FINALIZER in route.metadata.finalizers):
+        for route in event.route_in(event.now):
+            keys |= _keys(route, event.draft(event.now, route))
+            if not event.lost(ROUTE_FINALIZER):
+                keys.discard(_ref(route).key)
+    if event.differs(lambda route: route.annotation(ASSIGNED_DOMAIN_NAME)):
+        keys |= _gateways(event.versions)
+    return keys
+
+
+def _endpoint_slice(event: _Event) -> set[Key]:
+    if not event.differs(lambda piece: (piece.address_type, piece.endpoints, piece.ports, piece.service_name)):
+        return set()
+    keys: set[Key] = set()
+    for namespace, name in {(piece.namespace, piece.service_name) for piece in event.versions}:
+        for route in _known(_routes_of_backend(namespace, name), event.now):
+            draft = event.draft(event.now, route)
+            keys |= {group for group in _groups(draft) if (group.namespace, group.service) == (namespace, name)}
+    return keys
+
+
+def _service(event: _Event) -> set[Key]:
+    if not event.differs(lambda service: service.spec):
+        return set()
+    service: Service = event.versions[0]
+    return event.routes(_routes_of_backend(service.namespace, service.name))
+
+
+def _gateway(event: _Event) -> set[Key]:
+    gateway: Gateway = event.versions[0]
+    own: set[Key] = {ObjectKey("Gateway", gateway.namespace, gateway.name)}
+    if event.differs(lambda version: (version.spec, version.annotation(STANDALONE))):
+        classes = {ObjectKey("GatewayClass", "", version.spec.gateway_class_name) for version in event.versions}
+        return own | classes | event.routes(lambda view: view.routes_of_gateway(gateway.namespace, gateway.name))
+    return own if event.lost(GATEWAY_FINALIZER) else set()
+
+
+def _gateway_class(event: _Event) -> set[Key]:
+    gateway_class: GatewayClass = event.versions[0]
+    own: set[Key] = {ObjectKey("GatewayClass", "", gateway_class.name)}
+    if event.differs(lambda version: version.spec):
+        gateways = _known(lambda view: view.gateways_of_class(gateway_class.name), event.now)
+        own |= {ObjectKey("Gateway", gateway.namespace, gateway.name) for gateway in gateways}
+        return own | event.routes(
+            lambda view: [
+                route for gateway in gateways for route in view.routes_of_gateway(gateway.namespace, gateway.name)
+            ]
+        )
+    return own if event.lost(GATEWAY_CLASS_FINALIZER) else set()
+
+
+def _namespace(event: _Event) -> set[Key]:
+    """A namespace's labels count for Gateways that select by them."""
+    if not event.differs(lambda namespace: namespace.metadata.labels or {}):
+        return set()
+    name = event.versions[0].name
+    routes = [
+        route
+        for route in _known(lambda view: view.routes_of_namespace(name), event.now)
+        if any(_selects_by_label(event.now, route, ref.namespace, ref.name) for ref in route.spec.parent_refs or ())
+    ]
+    return event.routes(lambda _: routes) | _gateways(routes)
+
+
+def _reference_grant(event: _Event) -> set[Key]:
+    if not event.differs(lambda grant: grant.spec):
+        return set()
+    grants: tuple[ReferenceGrant, ...] = event.versions
+    sources = {
+        (source.namespace, grant.namespace)
+        for grant in grants
+        for source in grant.spec.from_
+        if source.kind == ROUTE_KIND
+    }
+    return event.routes(
+        lambda view: [
+            route for source, target in sources for route in view.routes_of_namespace(source) if _refers(route, target)
+        ]
+    )
+
+
+_TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
+    "HTTPRoute": _route,
+    "EndpointSlice": _endpoint_slice,
+    "Service": _service,
+    "Gateway": _gateway,
+    "GatewayClass": _gateway_class,
+    "Namespace": _namespace,
+    "ReferenceGrant": _reference_grant,
+}
+
+
+def _known(query: Callable[[View], Iterable[Any]], view: View) -> Sequence[Any]:
+    try:
+        return list(query(view))
+    except UnknownError:
+        return []
+
+
+def _routes_of_backend(namespace: str, service: str) -> Callable[[View], Sequence[HTTPRoute]]:
+    return lambda view: view.routes_of_backend(namespace, service)
+
+
+def _ref(route: HTTPRoute) -> RouteRef:
+    return RouteRef("HTTPRoute", route.namespace, route.name)
+
+
+def _keys(route: HTTPRoute, draft: Draft | None, hostname: str | None = None) -> set[Key]:
+    """The route's own key, and those of its services with their groups: of all, or of the hostname's alone."""
+    keys: set[Key] = {_ref(route).key}
+    for share in draft.shares if draft is not None else ():
+        if draft is not None and hostname in {None, share.key.hostname}:
+            keys.add(share.key)
+            keys.update(groups_of(share.key, (draft.contribution,)))
+    return keys
+
+
+def _groups(draft: Draft | None) -> set[TargetGroupKey]:
+    if draft is None:
+        return set()
+    return {group for share in draft.shares for group in groups_of(share.key, (draft.contribution,))}
+
+
+def _hostnames(draft: Draft | None) -> set[str]:
+    return {share.key.hostname for share in draft.shares if share.key.route is None} if draft is not None else set()
+
+
+def _annotations(route: HTTPRoute) -> dict[str, str]:
+    """The route's annotations under our prefix that we do not write ourselves: all that a translation reads."""
+    return {
+        name: value
+        for name, value in (route.metadata.annotations or {}).items()
+        if name.startswith(TAG_PREFIX) and name not in WRITTEN
+    }
+
+
+def _gateways(routes: Iterable[HTTPRoute]) -> set[Key]:
+    return {
+        ObjectKey("Gateway", ref.namespace or route.namespace, ref.name)
+        for route in routes
+        for ref in route.spec.parent_refs or ()
+        if ref.kind == "Gateway"
+    }
+
+
+def _selects_by_label(view: View, route: HTTPRoute, namespace: str | None, name: str) -> bool:
+    gateways = _known(lambda each: [each.gateway(namespace or route.namespace, name)], view)
+    return any(
+        listener.allowed_routes.namespaces.from_ == "Selector"
+        for gateway in gateways
+        if gateway is not None
+        for listener in gateway.spec.listeners
+    )
+
+
+def _refers(route: HTTPRoute, namespace: str) -> bool:
+    return any(ref.namespace == namespace for rule in route.spec.rules or () for ref in rule.backend_refs or ())
