@@ -59,9 +59,9 @@ def _one_tenant(_: object) -> Hashable:
 class Queue(Generic[K]):
     """A queue of keys with client-go's semantics, priorities, fairness between tenants, delays and rate limiting.
 
-    `name` tells queues apart in metrics. `tenant` returns whose a key is; it must always return the same for the same
-    key. `limiter` decides the delays of `add_rate_limited` (by default `default_limiter`). `clock` gives the time in
-    seconds and the timer for delayed keys. `metrics` is where the queue reports to.
+    `name` tells queues apart in metrics. `tenant` returns whose a key is: always the same for the same key, and it must
+    not raise. `limiter` decides the delays of `add_rate_limited` (by default `default_limiter`). `clock` gives the time
+    in seconds and the timer for delayed keys. `metrics` is where the queue reports to.
     """
 
     __slots__ = (

@@ -34,6 +34,17 @@ def test_delayed_keys_of_the_same_time_come_in_the_order_of_being_added(queue, c
     assert handed_out(queue) == ["d", "a", "b", "c"]
 
 
+def test_delayed_keys_keep_their_order_however_often_others_are_overtaken(queue, clock, handed_out):
+    for seconds in [40, 20, 30, 10]:
+        queue.add_after(f"after {seconds}", seconds)
+    for _ in range(500):
+        queue.add_after("busy", 60)
+        queue.add("busy")
+        assert handed_out(queue) == ["busy"]
+    clock.advance(60)
+    assert handed_out(queue) == ["after 10", "after 20", "after 30", "after 40"]
+
+
 def test_each_delayed_key_comes_at_its_own_time(queue, clock, handed_out):
     for seconds in [3, 1, 2]:
         queue.add_after(f"after {seconds}", seconds)

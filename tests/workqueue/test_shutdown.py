@@ -147,6 +147,18 @@ async def test_a_drain_waits_for_keys_that_nobody_took_yet(queue, drain):
         queue.done(await queue.get())
 
 
+async def test_a_drain_does_not_end_while_a_key_waits_and_none_is_in_hand(queue, drain):
+    queue.add("a")
+    queue.add("b")
+    await queue.get()
+    async with anyio.create_task_group() as group:
+        ended = await drain(group)
+        queue.done("a")
+        await settle()
+        assert not ended.is_set()
+        queue.done(await queue.get())
+
+
 async def test_a_drain_waits_for_a_key_that_was_asked_for_again_while_in_hand(queue, drain):
     queue.add("a")
     await queue.get()
