@@ -25,6 +25,7 @@ from controller.lattice.plan.operations import (
     Reference,
     Registered,
     Resource,
+    Settled,
     Unused,
 )
 from controller.lattice.plan.services import plan_service
@@ -42,6 +43,7 @@ __all__ = [
     "Reference",
     "Registered",
     "Resource",
+    "Settled",
     "Unused",
     "plan_service",
     "plan_target_group",

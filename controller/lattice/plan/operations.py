@@ -12,6 +12,12 @@ from typing import Any, Literal
 
 from controller.api.keys import ServiceKey, TargetGroupKey
 from controller.lattice.model import Frozen
+from controller.lattice.observed import (
+    CREATE_IN_PROGRESS,
+    ObservedAssociation,
+    ObservedService,
+    ObservedTargetGroup,
+)
 from controller.lattice.refs import ResourceRef
 
 
@@ -57,11 +63,19 @@ class Active(Frozen, frozen=True):
         return f"{self.resource} is ACTIVE"
 
 
-class Gone(Frozen, frozen=True):
-    """The resource no longer exists. `holder` is the key that deletes it, if it is not the plan's own."""
+class Settled(Frozen, frozen=True):
+    """The resource is no longer being created: what is cannot be deleted."""
 
     ref: ResourceRef
-    holder: ServiceKey | TargetGroupKey | None = None
+
+    def __str__(self) -> str:
+        return f"{self.ref} is no longer being created"
+
+
+class Gone(Frozen, frozen=True):
+    """The resource no longer exists."""
+
+    ref: ResourceRef
 
     def __str__(self) -> str:
         return f"{self.ref} is gone"
@@ -85,7 +99,12 @@ class Unused(Frozen, frozen=True):
         return f"no service uses {self.group_id}"
 
 
-Need = Active | Gone | Registered | Unused
+def settled(observed: ObservedService | ObservedAssociation | ObservedTargetGroup) -> tuple[Settled, ...]:
+    """What a delete has to wait for."""
+    return (Settled(observed.ref),) if observed.status == CREATE_IN_PROGRESS else ()
+
+
+Need = Active | Settled | Gone | Registered | Unused
 
 
 class Operation(Frozen, frozen=True):
@@ -118,7 +137,7 @@ ProblemReason = Literal[
     "NetworkNotFound",
     "NetworkAmbiguous",
     "NetworkUnknown",
-    "NameTaken",
+    "Conflicted",
     "NoPriority",
     "CreateFailed",
     "DeleteFailed",
@@ -143,6 +162,8 @@ class Plan(Frozen, frozen=True):
     needs: tuple[Need, ...] = ()
     """What must hold when all operations have run, for the key's work to be done."""
     problems: tuple[Problem, ...] = ()
+    whole: bool = True
+    """False if more is to be planned once these operations have run."""
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,188 @@
+"""Running a plan: each operation as soon as those before it have succeeded, the independent ones at the same time.
+
+A call that is under way is never given up because another failed: its answer says what now exists in Lattice. So an error
+only keeps back what comes after the failed operation; when all the rest has ended, the gravest error is raised. Every
+answer is written through to the inventory, which also resolves the references to what has just been made.
+
+What does not hold yet (`Operation.needs`) is not waited for here: the operation is left out, and `Applied` says what to
+wait for. The next pass plans anew from what is then observed. So apply has no state, and a crash between any two calls
+leaves nothing but a shorter plan.
+
+The client leaves the audit line of each write; the key and generation on it come from the context of the log.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import anyio
+
+from controller.api.keys import Key, ServiceKey, TargetGroupKey
+from controller.lattice.errors import FencedError, LatticeError, RetryError, SuspectError, TerminalError
+from controller.lattice.inventory import Client, Inventory
+from controller.lattice.limits import Lane
+from controller.lattice.model import Frozen
+from controller.lattice.plan import Need, Operation, Plan, Problem, Reference
+from controller.lattice.plan.wire import short_id
+from controller.lattice.refs import ResourceRef, ResourceType
+
+_GRAVEST_FIRST = (FencedError, SuspectError, TerminalError, RetryError)
+
+
+class Applied(Frozen, frozen=True):
+    """What came of a plan.
+
+    `done` is that everything ran and holds; with no `problems`, Lattice is as desired. If not done: wait for `waits`
+    (`Poller.park`), and look again whenever one of `holds` has ended a pass; with neither, look again with backoff.
+    """
+
+    done: bool
+    waits: tuple[ResourceRef, ...] = ()
+    """Resources of the key whose states change by themselves."""
+    holds: tuple[Key, ...] = ()
+    """Keys whose work is awaited."""
+    problems: tuple[Problem, ...] = ()
+    """The plan's: what cannot be brought about, for a condition."""
+    calls: int = 0
+    """Writes that were sent and answered well."""
+
+
+class Applier:
+    """Runs plans through the client, and writes through to the inventory."""
+
+    def __init__(self, client: Client, inventory: Inventory) -> None:
+        self._client = client
+        self._inventory = inventory
+
+    async def apply(self, plan: Plan, *, key: ServiceKey | TargetGroupKey, lane: Lane = Lane.LIVE) -> Applied:
+        """Run what can be run of the plan of a key.
+
+        Raises LatticeError: after SuspectError, what contradicts Lattice is read again by the next `observe_…`, so
+        observe, plan and apply once more, and back off if that raises it too. A call that succeeded in part raises
+        RetryError, which names what failed; the rest is recorded.
+        """
+        run = _Run(self._client, self._inventory, plan, lane)
+        await run.all()
+        if run.errors:
+            raise min(run.errors, key=_gravity)
+        unmet = [*run.unmet, *plan.needs]
+        done = plan.whole and len(run.done) == len(plan.operations)
+        waits: dict[ResourceRef, None] = {}
+        holds: dict[Key, None] = {}
+        for need in unmet:
+            reason = self._inventory.unmet(need)
+            if reason is not None:
+                done = False
+                waits.update(dict.fromkeys(reason.waits))
+                holds.update(dict.fromkeys(held for held in reason.holds if held != key))
+        if done and isinstance(key, TargetGroupKey):
+            self._inventory.registered(key)
+        return Applied(done=done, waits=tuple(waits), holds=tuple(holds), problems=plan.problems, calls=len(run.done))
+
+
+def _gravity(error: LatticeError) -> int:
+    return next(rank for rank, kind in enumerate(_GRAVEST_FIRST) if isinstance(error, kind))
+
+
+class _Run:
+    """One plan, being run."""
+
+    def __init__(self, client: Client, inventory: Inventory, plan: Plan, lane: Lane) -> None:
+        self._client = client
+        self._inventory = inventory
+        self._operations = plan.operations
+        self._lane = lane
+        self._ended = [anyio.Event() for _ in plan.operations]
+        self.done: set[int] = set()
+        self.unmet: list[Need] = []
+        self.errors: list[LatticeError] = []
+
+    async def all(self) -> None:
+        async with anyio.create_task_group() as group:
+            for index in range(len(self._operations)):
+                group.start_soon(self._one, index)
+
+    async def _one(self, index: int) -> None:
+        operation = self._operations[index]
+        try:
+            for before in operation.after:
+                await self._ended[before].wait()
+            if self.done.issuperset(operation.after) and self._ready(operation):
+                await self._call(operation)
+                self.done.add(index)
+        except LatticeError as error:
+            self.errors.append(error)
+        finally:
+            self._ended[index].set()
+
+    def _ready(self, operation: Operation) -> bool:
+        unmet = [need for need in operation.needs if self._inventory.unmet(need) is not None]
+        self.unmet += unmet
+        return not unmet
+
+    async def _call(self, operation: Operation) -> None:
+        arguments = self._resolve(operation.arguments)
+        try:
+            answer = await self._client.call(operation.call, arguments, lane=self._lane)
+        except SuspectError as error:
+            if error.not_found and operation.call.startswith("Delete"):
+                self._inventory.absent(operation.call, arguments)
+                return
+            await self._doubt(operation, arguments, error)
+            raise
+        self._inventory.record(operation.call, arguments, answer, operation.creates)
+        _raise_for_part(operation, arguments, answer)
+
+    def _resolve(self, value: Any) -> Any:
+        match value:
+            case Reference():
+                return self._inventory.resolve(value)
+            case Mapping():
+                return {name: self._resolve(item) for name, item in value.items()}
+            case list() | tuple():
+                return [self._resolve(item) for item in value]
+            case _:
+                return value
+
+    async def _doubt(self, operation: Operation, arguments: Mapping[str, Any], error: SuspectError) -> None:
+        """Have read again what the error contradicts: who has the name, what was changed, what was referred to."""
+        if isinstance(operation.creates, ServiceKey | TargetGroupKey) and not error.not_found:
+            await self._inventory.look_up(operation.creates, arguments["name"], lane=self._lane)
+        for ident in (*_identifiers(arguments), short_id(error.resource_id or "")):
+            kind = _TYPES.get(ident.split("-", 1)[0])
+            if kind is not None:
+                self._inventory.mark_suspect(ResourceRef(kind, ident))
+
+
+_TYPES: Mapping[str, ResourceType] = {"svc": "service", "tg": "target_group", "snsa": "service_association"}
+
+
+def _identifiers(value: Any) -> list[str]:
+    """The ids in the arguments that are short, or at the end of an ARN."""
+    match value:
+        case str():
+            return [short_id(value)]
+        case Mapping():
+            return [ident for name, item in value.items() if name != "tags" for ident in _identifiers(item)]
+        case list():
+            return [ident for item in value for ident in _identifiers(item)]
+        case _:
+            return []
+
+
+def _raise_for_part(operation: Operation, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    """API: `unsuccessful` of RegisterTargets, DeregisterTargets and BatchUpdateRule."""
+    failed: Sequence[Mapping[str, Any]] = answer.get("unsuccessful", ())
+    if not failed:
+        return
+    parts = ", ".join(
+        f"{one.get('id', one.get('ruleIdentifier', '?'))}{_port(one)}: {one.get('failureMessage', one.get('failureCode', ''))}"
+        for one in failed
+    )
+    request_id = answer.get("ResponseMetadata", {}).get("RequestId")
+    total = len(arguments.get("targets", arguments.get("rules", ())))
+    message = f"{len(failed)} of {total} failed for {operation.resource}: {parts}"
+    raise RetryError(operation.call, failed[0].get("failureCode", "Unsuccessful"), message, request_id)
+
+
+def _port(one: Mapping[str, Any]) -> str:
+    return f":{one['port']}" if "port" in one else ""

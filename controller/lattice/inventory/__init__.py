@@ -1,0 +1,14 @@
+"""A mirror of our corner of VPC Lattice: found by the owner tag, read when first needed, kept by write-through.
+
+- `inventory`  what reconcilers, `apply` and the poller use
+- `mirror`     what is known, with indexes and claims; no I/O
+- `reader`     reads Lattice into the mirror
+- `record`     writes the answers to our own writes into the mirror
+- `decode`     shapes of the API as observed structs
+- `once`       one read for all that want it at the same time
+"""
+
+from controller.lattice.inventory.inventory import Inventory, Unmet
+from controller.lattice.inventory.reader import Client
+
+__all__ = ["Client", "Inventory", "Unmet"]

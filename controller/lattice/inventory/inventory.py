@@ -1,0 +1,415 @@
+"""The inventory: what this controller knows of VPC Lattice, read when first needed and kept by write-through.
+
+Reconcilers call, in this order: `ensure_loaded` (free after the first time), `observe_service` or
+`observe_target_group`, the plan with `context()`, and `apply`, which writes its answers back here. What is observed again
+comes from memory, unless somebody marked it suspect. The poller refreshes the states of what changes by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
+from controller.lattice.inventory.mirror import Mirror, backend_of_group
+from controller.lattice.inventory.once import Once
+from controller.lattice.inventory.reader import Client, Reader
+from controller.lattice.inventory.record import Shape, record
+from controller.lattice.limits import Lane
+from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, DesiredTargetGroup, Frozen, Identity
+from controller.lattice.observed import (
+    ACTIVE,
+    CREATE_IN_PROGRESS,
+    NetworkLookup,
+    NetworkMissing,
+    ObservedAssociation,
+    ObservedListener,
+    ObservedService,
+    ObservedTargetGroup,
+)
+from controller.lattice.plan import (
+    Active,
+    AssociationOf,
+    Gone,
+    ListenerOf,
+    Need,
+    PlanContext,
+    Reference,
+    Registered,
+    Resource,
+    Settled,
+    Unused,
+)
+from controller.lattice.plan.wire import short_id
+from controller.lattice.refs import ResourceRef, ResourceType
+from workqueue import Clock
+
+_NETWORKS_AT_MOST_EVERY = 5.0
+"""Seconds between two refreshes of the service networks."""
+
+
+class Unmet(Frozen, frozen=True):
+    """A need that does not hold, and who can change that: a resource that changes by itself, or the work of other keys.
+
+    With neither, only looking again helps.
+    """
+
+    waits: tuple[ResourceRef, ...] = ()
+    holds: tuple[Key, ...] = ()
+
+
+class Inventory:
+    """All methods that are async may raise LatticeError, as the client does. For one event loop.
+
+    `clock` is monotonic. `use_tagging_api` False is for VPCs that cannot reach the Resource Groups Tagging API.
+    """
+
+    def __init__(self, client: Client, identity: Identity, clock: Clock, *, use_tagging_api: bool = True) -> None:
+        self._identity = identity
+        self._clock = clock
+        self._mirror = Mirror(identity, clock.time)
+        self._reader = Reader(client, self._mirror, identity, use_tagging_api=use_tagging_api)
+        self._loading = Once()
+        self._loaded = False
+        self._refreshing = Once()
+        self._networks_at: float | None = None
+        self._elsewhere_read = False
+
+    async def ensure_loaded(self, *, lane: Lane = Lane.LIVE) -> None:
+        """Know all that is ours: services, target groups, and the service networks.
+
+        One load, which concurrent callers share; an error reaches all of them, and the next caller tries again.
+        """
+        if not self._loaded:
+            await self._loading.run(lambda: self._load(lane))
+
+    async def _load(self, lane: Lane) -> None:
+        await self._reader.load(lane)
+        self._networks_at = self._clock.time()
+        self._loaded = True
+
+    def forget(self) -> None:
+        """Another replica has written meanwhile: everything is to be read again. Claims of keys stay."""
+        self._mirror.clear()
+        self._loaded = False
+        self._networks_at = None
+
+    def network(self, name_or_id: str) -> NetworkLookup:
+        """A service network by name or by id: ours, or shared with this account through RAM. From memory."""
+        return self._mirror.network(name_or_id)
+
+    async def refresh_networks(self, *names: str, lane: Lane = Lane.LIVE) -> None:
+        """Read the service networks again, if the last time is more than a few seconds ago; callers share one read.
+
+        If one of `names` is not in the list, this VPC's associations are read too: they show networks that are shared
+        in a way that the list does not.
+        """
+        now = self._clock.time()
+        if self._networks_at is None or now - self._networks_at >= _NETWORKS_AT_MOST_EVERY:
+            await self._refreshing.run(lambda: self._refresh_networks(lane))
+        if not self._elsewhere_read and any(isinstance(self.network(name), NetworkMissing) for name in names):
+            await self._refreshing.run(lambda: self._refresh_elsewhere(lane))
+
+    async def _refresh_networks(self, lane: Lane) -> None:
+        await self._reader.networks(lane)
+        self._networks_at = self._clock.time()
+        self._elsewhere_read = False
+
+    async def _refresh_elsewhere(self, lane: Lane) -> None:
+        await self._reader.vpc_associations(lane)
+        self._elsewhere_read = True
+
+    async def observe_service(
+        self, key: ServiceKey, desired: DesiredService | None, *, lane: Lane = Lane.LIVE
+    ) -> ObservedService | None:
+        """The service of a key with all below it; None if there is none. `plan_service` takes it.
+
+        With `desired`, it is the one that the key used before, or the one of that name, whoever's it is; the key claims
+        it if it is of the desired custom domain. Without, it is the one that the key used, or that tags and
+        associations say was the key's; never one that another key claims.
+        """
+        await self.ensure_loaded(lane=lane)
+        mirror = self._mirror
+        ident = mirror.service_claims.id_of(key)
+        if ident not in mirror.services:
+            ident = await self._unclaimed(key, lane) if desired is None else self._named(desired)
+        service = None if ident is None else mirror.services.get(ident)
+        if service is None or ident is None:
+            return None
+        suspect = service.ref in mirror.suspects or (desired is not None and not mirror.ours(service.tags))
+        mirror.suspects.discard(service.ref)
+        await self._reader.service(ident, lane, anew=suspect)
+        service = mirror.services.get(ident)
+        if service is not None and desired is not None and service.custom_domain == desired.custom_domain:
+            mirror.service_claims.claim(key, ident)
+        return service
+
+    def _named(self, desired: DesiredService) -> str | None:
+        return next(iter(self._mirror.service_names[desired.name]), None)
+
+    async def _unclaimed(self, key: ServiceKey, lane: Lane) -> str | None:
+        mirror = self._mirror
+        idents = mirror.service_domains[key.hostname] if key.route is None else mirror.service_routes[key.route]
+        for ident in idents:
+            if mirror.service_claims.key_of(ident) is None and await self._key_of(ident, lane) == key:
+                return ident
+        return None
+
+    async def _key_of(self, ident: str, lane: Lane) -> ServiceKey | None:
+        service = self._mirror.services[ident]
+        if service.custom_domain is not None and service.associations is None:
+            await self._reader.associations(ident, lane)
+            service = self._mirror.services[ident]
+        return self._mirror.service_key(service) if self._mirror.ours(service.tags) else None
+
+    async def services_of(self, route: RouteRef, *, lane: Lane = Lane.LIVE) -> Mapping[ServiceKey, ObservedService]:
+        """Our services whose tags name the route, each with the key whose it is, whether claimed or not.
+
+        A route's finalizer may go when this and `target_groups_of` are empty.
+        """
+        await self.ensure_loaded(lane=lane)
+        found: dict[ServiceKey, ObservedService] = {}
+        for ident in self._mirror.service_routes[route]:
+            key = await self._key_of(ident, lane)
+            service = self._mirror.services.get(ident)
+            if key is not None and service is not None:
+                found[key] = service
+        return found
+
+    def target_groups_of(
+        self, route: RouteRef, desired: Iterable[DesiredTargetGroup] = ()
+    ) -> Mapping[TargetGroupKey, ObservedTargetGroup]:
+        """Our target groups whose tags name the route, each with the key whose it is. From memory, after a load.
+
+        The groups of `desired`, all that is desired for the route, are claimed first. What nobody claims comes with a key
+        made for it, for which nothing is ever desired: add it to the queue, and the group is deleted once unused.
+        """
+        for one in desired:
+            self._find_group(one.key, one)
+        mirror = self._mirror
+        found: dict[TargetGroupKey, ObservedTargetGroup] = {}
+        for ident in mirror.group_routes[route]:
+            group = mirror.groups[ident]
+            key = mirror.group_key(group) if mirror.ours(group.tags) else None
+            if key is not None:
+                found[key] = group
+        return found
+
+    async def observe_target_group(
+        self, key: TargetGroupKey, desired: DesiredTargetGroup | None, *, lane: Lane = Lane.LIVE
+    ) -> ObservedTargetGroup | None:
+        """The group of a key with its targets; None if there is none. `plan_target_group` takes it.
+
+        With `desired`, it is the one that the key used before, or the one whose identity tags are exactly the desired
+        ones and whose fixed fields are as desired, or the one of that name; the key claims it. Without, it is the one
+        that the key used; never one that another key claims.
+        """
+        await self.ensure_loaded(lane=lane)
+        mirror = self._mirror
+        ident = self._find_group(key, desired)
+        if ident is None:
+            return None
+        group = mirror.groups[ident]
+        suspect = group.ref in mirror.suspects
+        mirror.suspects.discard(group.ref)
+        await self._reader.group(ident, lane, anew=suspect)
+        group_ = mirror.groups.get(ident)
+        if group_ is not None and desired is None and self._foreign_users(group_):
+            await self._reader.refresh("target_group", ident, lane)
+            group_ = mirror.groups.get(ident)
+        return group_
+
+    def _foreign_users(self, group: ObservedTargetGroup) -> bool:
+        return any(short_id(arn) not in self._mirror.services for arn in group.service_arns)
+
+    def _find_group(self, key: TargetGroupKey, desired: DesiredTargetGroup | None) -> str | None:
+        mirror = self._mirror
+        ident = mirror.group_claims.id_of(key)
+        if ident in mirror.groups:
+            return ident
+        if desired is None:
+            ident = key.owner.hostname
+            return ident if ident in mirror.groups and mirror.group_claims.key_of(ident) is None else None
+        candidates = (
+            *mirror.group_backends[backend_of_group(desired.identity_tags)],
+            *mirror.group_names[desired.name],
+        )
+        for ident in candidates:
+            group = mirror.groups[ident]
+            if (
+                mirror.ours(group.tags)
+                and _fixed(group, desired)
+                and (group.name == desired.name or _identity(group.tags) == dict(desired.identity_tags))
+            ):
+                mirror.group_claims.claim(key, ident)
+                return ident
+        return None
+
+    def target_group(self, key: TargetGroupKey) -> ObservedTargetGroup | None:
+        """The group that a key claims, from memory; None if it has none yet."""
+        ident = self._mirror.group_claims.id_of(key)
+        return None if ident is None else self._mirror.groups.get(ident)
+
+    def service(self, key: ServiceKey) -> ObservedService | None:
+        """The service that a key claims, from memory; None if it has none yet."""
+        ident = self._mirror.service_claims.id_of(key)
+        return None if ident is None else self._mirror.services.get(ident)
+
+    def context(self, now: int) -> PlanContext:
+        """For a plan; `now` is Unix time in seconds."""
+        return PlanContext(identity=self._identity, now=now, network=self.network, target_group=self.target_group)
+
+    def mark_suspect(self, ref: ResourceRef) -> None:
+        """Lattice contradicts what is known of this: the key that observes it next reads it, and all below it, anew.
+
+        An association is read anew with its service.
+        """
+        if ref.type == "service_association":
+            for ident in self._mirror.service_associations[ref.id]:
+                self._mirror.suspects.add(ResourceRef("service", ident))
+        else:
+            self._mirror.suspects.add(ref)
+
+    def last_seen(self, ref: ResourceRef) -> float | None:
+        """When Lattice last told of it, in seconds of the clock given; None for what it never did."""
+        return self._mirror.last_seen(ref)
+
+    async def get(self, ref: ResourceRef) -> None:
+        """Read one state (`poller.Look`)."""
+        await self._reader.refresh(ref.type, ref.id, Lane.LIVE)
+
+    async def list(self, kind: ResourceType) -> None:
+        """Read all states of a type (`poller.Look`)."""
+        await self._reader.refresh_all(kind, Lane.LIVE)
+
+    def state(self, ref: ResourceRef) -> str | None:
+        """The status as last read; None when the resource does not exist (`poller.Look`)."""
+        return self._mirror.state(ref)
+
+    def pages(self, kind: ResourceType) -> int:
+        """How many calls `list` is expected to take (`poller.Look`)."""
+        return self._reader.pages(kind)
+
+    def record(self, operation: str, arguments: Shape, answer: Shape, creates: Resource | None = None) -> None:
+        """Write-through: take note of a write of ours that succeeded; `creates` claims what it made."""
+        record(self._mirror, operation, arguments, answer)
+        if isinstance(creates, ServiceKey):
+            self._mirror.service_claims.claim(creates, answer["id"])
+        elif isinstance(creates, TargetGroupKey):
+            self._mirror.group_claims.claim(creates, answer["id"])
+
+    def absent(self, operation: str, arguments: Shape) -> None:
+        """Write-through: a delete of ours found nothing to delete."""
+        mirror = self._mirror
+        if operation == "DeleteService":
+            mirror.drop_service(short_id(arguments["serviceIdentifier"]))
+        elif operation == "DeleteTargetGroup":
+            mirror.drop_group(short_id(arguments["targetGroupIdentifier"]))
+        elif operation == "DeleteServiceNetworkServiceAssociation":
+            mirror.drop_association(short_id(arguments["serviceNetworkServiceAssociationIdentifier"]))
+        else:
+            record(mirror, operation, arguments, {})
+
+    def registered(self, key: TargetGroupKey) -> None:
+        """All desired targets of the group were registered once: rules may point to it from now on."""
+        group = self.target_group(key)
+        if group is not None and not group.registered:
+            self._mirror.put_group(replace(group, registered=True), seen=False)
+
+    async def look_up(self, resource: ServiceKey | TargetGroupKey, name: str, *, lane: Lane = Lane.LIVE) -> bool:
+        """A create met a name that is taken: read whoever has it, so that the next plan can decide. False if nobody."""
+        read = self._reader.service_named if isinstance(resource, ServiceKey) else self._reader.group_named
+        return await read(name, lane) is not None
+
+    def resolve(self, reference: Reference) -> str | None:
+        """The id or ARN that a reference stands for; None if the resource does not exist yet."""
+        resource = reference.to
+        found: ObservedService | ObservedTargetGroup | ObservedListener | ObservedAssociation | None
+        match resource:
+            case ServiceKey():
+                found = self.service(resource)
+            case TargetGroupKey():
+                found = self.target_group(resource)
+            case ListenerOf(service=key, port=port):
+                service = self.service(key)
+                found = None if service is None else (service.listeners or {}).get(port)
+            case AssociationOf():
+                found = self._association(resource)
+        if found is None:
+            return None
+        return found.id if reference.attribute == "id" else found.arn
+
+    def _association(self, resource: AssociationOf) -> ObservedAssociation | None:
+        service = self.service(resource.service)
+        return None if service is None else (service.associations or {}).get(resource.network_id)
+
+    def unmet(self, need: Need) -> Unmet | None:
+        """Why a need does not hold; None if it holds."""
+        match need:
+            case Active(resource=resource):
+                return self._not_active(resource)
+            case Settled(ref=ref):
+                return Unmet(waits=(ref,)) if self.state(ref) == CREATE_IN_PROGRESS else None
+            case Gone(ref=ref):
+                return None if self.state(ref) is None else self._still_there(ref)
+            case Registered(group=key):
+                group = self.target_group(key)
+                return None if group is not None and group.registered else Unmet(holds=(key,))
+            case Unused(group_id=ident):
+                return self._used(ident)
+
+    def _not_active(self, resource: Resource) -> Unmet | None:
+        found: ObservedService | ObservedTargetGroup | ObservedAssociation | None
+        match resource:
+            case ServiceKey():
+                found = self.service(resource)
+            case TargetGroupKey():
+                found = self.target_group(resource)
+            case AssociationOf():
+                found = self._association(resource)
+            case ListenerOf():
+                return None if self.resolve(Reference(to=resource)) is not None else Unmet()
+        if found is not None and found.status == ACTIVE:
+            return None
+        return Unmet(waits=(found.ref,)) if found is not None and _changes(found.status) else Unmet()
+
+    def _still_there(self, ref: ResourceRef) -> Unmet:
+        if _changes(self.state(ref) or ""):
+            return Unmet(waits=(ref,))
+        service = self._mirror.services.get(ref.id)
+        holder = None if service is None else self._mirror.service_key(service)
+        return Unmet() if holder is None else Unmet(holds=(holder,))
+
+    def _used(self, ident: str) -> Unmet | None:
+        """Who forwards to a group: by the rules of services that were read, else by what the group itself said."""
+        mirror = self._mirror
+        users = set(mirror.group_users[ident])
+        group = mirror.groups.get(ident)
+        foreign = False
+        for arn in () if group is None else group.service_arns:
+            service = mirror.services.get(short_id(arn))
+            if service is not None and service.listeners is None:
+                users.add(service.id)
+            foreign = foreign or service is None
+        keys = [mirror.service_key(mirror.services[user]) for user in sorted(users)]
+        if users or foreign:
+            return Unmet(holds=tuple(key for key in keys if key is not None))
+        return None
+
+
+def _changes(status: str) -> bool:
+    return status.endswith("_IN_PROGRESS")
+
+
+def _identity(tags: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key.startswith(TAG_PREFIX) and key != MANAGED_BY}
+
+
+def _fixed(group: ObservedTargetGroup, desired: DesiredTargetGroup) -> bool:
+    """Whether the fields that cannot be changed are as desired."""
+    return (group.port, group.protocol, group.protocol_version, group.ip_address_type, group.vpc) == (
+        desired.port,
+        desired.protocol,
+        desired.protocol_version,
+        desired.ip_address_type,
+        desired.vpc,
+    )

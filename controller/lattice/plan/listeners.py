@@ -1,0 +1,223 @@
+"""One listener and its rules: created whole, changed in place, or replaced where Lattice cannot change it.
+
+Steps of rules become calls: creates and deletes one each, updates up to ten in a batch as long as no two of them have to
+keep an order, because a batch may be done in part and in any order.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from controller.api.keys import ServiceKey, TargetGroupKey
+from controller.lattice.model import MANAGED_BY, Action, DesiredListener, DesiredRule, DesiredService, Forward
+from controller.lattice.observed import ObservedListener
+from controller.lattice.plan.context import PlanContext
+from controller.lattice.plan.draft import Draft, action_text, match_text
+from controller.lattice.plan.operations import Active, ListenerOf, Need, Problem, Reference, Registered
+from controller.lattice.plan.priorities import NoPriorityError
+from controller.lattice.plan.rules import DEFAULT, NOWHERE, Step, normal, precedes, steps
+from controller.lattice.plan.wire import action_shape, match_shape, resolved
+
+_BATCH = 10
+"""Rules in one call (API: `BatchUpdateRule`)."""
+
+
+class ListenerPlanner:
+    """Plans the listeners of one service into a draft.
+
+    `in_use` are the ids of the target groups to which the service forwards already: they need not wait for registration.
+    """
+
+    def __init__(
+        self,
+        draft: Draft,
+        desired: DesiredService,
+        service_id: str | Reference,
+        in_use: frozenset[str],
+        context: PlanContext,
+    ) -> None:
+        self._draft = draft
+        self._key: ServiceKey = desired.key
+        self._service_id = service_id
+        self._tags = {MANAGED_BY: context.identity.owner, **desired.user_tags}
+        self._in_use = in_use
+        self._context = context
+
+    def create(self, listener: DesiredListener, after: Iterable[int]) -> list[int]:
+        """The listener and all its rules. Returns the indexes of the operations."""
+        listener_of = ListenerOf(self._key, listener.port)
+        created = self._draft.add(
+            "CreateListener",
+            _name(listener),
+            f"listen on {listener.port} for {listener.protocol}, by default {action_text(listener.default_action)}",
+            {
+                "serviceIdentifier": self._service_id,
+                "name": listener.name,
+                "protocol": listener.protocol,
+                "port": listener.port,
+                "defaultAction": action_shape(listener.default_action, self._context),
+                "tags": self._tags,
+            },
+            after=after,
+            needs=(Active(self._key), *self._registered(listener.default_action)),
+            creates=listener_of,
+        )
+        return [created, *self._rules(listener, None, Reference(to=listener_of), (created,))]
+
+    def change(self, listener: DesiredListener, observed: ObservedListener, after: Iterable[int]) -> list[int]:
+        """From what there is on the port to what is desired. Returns the indexes of the operations."""
+        if listener.protocol == observed.protocol:
+            return self._rules(listener, observed, observed.id, after)
+        actions = [listener.default_action, *(rule.action for rule in listener.rules)]
+        ready = (Active(self._key), *(need for action in actions for need in self._registered(action)))
+        deleted = self.delete(observed, after, ready)
+        return [deleted, *self.create(listener, (deleted,))]
+
+    def delete(self, observed: ObservedListener, after: Iterable[int], needs: Iterable[Need] = ()) -> int:
+        return self._draft.add(
+            "DeleteListener",
+            f"listener {observed.name}",
+            f"stop listening on {observed.port} for {observed.protocol}",
+            {"serviceIdentifier": self._service_id, "listenerIdentifier": observed.id},
+            after=after,
+            needs=needs,
+        )
+
+    def _registered(self, action: Action) -> tuple[Need, ...]:
+        if not isinstance(action, Forward):
+            return ()
+        needs: list[Need] = []
+        for group, _ in action.weights:
+            if isinstance(group, TargetGroupKey):
+                observed = self._context.target_group(group)
+                if observed is None or observed.id not in self._in_use:
+                    needs.append(Registered(group))
+        return tuple(needs)
+
+    def _same(self, observed: Action | None, desired: Action) -> bool:
+        wanted = resolved(desired, self._context)
+        return wanted is not None and resolved(observed, self._context) == wanted
+
+    def _rules(
+        self,
+        listener: DesiredListener,
+        observed: ObservedListener | None,
+        listener_id: str | Reference,
+        after: Iterable[int],
+    ) -> list[int]:
+        try:
+            todo = steps(
+                () if observed is None else observed.rules.values(),
+                listener.rules,
+                same_action=self._same,
+                default_changes=observed is not None
+                and not self._same(observed.default_action, listener.default_action),
+            )
+        except NoPriorityError as error:
+            self._draft.problems.append(Problem(reason="NoPriority", message=f"{_name(listener)}: {error}"))
+            return []
+        self._draft.whole = self._draft.whole and todo.whole
+        first, calls = tuple(after), _calls(todo.steps, lambda step: self._step_needs(step, listener))
+        indexes: list[int] = []
+        for position, call in enumerate(calls):
+            before = [
+                index
+                for index, earlier in zip(indexes, calls[:position], strict=True)
+                if any(precedes(one, other) for one in earlier.steps for other in call.steps)
+            ]
+            indexes.append(self._add(call, listener, listener_id, (*first, *before)))
+        return indexes
+
+    def _step_needs(self, step: Step, listener: DesiredListener) -> tuple[Need, ...]:
+        standing = step.standing
+        if not standing.changes or step.barrier:
+            return ()
+        return self._registered(listener.default_action if standing.wanted is None else standing.wanted.action)
+
+    def _add(
+        self, call: "_Call", listener: DesiredListener, listener_id: str | Reference, after: tuple[int, ...]
+    ) -> int:
+        place: dict[str, Any] = {"serviceIdentifier": self._service_id, "listenerIdentifier": listener_id}
+        step = call.steps[0]
+        wanted, name = step.standing.wanted, f"rule {step.goal} of {_name(listener)}"
+        if call.name == "UpdateListener":
+            arguments = {**place, "defaultAction": action_shape(listener.default_action, self._context)}
+            name, text = _name(listener), f"by default {action_text(listener.default_action)}"
+        elif call.name == "DeleteRule":
+            arguments = {**place, "ruleIdentifier": step.standing.rule_id}
+            name = f"rule {step.standing.place} of {_name(listener)}"
+            text = "remove" if step.standing.match is None else f"remove {match_text(step.standing.match)}"
+        elif call.name == "CreateRule":
+            assert wanted is not None
+            arguments = {
+                **place,
+                "name": f"k8s-{self._context.now}-rule-{step.goal}",
+                "priority": step.goal,
+                "match": match_shape(normal(wanted.match)),
+                "action": action_shape(wanted.action, self._context),
+                "tags": self._tags,
+            }
+            text = f"{match_text(wanted.match)}: {action_text(wanted.action)}"
+        elif call.name == "UpdateRule":
+            arguments = {**place, **self._update(step)}
+            text = _change_text(step)
+        else:
+            arguments = {**place, "rules": [self._update(each) for each in call.steps]}
+            name = f"{len(call.steps)} rules of {_name(listener)}"
+            text = "; ".join(_change_text(each) for each in call.steps)
+        return self._draft.add(call.name, name, text, arguments, after=after, needs=call.needs)
+
+    def _update(self, step: Step) -> dict[str, Any]:
+        standing = step.standing
+        update: dict[str, Any] = {"ruleIdentifier": standing.rule_id}
+        if step.goal != standing.place:
+            update["priority"] = step.goal
+        if standing.changes and not step.barrier and standing.wanted is not None:
+            update["action"] = action_shape(standing.wanted.action, self._context)
+        return update
+
+
+class _Call(NamedTuple):
+    name: str
+    steps: list[Step]
+    needs: tuple[Need, ...]
+
+
+def _calls(todo: Sequence[Step], needs_of: Any) -> list[_Call]:
+    calls: list[_Call] = []
+    for step in todo:
+        name, needs = _call_name(step), needs_of(step)
+        last = calls[-1] if calls else None
+        if (
+            name == "UpdateRule"
+            and last is not None
+            and last.name in {"UpdateRule", "BatchUpdateRule"}
+            and last.needs == needs
+            and len(last.steps) < _BATCH
+            and not any(precedes(earlier, step) for earlier in last.steps)
+        ):
+            calls[-1] = _Call("BatchUpdateRule", [*last.steps, step], needs)
+        else:
+            calls.append(_Call(name, [step], needs))
+    return calls
+
+
+def _call_name(step: Step) -> str:
+    if step.standing.place == DEFAULT:
+        return "UpdateListener"
+    if step.goal == NOWHERE:
+        return "DeleteRule"
+    return "CreateRule" if step.standing.rule_id is None else "UpdateRule"
+
+
+def _change_text(step: Step) -> str:
+    standing = step.standing
+    parts = [match_text(standing.match) + ":"] if standing.match is not None else []
+    if step.goal != standing.place:
+        parts.append(f"priority {standing.place} → {step.goal}")
+    if standing.changes and not step.barrier and isinstance(standing.wanted, DesiredRule):
+        parts.append(action_text(standing.wanted.action))
+    return " ".join(parts)
+
+
+def _name(listener: DesiredListener) -> str:
+    return f"listener {listener.name}"

@@ -1,0 +1,272 @@
+"""A Lattice service with its tags, certificate, associations and listeners.
+
+Order: a service is made ours by its tag before anything on it is changed. Associations are added before old ones go, and
+listeners likewise, so that clients never lose the way to a service that is still wanted. Nothing waits for what it does
+not depend on: listeners and associations are made at the same time as soon as the service is ACTIVE.
+
+Whose service it is, by its tags:
+
+| ManagedBy            | Route tags                        | plan                                                    |
+|----------------------|-----------------------------------|---------------------------------------------------------|
+| ours                 | this route's, or none             | use it                                                  |
+| ours                 | another's, same custom domain     | use it, rewrite the tags: the route that owned it went  |
+| ours                 | this route's, other custom domain | wait until the key that had it has deleted it           |
+| ours                 | another's                         | Conflicted                                              |
+| none                 | this route's, or none             | adopt it by tagging; never to delete it                 |
+| another's            |                                   | Conflicted, or take it over where the route says so     |
+"""
+
+from collections.abc import Mapping, Sequence
+
+from controller.api.keys import RouteRef
+from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, Identity
+from controller.lattice.observed import (
+    CREATE_FAILED,
+    DELETE_FAILED,
+    DELETE_IN_PROGRESS,
+    NetworkAmbiguous,
+    NetworkFound,
+    NetworkMissing,
+    NetworkUnknown,
+    ObservedAssociation,
+    ObservedNetwork,
+    ObservedService,
+)
+from controller.lattice.plan.context import PlanContext
+from controller.lattice.plan.draft import Draft
+from controller.lattice.plan.listeners import ListenerPlanner
+from controller.lattice.plan.operations import Active, AssociationOf, Gone, Need, Plan, Problem, Reference, settled
+from controller.lattice.plan.tags import difference, retag
+
+ROUTE_TAGS = tuple(TAG_PREFIX + name for name in ("RouteName", "RouteNamespace", "RouteType"))
+
+
+def plan_service(desired: DesiredService | None, observed: ObservedService | None, context: PlanContext) -> Plan:
+    """What brings a service from observed to desired; `desired` None deletes it, and only if it is ours.
+
+    The target groups to which its rules point have plans of their own; rules wait for them.
+    """
+    draft = Draft()
+    if desired is None:
+        if observed is not None and observed.owner == context.identity.owner:
+            _delete(draft, observed)
+    elif observed is None:
+        _create(draft, desired, context)
+    else:
+        conflict = conflict_of(desired, observed, context.identity)
+        if conflict is not None:
+            draft.problems.append(Problem(reason="Conflicted", message=conflict))
+        elif observed.custom_domain != desired.custom_domain:
+            draft.needs.append(Gone(observed.ref))
+        elif observed.status == DELETE_IN_PROGRESS:
+            draft.needs.append(Gone(observed.ref))
+        elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
+            _delete(draft, observed)
+        else:
+            _change(draft, desired, observed, context)
+    return draft.plan()
+
+
+def conflict_of(desired: DesiredService, observed: ObservedService, identity: Identity) -> str | None:
+    """Why the service of that name may not be used for what is desired, told to the route's author; None if it may."""
+    owner = observed.owner
+    if owner not in {None, identity.owner, desired.takeover_from}:
+        return (
+            f"the Lattice service {observed.name} is managed by {owner}; choose another name with the annotation "
+            f"{TAG_PREFIX}service-name-override, or allow the take-over with {TAG_PREFIX}allow-takeover-from: {owner}"
+        )
+    held, wanted = _route(observed.tags), _route(desired.tags)
+    succession = desired.custom_domain is not None and observed.custom_domain == desired.custom_domain
+    if held and held != wanted and not succession:
+        return (
+            f"the Lattice service {observed.name} belongs to the route {'/'.join(held[1::-1])}; choose another name "
+            f"with the annotation {TAG_PREFIX}service-name-override"
+        )
+    return None
+
+
+def _route(tags: Mapping[str, str]) -> tuple[str, ...]:
+    found = tuple(tags.get(name, "") for name in ROUTE_TAGS)
+    return found if any(found) else ()
+
+
+def _create(draft: Draft, desired: DesiredService, context: PlanContext) -> None:
+    arguments = {
+        "name": desired.name,
+        "tags": {MANAGED_BY: context.identity.owner, **desired.tags},
+    }
+    if desired.custom_domain is not None:
+        arguments["customDomainName"] = desired.custom_domain
+    if desired.certificate_arn is not None:
+        arguments["certificateArn"] = desired.certificate_arn
+    domain = f" for {desired.custom_domain}" if desired.custom_domain else ""
+    created = draft.add(
+        "CreateService", f"service {desired.name}", f"create the service{domain}", arguments, creates=desired.key
+    )
+    draft.needs.append(Active(desired.key))
+    service_id = Reference(to=desired.key)
+    _associations(draft, desired, service_id, {}, (created,), context)
+    planner = ListenerPlanner(draft, desired, service_id, frozenset(), context)
+    for listener in desired.listeners:
+        planner.create(listener, (created,))
+
+
+def _change(draft: Draft, desired: DesiredService, observed: ObservedService, context: PlanContext) -> None:
+    associations, listeners = observed.associations, observed.listeners
+    assert associations is not None
+    assert listeners is not None
+    wanted_tags = {MANAGED_BY: context.identity.owner, **desired.tags}
+    tags = difference(wanted_tags, observed.tags, observed.written_tags)
+    after: tuple[int, ...] = ()
+    if observed.owner != context.identity.owner:
+        claim = difference({MANAGED_BY: context.identity.owner}, observed.tags, frozenset())
+        after = retag(draft, f"service {observed.name}", observed.arn, claim)
+    draft.needs.append(Active(desired.key))
+    if desired.certificate_arn is not None and desired.certificate_arn != observed.certificate_arn:
+        draft.add(
+            "UpdateService",
+            f"service {observed.name}",
+            f"use the certificate {desired.certificate_arn}",
+            {"serviceIdentifier": observed.id, "certificateArn": desired.certificate_arn},
+            after=after,
+            needs=(Active(desired.key),),
+        )
+    kept = _associations(draft, desired, observed.id, associations, after, context)
+    planner = ListenerPlanner(draft, desired, observed.id, observed.groups(), context)
+    changes: list[int] = []
+    for listener in desired.listeners:
+        present = listeners.get(listener.port)
+        if present is None:
+            changes += planner.create(listener, after)
+        else:
+            changes += planner.change(listener, present, after)
+    ports = {listener.port: listener for listener in desired.listeners}
+    for port, surplus in sorted(listeners.items()):
+        if port not in ports:
+            planner.delete(surplus, (*after, *changes))
+    children = [(f"association with {one.network_name or one.network_id}", one.arn) for one in kept]
+    for port, listener_ in sorted(listeners.items()):
+        if port in ports and ports[port].protocol == listener_.protocol:
+            children.append((f"listener {listener_.name}", listener_.arn))
+            children += [
+                (f"rule {rule.priority} of listener {listener_.name}", rule.arn) for rule in listener_.rules.values()
+            ]
+    users = tags.of(desired.user_tags)
+    before = [index for resource, arn in children for index in retag(draft, resource, arn, users, after)]
+    rest = difference(wanted_tags, {**observed.tags, MANAGED_BY: context.identity.owner}, observed.written_tags)
+    retag(draft, f"service {observed.name}", observed.arn, rest, (*after, *before))
+
+
+def _associations(
+    draft: Draft,
+    desired: DesiredService,
+    service_id: str | Reference,
+    observed: Mapping[str, ObservedAssociation],
+    after: Sequence[int],
+    context: PlanContext,
+) -> list[ObservedAssociation]:
+    """Returns those that stay."""
+    wanted = _networks(draft, desired, context)
+    added: list[int] = []
+    for network in wanted:
+        resource, association_of = f"association with {network.name}", AssociationOf(desired.key, network.id)
+        present = observed.get(network.id)
+        draft.needs.append(Active(association_of))
+        before, needs = list(after), [Active(desired.key)]
+        gone: list[Gone] = []
+        if present is not None and present.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}:
+            continue
+        if present is not None:
+            gone.append(Gone(present.ref))
+            if present.status != DELETE_IN_PROGRESS:
+                before.append(_disassociate(draft, present, after))
+        added.append(
+            draft.add(
+                "CreateServiceNetworkServiceAssociation",
+                resource,
+                f"associate the service with the service network {network.name}",
+                {
+                    "serviceIdentifier": service_id,
+                    "serviceNetworkIdentifier": network.id,
+                    "tags": {MANAGED_BY: context.identity.owner, **desired.user_tags},
+                },
+                after=before,
+                needs=(*needs, *gone),
+                creates=association_of,
+            )
+        )
+    ids, names = {network.id for network in wanted}, set(desired.networks)
+    kept: list[ObservedAssociation] = []
+    for network_id, association in sorted(observed.items()):
+        if network_id in ids or network_id in names or association.network_name in names:
+            kept.append(association)
+        elif association.status != DELETE_IN_PROGRESS:
+            needs_ = tuple(Active(AssociationOf(desired.key, network.id)) for network in wanted)
+            _disassociate(draft, association, (*after, *added), needs_)
+    return [one for one in kept if one.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}]
+
+
+def _networks(draft: Draft, desired: DesiredService, context: PlanContext) -> list[ObservedNetwork]:
+    found: list[ObservedNetwork] = []
+    for name in desired.networks:
+        match context.network(name):
+            case NetworkFound(network=network):
+                found.append(network)
+            case NetworkMissing():
+                message = f"no service network named {name} is visible to this account"
+                draft.problems.append(Problem(reason="NetworkNotFound", message=message))
+            case NetworkAmbiguous(ids=ids):
+                message = f"several service networks are named {name}: refer to one by its id, {' or '.join(ids)}"
+                draft.problems.append(Problem(reason="NetworkAmbiguous", message=message))
+            case NetworkUnknown():
+                message = f"it is not known yet whether there is a service network named {name}"
+                draft.problems.append(Problem(reason="NetworkUnknown", message=message))
+    return found
+
+
+def _disassociate(
+    draft: Draft, association: ObservedAssociation, after: Sequence[int], needs: Sequence[Need] = ()
+) -> int:
+    _report_failure(draft, "association", association.status, association.failure)
+    network = association.network_name or association.network_id
+    return draft.add(
+        "DeleteServiceNetworkServiceAssociation",
+        f"association with {network}",
+        f"end the association with the service network {network}",
+        {"serviceNetworkServiceAssociationIdentifier": association.id},
+        after=after,
+        needs=(*settled(association), *needs),
+    )
+
+
+def _delete(draft: Draft, observed: ObservedService) -> None:
+    """Deleting a service deletes its listeners and rules too; it must have no associations."""
+    draft.needs.append(Gone(observed.ref))
+    if observed.status == DELETE_IN_PROGRESS:
+        return
+    _report_failure(draft, f"service {observed.name}", observed.status, observed.failure)
+    associations = (observed.associations or {}).values()
+    ends = [_disassociate(draft, one, ()) for one in associations if one.status != DELETE_IN_PROGRESS]
+    draft.add(
+        "DeleteService",
+        f"service {observed.name}",
+        "delete the service with its listeners and rules",
+        {"serviceIdentifier": observed.id},
+        after=ends,
+        needs=[*settled(observed), *(Gone(one.ref) for one in associations)],
+    )
+
+
+def _report_failure(draft: Draft, resource: str, status: str, failure: str) -> None:
+    if status == CREATE_FAILED:
+        reason = failure or "Lattice gives no reason"
+        draft.problems.append(Problem(reason="CreateFailed", message=f"creating the {resource} failed: {reason}"))
+    elif status == DELETE_FAILED:
+        reason = failure or "Lattice gives no reason"
+        draft.problems.append(Problem(reason="DeleteFailed", message=f"deleting the {resource} failed: {reason}"))
+
+
+def held_route(tags: Mapping[str, str]) -> RouteRef | None:
+    """The route that a service or target group names in its tags."""
+    name, namespace = tags.get(ROUTE_TAGS[0]), tags.get(ROUTE_TAGS[1])
+    return None if name is None or namespace is None else RouteRef("HTTPRoute", namespace, name)
