@@ -1,0 +1,241 @@
+"""The verbs of the API, without HTTP: one synchronous method for each, on objects and options.
+
+This is the whole of the server's state and behaviour: the register of resources, the store, and the parts that
+read, write and delete. The HTTP side translates requests into calls of it; fixtures may call it directly.
+"""
+
+from collections.abc import Iterable, Mapping
+from random import Random
+from typing import Any
+
+from sandbox.kube import errors
+from sandbox.kube.apply import applied_fields, merge_applied
+from sandbox.kube.builtins import builtin_resources, metadata_schema, scale_schema
+from sandbox.kube.definitions import resources_of
+from sandbox.kube.deletion import DeleteOptions, Deleter
+from sandbox.kube.errors import ApiError, Json
+from sandbox.kube.managers import Manager
+from sandbox.kube.objects import Clock, copy
+from sandbox.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
+from sandbox.kube.reading import Reader
+from sandbox.kube.resource import Environment, Registry, Resource
+from sandbox.kube.schema import prune
+from sandbox.kube.selectors import from_object
+from sandbox.kube.store import Event, Key, Store, Stored
+from sandbox.kube.watch import Scope
+from sandbox.kube.writing import WriteOptions, Writer, check_envelope
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+class _DefinitionWatcher:
+    """Keeps the register in step with the CustomResourceDefinitions in the store."""
+
+    def __init__(self, api: "Api") -> None:
+        self._api = api
+        self._metadata = metadata_schema()
+
+    def push(self, event: Event) -> None:
+        spec = event.stored.obj["spec"]
+        group, plural = spec["group"], spec["names"]["plural"]
+        if event.type == "DELETED":
+            self._api.registry.remove(group, plural)
+            self._api.store.drop(event.stored.key[1])
+            return
+        if event.before is not None and event.before.obj["spec"] == spec:
+            return
+        self._api.registry.remove(group, plural)
+        for resource in resources_of(event.stored.obj, self._metadata):
+            self._api.registry.add(resource)
+
+    def close(self) -> None:
+        """The definitions of a server are never dropped themselves."""
+
+
+class Api:
+    """`history` is the number of changes that each kind remembers for watches."""
+
+    def __init__(self, *, clock: Clock, random: Random, history: int) -> None:
+        self.env = Environment(clock, random)
+        self.store = Store(history)
+        self.registry = Registry(builtin_resources(self.env))
+        self.reader = Reader(self.store)
+        self.deleter = Deleter(self.store, self.registry, self.env)
+        self.writer = Writer(self.store, self.registry, self.env, self.deleter)
+        definitions = self.resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+        self.store.collection(definitions.storage).watchers.add(_DefinitionWatcher(self))
+        self._scale_schema = scale_schema()
+        for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
+            self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+    def resource(self, group: str, version: str, plural: str) -> Resource:
+        """A resource that is known to be served."""
+        found = self.registry.find(group, version, plural)
+        assert found is not None, f"{plural}.{version}.{group} is not served"
+        return found
+
+    def apply(self, obj: Mapping[str, Any]) -> Json:
+        """For fixtures: creates the object, or merges it into the one that is there (status too, through its
+        subresource). Returns it as stored.
+
+        Raises:
+            ApiError: as the requests would get.
+        """
+        wanted = copy(dict(obj))
+        resource = self.registry.by_kind(str(obj.get("apiVersion")), str(obj.get("kind")))
+        if resource is None:
+            raise errors.bad_request(f"no matches for kind {obj.get('kind')!r} in version {obj.get('apiVersion')!r}")
+        meta = wanted.setdefault("metadata", {})
+        namespace = meta.get("namespace", "default") if resource.namespaced else ""
+        status = wanted.get("status")
+        options = WriteOptions(Manager("sandbox"), strictness="Strict")
+        key = (namespace, meta.get("name", ""))
+        if self.store.collection(resource.storage).get(key) is None:
+            stored = self.writer.create(resource, namespace, copy(wanted), options)
+        else:
+            stored = self.writer.update(resource, key, lambda current: merge_patch(current, wanted), options)
+        if status is not None and resource.status:
+            options = WriteOptions(Manager("sandbox", "status"), strictness="Strict")
+            change = {"status": status}
+            stored = self.writer.update(
+                resource, stored.key, lambda current: merge_patch(current, change), options, subresource="status"
+            )
+        return stored.obj
+
+    def apply_all(self, objects: Iterable[Mapping[str, Any]]) -> list[Json]:
+        return [self.apply(obj) for obj in objects]
+
+    def replace(self, resource: Resource, key: Key, obj: Json, options: WriteOptions, subresource: str) -> Stored:
+        """An update (PUT)."""
+        return self.writer.update(resource, key, lambda _: obj, options, subresource=subresource, must_version=True)
+
+    def patch(
+        self, resource: Resource, key: Key, media_type: str, patch: Any, options: WriteOptions, subresource: str
+    ) -> Stored:
+        """A patch in one of the three patch languages; server-side apply is `apply_patch`.
+
+        Raises:
+            ApiError: 415 where the kind does not know the language, else as an update.
+        """
+        offered = offered_patches(resource)
+        if media_type not in offered:
+            raise errors.unsupported_media_type(offered)
+        options.patch = True
+
+        def change(current: Json) -> Json:
+            try:
+                if media_type == JSON_PATCH:
+                    result = json_patch(current, patch)
+                elif media_type == MERGE_PATCH:
+                    _require_object(patch)
+                    result = merge_patch(current, patch)
+                else:
+                    result = strategic_merge(current, patch, resource.schema)
+            except PatchError as wrong:
+                if wrong.unprocessable:
+                    raise ApiError(422, "Invalid", str(wrong)) from wrong
+                raise errors.bad_request(str(wrong)) from wrong
+            _require_object(result)
+            return dict(result)
+
+        return self.writer.update(resource, key, change, options, subresource=subresource)
+
+    def apply_patch(
+        self, resource: Resource, key: Key, applied: Any, options: WriteOptions, subresource: str, *, force: bool
+    ) -> tuple[Stored, bool]:
+        """A server-side apply. Returns the object and whether it is new.
+
+        Raises:
+            ApiError: 400, 404, 409 (conflicts with other managers) or 422.
+        """
+        _require_object(applied)
+        if not applied.get("apiVersion") or not applied.get("kind"):
+            raise errors.bad_request("apiVersion and kind must be set in an apply patch")
+        meta = check_envelope(resource, applied, key[0], name=key[1])
+        if meta.get("managedFields"):
+            raise errors.bad_request("metadata.managedFields must be nil")
+        known = copy(applied)
+        prune(resource.schema, known)
+        manager = Manager(options.manager.name, subresource, applied_fields(known, resource.schema))
+        options.manager, options.patch = manager, False
+        if self.store.collection(resource.storage).get(key) is None:
+            if subresource:
+                raise errors.not_found(resource.name, key[1])
+            return self.writer.create(resource, key[0], applied, options), True
+
+        def change(current: Json) -> Json:
+            return merge_applied(current, applied, resource.schema, manager, force=force)
+
+        return self.writer.update(resource, key, change, options, subresource=subresource), False
+
+    def delete_collection(self, scope: Scope, options: DeleteOptions) -> list[Stored]:
+        """Deletes what the scope selects; what was already going is left alone."""
+        objects = self.store.collection(scope.resource.storage).ordered(scope.namespace)
+        selected = [stored for stored in objects if scope.selects(stored)]
+        for stored in selected:
+            if self.store.collection(scope.resource.storage).get(stored.key) is not None:
+                self.deleter.delete(scope.resource, stored.key, options)
+        return selected
+
+    def scale(self, resource: Resource, key: Key) -> Json:
+        """The autoscaling/v1 Scale of an object."""
+        obj = self.reader.get(resource, key).obj
+        meta = obj["metadata"]
+        kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        return {
+            "kind": "Scale",
+            "apiVersion": "autoscaling/v1",
+            "metadata": {name: meta[name] for name in kept if name in meta},
+            "spec": {"replicas": obj["spec"].get("replicas", 0)},
+            "status": {
+                "replicas": (obj.get("status") or {}).get("replicas", 0),
+                "selector": _selector_text(obj["spec"]["selector"]),
+            },
+        }
+
+    def set_scale(self, resource: Resource, key: Key, scale: Any, options: WriteOptions) -> Json:
+        """Sets the number of replicas by a Scale.
+
+        Raises:
+            ApiError: as an update.
+        """
+        _require_object(scale)
+        prune(self._scale_schema, scale)
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        version = (scale.get("metadata") or {}).get("resourceVersion")
+
+        def change(current: Json) -> Json:
+            current["spec"]["replicas"] = replicas
+            if version:
+                current["metadata"]["resourceVersion"] = version
+            return current
+
+        self.writer.update(resource, key, change, options)
+        return self.scale(resource, key)
+
+
+def offered_patches(resource: Resource) -> list[str]:
+    if resource.custom:
+        return [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
+    return [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH]
+
+
+def _require_object(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise errors.bad_request("the body of the request has to be an object")
+
+
+def _selector_text(selector: Json) -> str:
+    terms: list[str] = []
+    for requirement in from_object(selector).requirements:
+        values = sorted(requirement.values)
+        if requirement.operator == "in" and len(values) == 1:
+            terms.append(f"{requirement.key}={values[0]}")
+        elif requirement.operator in {"in", "notin"}:
+            terms.append(f"{requirement.key} {requirement.operator} ({','.join(values)})")
+        else:
+            terms.append(f"!{requirement.key}" if requirement.operator == "!" else requirement.key)
+    return ",".join(terms)

@@ -1,0 +1,243 @@
+"""Custom resources: from a CustomResourceDefinition to what the API serves.
+
+A definition is an object like any other; its strategy checks that the schemas can be served, names are complete and
+exactly one version is stored. `resources_of` turns it into one `Resource` per served version. All versions share one
+shape of storage (conversion `None`: only the apiVersion differs).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from sandbox.kube.columns import AGE, NAME
+from sandbox.kube.durations import age
+from sandbox.kube.errors import Json, Problems
+from sandbox.kube.jsonpath import compile_path
+from sandbox.kube.objects import label_1035_problem, subdomain_problem, timestamp
+from sandbox.kube.resource import Column, Environment, Resource, Strategy
+from sandbox.kube.schema import Schema, SchemaError, compile_schema
+from sandbox.kube.selectors import FieldGetter
+
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""The finalizer that keeps a definition until its objects are gone."""
+
+
+class CustomStrategy(Strategy):
+    """Custom resources: every change but of metadata and status counts as a generation."""
+
+    generation = True
+    unconditional = False
+
+
+class DefinitionStrategy(Strategy):
+    generation = True
+
+    def __init__(self, env: Environment) -> None:
+        self._clock = env.clock
+
+    def prepare_create(self, obj: Json) -> None:
+        self.complete(obj)
+        obj["status"] = _established(obj, timestamp(self._clock()))
+
+    def prepare_update(self, obj: Json, old: Json) -> None:
+        status = dict(old["status"])
+        stored = status["storedVersions"]
+        current = [version["name"] for version in obj["spec"].get("versions") or () if version.get("storage")]
+        status["storedVersions"] = stored + [name for name in current if name not in stored]
+        status["acceptedNames"] = obj["spec"].get("names")
+        obj["status"] = status
+
+    def complete(self, obj: Json) -> None:
+        names = obj["spec"].get("names")
+        if isinstance(names, dict) and names.get("kind"):
+            names.setdefault("singular", names["kind"].lower())
+            names.setdefault("listKind", names["kind"] + "List")
+
+    def check(self, obj: Json, problems: Problems) -> None:
+        spec, names = obj["spec"], obj["spec"]["names"]
+        expected = f"{names['plural']}.{spec['group']}"
+        if obj["metadata"].get("name") != expected:
+            problems.invalid(
+                "metadata.name", obj["metadata"].get("name", ""), 'must be spec.names.plural+"."+spec.group'
+            )
+        if wrong := subdomain_problem(spec["group"]):
+            problems.invalid("spec.group", spec["group"], wrong)
+        elif "." not in spec["group"]:
+            problems.invalid("spec.group", spec["group"], "should be a domain with at least one dot")
+        for part in ("plural", "singular"):
+            if wrong := label_1035_problem(names[part]):
+                problems.invalid(f"spec.names.{part}", names[part], wrong)
+        for part in ("kind", "listKind"):
+            if wrong := label_1035_problem(names[part].lower()):
+                problems.invalid(f"spec.names.{part}", names[part], wrong)
+        if spec["conversion"].get("strategy", "None") != "None":
+            problems.unsupported("spec.conversion.strategy", spec["conversion"]["strategy"], ("None",))
+        self._check_versions(spec["versions"], problems)
+
+    def _check_versions(self, versions: list[Json], problems: Problems) -> None:
+        seen: set[str] = set()
+        for index, version in enumerate(versions):
+            path = f"spec.versions[{index}]"
+            if version["name"] in seen:
+                problems.duplicate(f"{path}.name", version["name"])
+            seen.add(version["name"])
+            if wrong := label_1035_problem(version["name"]):
+                problems.invalid(f"{path}.name", version["name"], wrong)
+            _check_schema(version, f"{path}.schema.openAPIV3Schema", problems)
+            for position, column in enumerate(version.get("additionalPrinterColumns") or ()):
+                try:
+                    compile_path(column["jsonPath"])
+                except ValueError as wrong_path:
+                    at = f"{path}.additionalPrinterColumns[{position}].jsonPath"
+                    problems.invalid(at, column["jsonPath"], str(wrong_path))
+        if sum(version["storage"] for version in versions) != 1:
+            problems.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+
+    def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
+        for path in (("group",), ("scope",), ("names", "plural"), ("names", "kind")):
+            new_value, old_value = obj["spec"], old["spec"]
+            for part in path:
+                new_value, old_value = new_value[part], old_value[part]
+            if new_value != old_value:
+                problems.immutable(f"spec.{'.'.join(path)}", new_value)
+        names = {version["name"] for version in obj["spec"]["versions"]}
+        for index, name in enumerate(old["status"]["storedVersions"]):
+            if name not in names:
+                problems.invalid(f"status.storedVersions[{index}]", name, "must appear in spec.versions")
+
+
+def _check_schema(version: Json, path: str, problems: Problems) -> None:
+    raw = (version.get("schema") or {}).get("openAPIV3Schema")
+    if raw is None:
+        problems.required(path, "schemas are required")
+        return
+    if raw.get("type") != "object":
+        problems.invalid(f"{path}.type", raw.get("type", ""), "must be object at the root")
+    try:
+        compile_schema(raw, path)
+    except SchemaError as wrong:
+        problems.invalid(path, "", str(wrong))
+    _check_structural(raw, path, problems)
+
+
+def _check_structural(raw: Any, path: str, problems: Problems) -> None:
+    """Every field has a type (Kubernetes documentation, "Specifying a structural schema")."""
+    if not isinstance(raw, Mapping):
+        return
+    typeless = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"
+    if not raw.get("type") and not any(raw.get(marker) for marker in typeless):
+        problems.required(f"{path}.type", "must not be empty for specified object fields")
+    for name, child in (raw.get("properties") or {}).items():
+        _check_structural(child, f"{path}.properties[{name}]", problems)
+    for part in ("items", "additionalProperties"):
+        if part in raw:
+            _check_structural(raw[part], f"{path}.{part}", problems)
+
+
+def _established(obj: Json, now: str) -> Json:
+    return {
+        "conditions": [
+            {"type": "NamesAccepted", "status": "True", "lastTransitionTime": now, "reason": "NoConflicts",
+             "message": "no conflicts found"},
+            {"type": "Established", "status": "True", "lastTransitionTime": now, "reason": "InitialNamesAccepted",
+             "message": "the initial names have been accepted"},
+        ],
+        "acceptedNames": obj["spec"].get("names"),
+        "storedVersions": [version["name"] for version in obj["spec"].get("versions") or () if version.get("storage")],
+    }  # fmt: skip
+
+
+def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
+    """The resources of a checked definition, one for each served version."""
+    spec = definition["spec"]
+    names = spec["names"]
+    stored = next(version["name"] for version in spec["versions"] if version["storage"])
+    return [
+        Resource(
+            group=spec["group"],
+            version=version["name"],
+            plural=names["plural"],
+            singular=names["singular"],
+            kind=names["kind"],
+            list_kind=names["listKind"],
+            namespaced=spec["scope"] == "Namespaced",
+            short_names=tuple(names.get("shortNames") or ()),
+            categories=tuple(names.get("categories") or ()),
+            schema=_object_schema(version["schema"]["openAPIV3Schema"], metadata),
+            strategy=CustomStrategy(),
+            columns=_columns(version.get("additionalPrinterColumns")),
+            status=(version.get("subresources") or {}).get("status") is not None,
+            custom=True,
+            fields={field["jsonPath"].lstrip("."): _selectable(field["jsonPath"])
+                    for field in version.get("selectableFields") or ()},
+            storage_version=f"{spec['group']}/{stored}",
+            deprecation=_deprecation(spec, version),
+        )
+        for version in spec["versions"]
+        if version["served"]
+    ]  # fmt: skip
+
+
+def _deprecation(spec: Json, version: Json) -> str:
+    if not version.get("deprecated"):
+        return ""
+    default = f"{spec['group']}/{version['name']} {spec['names']['kind']} is deprecated"
+    return str(version.get("deprecationWarning") or default)
+
+
+def _object_schema(raw: Json, metadata: Schema) -> Schema:
+    """The definition's schema, with what every object has besides."""
+    schema = compile_schema(raw)
+    text = compile_schema({"type": "string"})
+    schema.properties = {**schema.properties, "apiVersion": text, "kind": text, "metadata": metadata}
+    return schema
+
+
+def _selectable(path: str) -> FieldGetter:
+    read = compile_path(path)
+
+    def get(obj: Json) -> str:
+        found = read(obj)
+        if not found:
+            return ""
+        return str(found[0]).lower() if isinstance(found[0], bool) else str(found[0])
+
+    return get
+
+
+def _columns(definitions: list[Json] | None) -> tuple[Column, ...]:
+    if not definitions:
+        return (NAME, AGE)
+    return (
+        NAME,
+        *(
+            Column(
+                definition["name"],
+                _cell(definition["jsonPath"], definition["type"]),
+                type=definition["type"],
+                format=definition.get("format", ""),
+                description=definition.get("description", ""),
+                priority=definition.get("priority", 0),
+            )
+            for definition in definitions
+        ),
+    )
+
+
+def _cell(path: str, type_: str) -> Callable[[Json, datetime], object]:
+    """Only the first value that the path finds is shown, as the API server does."""
+    read = compile_path(path)
+
+    def value(obj: Json, now: datetime) -> object:
+        found = read(obj)
+        if not found or found[0] is None:
+            return None
+        if type_ == "date":
+            return age(found[0], now)
+        if type_ == "string" and not isinstance(found[0], str):
+            return orjson.dumps(found[0]).decode()
+        return found[0]
+
+    return value

@@ -1,0 +1,193 @@
+"""How objects go: finalizers, owners, namespaces and definitions.
+
+Deleting an object is asking for it. With finalizers it gets a deletionTimestamp and stays until the last is taken
+away; without, it goes at once. What it owned goes after it (garbage collection, done here within the same request
+instead of some time later), a namespace goes after its content, a definition after its objects. Grace periods are
+ignored: no kubelet has to end a container.
+"""
+
+from dataclasses import dataclass
+
+from sandbox.kube import errors
+from sandbox.kube.definitions import CLEANUP
+from sandbox.kube.errors import Json
+from sandbox.kube.objects import copy, timestamp
+from sandbox.kube.resource import Environment, Registry, Resource
+from sandbox.kube.store import Key, Store, Stored
+
+_FOREGROUND = "foregroundDeletion"
+_NAMESPACES = "namespaces"
+_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """`metav1.DeleteOptions`, as far as it is heeded."""
+
+    uid: str | None = None
+    version: str | None = None
+    propagation: str = "Background"
+    dry_run: bool = False
+
+
+def terminating(obj: Json) -> bool:
+    return obj["metadata"].get("deletionTimestamp") is not None
+
+
+class Deleter:
+    def __init__(self, store: Store, registry: Registry, env: Environment) -> None:
+        self._store = store
+        self._registry = registry
+        self._env = env
+
+    def delete(self, resource: Resource, key: Key, options: DeleteOptions) -> tuple[Stored, bool]:
+        """Asks for the object to go. Returns its last state and whether it is gone.
+
+        Raises:
+            ApiError: 404, or 409 where a precondition does not hold.
+        """
+        collection = self._store.collection(resource.storage)
+        stored = collection.get(key)
+        if stored is None:
+            raise errors.not_found(resource.name, key[1])
+        self._check_preconditions(resource, stored, options)
+        if options.dry_run:
+            return stored, not stored.obj["metadata"].get("finalizers")
+        if resource.storage == _NAMESPACES:
+            return self._delete_namespace(stored)
+        if resource.storage == _DEFINITIONS:
+            return self._delete_definition(resource, stored)
+        dependents = self._store.dependents(stored.uid)
+        if options.propagation == "Orphan":
+            self._orphan(stored.uid)
+        elif options.propagation == "Foreground" and dependents:
+            if not terminating(stored.obj):
+                stored = self._mark(resource, stored, add=_FOREGROUND)
+            self._delete_all(dependents)
+            return stored, collection.get(key) is None
+        if stored.obj["metadata"].get("finalizers"):
+            return (stored if terminating(stored.obj) else self._mark(resource, stored)), False
+        return self.finish(resource, stored, stored.obj), True
+
+    def finish(self, resource: Resource, stored: Stored, last: Json) -> Stored:
+        """Removes an object that nothing holds any more, and what depended on it. `last` is its last state."""
+        collection = self._store.collection(resource.storage)
+        gone = self._store.remove(collection, Stored(last, stored.key, stored.version))
+        resource.strategy.released(last)
+        self._delete_all(self._store.dependents(stored.uid), orphan_of=stored.uid)
+        self._release_owners(gone)
+        self._finish_namespace(stored.key[0])
+        if resource.custom and not len(collection):
+            self._finish_definition(resource.storage)
+        return gone
+
+    def _check_preconditions(self, resource: Resource, stored: Stored, options: DeleteOptions) -> None:
+        meta = stored.obj["metadata"]
+        for label, wanted, actual in (
+            ("UID", options.uid, meta["uid"]),
+            ("ResourceVersion", options.version, meta["resourceVersion"]),
+        ):
+            if wanted is not None and wanted != actual:
+                why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {actual}"
+                raise errors.conflict(resource.name, stored.key[1], why)
+
+    def _mark(self, resource: Resource, stored: Stored, *, add: str = "") -> Stored:
+        obj = copy(stored.obj)
+        meta = obj["metadata"]
+        meta["deletionTimestamp"] = timestamp(self._env.clock())
+        meta["deletionGracePeriodSeconds"] = 0
+        if "generation" in meta:
+            meta["generation"] += 1
+        if add and add not in (meta.get("finalizers") or ()):
+            meta["finalizers"] = [*(meta.get("finalizers") or ()), add]
+        return self._store.replace(self._store.collection(resource.storage), stored, obj)
+
+    def _find(self, storage: str, key: Key) -> tuple[Resource, Stored] | None:
+        resource = self._registry.by_storage(storage)
+        stored = self._store.collection(storage).get(key)
+        return None if resource is None or stored is None else (resource, stored)
+
+    def _delete_all(self, dependents: list[tuple[str, Key]], *, orphan_of: str = "") -> None:
+        """Deletes dependents; with `orphan_of`, only those that have no other owner that still exists."""
+        for storage, key in dependents:
+            found = self._find(storage, key)
+            if found is None:
+                continue
+            resource, stored = found
+            owners = stored.obj["metadata"].get("ownerReferences") or ()
+            others = [owner for owner in owners if owner["uid"] != orphan_of and self._store.exists(owner["uid"])]
+            if orphan_of and others:
+                self._set_owners(resource, stored, [owner for owner in owners if owner["uid"] != orphan_of])
+            elif not terminating(stored.obj):
+                self.delete(resource, key, DeleteOptions())
+
+    def _orphan(self, uid: str) -> None:
+        for storage, key in self._store.dependents(uid):
+            if found := self._find(storage, key):
+                resource, stored = found
+                owners = stored.obj["metadata"].get("ownerReferences") or ()
+                self._set_owners(resource, stored, [owner for owner in owners if owner["uid"] != uid])
+
+    def _set_owners(self, resource: Resource, stored: Stored, owners: list[Json]) -> None:
+        obj = copy(stored.obj)
+        obj["metadata"]["ownerReferences"] = owners
+        if not owners:
+            del obj["metadata"]["ownerReferences"]
+        self._store.replace(self._store.collection(resource.storage), stored, obj)
+
+    def _release_owners(self, gone: Stored) -> None:
+        """Owners that wait in the foreground for this last dependent go now."""
+        for owner in gone.obj["metadata"].get("ownerReferences") or ():
+            place = self._store.place(owner["uid"])
+            if place is None or self._store.dependents(owner["uid"]):
+                continue
+            found = self._find(*place)
+            if found is not None and _FOREGROUND in (found[1].obj["metadata"].get("finalizers") or ()):
+                self._drop_finalizer(*found, _FOREGROUND)
+
+    def _drop_finalizer(self, resource: Resource, stored: Stored, name: str) -> None:
+        obj = copy(stored.obj)
+        left = [finalizer for finalizer in obj["metadata"].get("finalizers") or () if finalizer != name]
+        obj["metadata"]["finalizers"] = left
+        if left:
+            self._store.replace(self._store.collection(resource.storage), stored, obj)
+        else:
+            del obj["metadata"]["finalizers"]
+            self.finish(resource, stored, obj)
+
+    def _delete_namespace(self, stored: Stored) -> tuple[Stored, bool]:
+        if not terminating(stored.obj):
+            obj = copy(stored.obj)
+            obj["metadata"]["deletionTimestamp"] = timestamp(self._env.clock())
+            obj["status"]["phase"] = "Terminating"
+            stored = self._store.replace(self._store.collection(_NAMESPACES), stored, obj)
+            name = stored.key[1]
+            self._delete_all(self._store.content(name))
+            self._finish_namespace(name)
+        return stored, False
+
+    def _finish_namespace(self, name: str) -> None:
+        if not name or self._store.size(name):
+            return
+        found = self._find(_NAMESPACES, ("", name))
+        if found is not None and terminating(found[1].obj) and not found[1].obj["metadata"].get("finalizers"):
+            resource, stored = found
+            obj = copy(stored.obj)
+            obj["spec"] = {}
+            self.finish(resource, stored, obj)
+
+    def _delete_definition(self, resource: Resource, stored: Stored) -> tuple[Stored, bool]:
+        if terminating(stored.obj):
+            return stored, False
+        storage = stored.key[1]
+        objects = self._store.collection(storage)
+        stored = self._mark(resource, stored, add=CLEANUP)
+        self._delete_all([(storage, instance.key) for instance in objects])
+        if not len(objects):
+            self._finish_definition(storage)
+        return stored, self._store.collection(_DEFINITIONS).get(stored.key) is None
+
+    def _finish_definition(self, storage: str) -> None:
+        found = self._find(_DEFINITIONS, ("", storage))
+        if found is not None and CLEANUP in (found[1].obj["metadata"].get("finalizers") or ()):
+            self._drop_finalizer(*found, CLEANUP)

@@ -1,0 +1,158 @@
+"""Sets of an object's fields, in the form in which `managedFields` keeps them (`FieldsV1`).
+
+A set is a tree of dictionaries: `f:name` is a field, `k:{…}` an item of a list that is merged by keys, `v:…` an
+item of a list that is a set, `.` the item itself. An empty dictionary is a field that is owned as a whole: a
+scalar, an atomic list or map, an empty one. Every function is pure and returns a new tree.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from sandbox.kube.errors import Json
+from sandbox.kube.schema import ANYTHING, Schema
+
+FieldSet = dict[str, Any]
+
+
+def element(schema: Schema, item: Any) -> str:
+    """The path element of an item of a list that is not atomic."""
+    if schema.list_type == "set":
+        return f"v:{orjson.dumps(item, option=orjson.OPT_SORT_KEYS).decode()}"
+    keys = dict(zip(schema.list_keys, schema.item_key(item), strict=True))
+    return f"k:{orjson.dumps(keys, option=orjson.OPT_SORT_KEYS).decode()}"
+
+
+def is_granular_list(schema: Schema, value: Any) -> bool:
+    """Whether the list's items are owned one by one."""
+    if not isinstance(value, list):
+        return False
+    if schema.list_type == "map":
+        return all(isinstance(item, dict) for item in value)
+    return schema.list_type == "set"
+
+
+def is_granular_map(schema: Schema, value: Any) -> bool:
+    return isinstance(value, dict) and not schema.atomic_map
+
+
+def child_of(schema: Schema, name: str) -> Schema:
+    return schema.child(name) or ANYTHING
+
+
+def all_fields(value: Any, schema: Schema) -> FieldSet:
+    """Every field of a value."""
+    if is_granular_map(schema, value):
+        return {f"f:{name}": all_fields(item, child_of(schema, name)) for name, item in value.items()}
+    if is_granular_list(schema, value):
+        if schema.list_type == "set":
+            return {element(schema, item): {} for item in value}
+        items = schema.items or ANYTHING
+        return {element(schema, item): {".": {}, **all_fields(item, items)} for item in value}
+    return {}
+
+
+def _by_element(value: list[Any], schema: Schema) -> dict[str, Any]:
+    return {element(schema, item): item for item in value}
+
+
+def changes(old: Any, new: Any, schema: Schema) -> tuple[FieldSet, FieldSet]:
+    """The fields that are new or have another value, and those that are gone. Looks only where the values differ."""
+    changed: FieldSet = {}
+    removed: FieldSet = {}
+    if is_granular_map(schema, old) and is_granular_map(schema, new):
+        before = {f"f:{name}": item for name, item in old.items()}
+        after = {f"f:{name}": item for name, item in new.items()}
+        for name in new.keys() | old.keys():
+            _compare(f"f:{name}", before, after, child_of(schema, name), changed, removed)
+    elif is_granular_list(schema, old) and is_granular_list(schema, new):
+        before, after = _by_element(old, schema), _by_element(new, schema)
+        for part in after.keys() | before.keys():
+            _compare(part, before, after, schema.items or ANYTHING, changed, removed)
+    return changed, removed
+
+
+def _compare(part: str, before: Json, after: Json, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
+    if part not in after:
+        removed[part] = {}
+        return
+    new = after[part]
+    itself: FieldSet = {".": {}} if part.startswith("k:") else {}
+    if part not in before:
+        changed[part] = {**itself, **all_fields(new, schema)}
+        return
+    old = before[part]
+    if old == new and type(old) is type(new):
+        return
+    granular = (is_granular_map(schema, old) and is_granular_map(schema, new)) or (
+        is_granular_list(schema, old) and is_granular_list(schema, new)
+    )
+    if not granular:
+        changed[part] = all_fields(new, schema)
+        return
+    sub_changed, sub_removed = changes(old, new, schema)
+    if sub_changed:
+        changed[part] = sub_changed
+    if sub_removed:
+        removed[part] = sub_removed
+
+
+def union(left: FieldSet, right: FieldSet) -> FieldSet:
+    result = dict(left)
+    for part, sub in right.items():
+        result[part] = union(result[part], sub) if part in result else sub
+    return result
+
+
+def difference(left: FieldSet, right: FieldSet) -> FieldSet:
+    """What of the first set is not in the second; a field owned as a whole takes all below it away."""
+    result: FieldSet = {}
+    for part, sub in left.items():
+        other = right.get(part)
+        if other is None:
+            result[part] = sub
+        elif other and sub:
+            rest = difference(sub, other)
+            if rest:
+                result[part] = rest
+        elif other:
+            result[part] = sub
+    return result
+
+
+def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
+    """The fields that are in both."""
+    result: FieldSet = {}
+    for part, sub in left.items():
+        other = right.get(part)
+        if other is None:
+            continue
+        if not sub or not other:
+            if sub == other:
+                result[part] = {}
+            continue
+        both = intersection(sub, other)
+        if both:
+            result[part] = both
+    return result
+
+
+def paths(fields: FieldSet, prefix: str = "") -> Iterator[str]:
+    """The fields as the API server's conflict messages name them: `.spec.containers[name="a"].image`."""
+    for part, sub in sorted(fields.items()):
+        if part == ".":
+            yield prefix
+            continue
+        kind, _, rest = part.partition(":")
+        if kind == "f":
+            here = f"{prefix}.{rest}"
+        elif kind == "k":
+            keys = orjson.loads(rest)
+            here = f"{prefix}[{','.join(f'{key}={orjson.dumps(value).decode()}' for key, value in keys.items())}]"
+        else:
+            here = f"{prefix}[={rest}]"
+        if sub:
+            yield from paths(sub, here)
+        else:
+            yield here

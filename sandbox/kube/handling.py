@@ -1,0 +1,280 @@
+"""One request to a resource: from its parameters and body to a status code and the bytes of the answer.
+
+Between the HTTP server and the `Api`: query parameters become options, bodies become objects, stored objects become
+what the client asked to see. Still synchronous; only the watch's stream is left to the server.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from sandbox.kube import errors
+from sandbox.kube.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Api
+from sandbox.kube.bodies import duplicates, parse
+from sandbox.kube.deletion import DeleteOptions
+from sandbox.kube.errors import Json
+from sandbox.kube.faults import Request
+from sandbox.kube.managers import Manager
+from sandbox.kube.patch import PatchError, json_patch, merge_patch
+from sandbox.kube.reading import ListOptions, Page, WatchOptions
+from sandbox.kube.resource import Resource
+from sandbox.kube.selectors import parse_fields, parse_labels
+from sandbox.kube.store import Key, Stored
+from sandbox.kube.tables import Form, Renderer, negotiate
+from sandbox.kube.watch import Scope, Watch
+from sandbox.kube.writing import WriteOptions, check_envelope
+
+_RETURNED_WHOLE = {"pods", "services", "serviceaccounts"}
+"""Core kinds whose deletion is answered with the object instead of a Status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came, beside what it is about."""
+
+    query: Mapping[str, str]
+    accept: str = ""
+    media_type: str = ""
+    user_agent: str = ""
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Answer:
+    code: int
+    body: bytes
+    warnings: list[str] = field(default_factory=list)
+
+
+class Handler:
+    """`watch_limit` is the number of changes that a watch may lag behind."""
+
+    def __init__(self, api: Api, watch_limit: int) -> None:
+        self._api = api
+        self._watch_limit = watch_limit
+
+    def handle(self, request: Request, resource: Resource, call: Call) -> Answer:
+        """Everything but a watch.
+
+        Raises:
+            ApiError: the request is refused.
+        """
+        if request.verb not in resource.verbs:
+            raise errors.method_not_allowed()
+        if resource.kind == "SelfSubjectAccessReview":
+            return self._access_review(resource, call)
+        if request.subresource:
+            return self._subresource(request, resource, call)
+        match request.verb:
+            case "get":
+                stored = self._api.reader.get(resource, _key(request))
+                return Answer(200, self._renderer(resource, call).one(stored))
+            case "list":
+                page = self._api.reader.page(scope(request, resource, call), _list_options(call))
+                form = negotiate(call.accept, many=True)
+                return Answer(200, self._renderer(resource, call, form).page(page))
+            case "create":
+                return self._create(request, resource, call)
+            case "update":
+                return self._update(request, resource, call)
+            case "patch":
+                return self._patch(request, resource, call)
+            case "delete":
+                return self._delete(request, resource, call)
+            case _:
+                deleted = self._api.delete_collection(scope(request, resource, call), _delete_options(call))
+                page = Page(deleted, self._api.store.version)
+                return Answer(200, self._renderer(resource, call, Form()).page(page))
+
+    def watch(self, request: Request, resource: Resource, call: Call) -> Watch:
+        """Starts a watch, which the caller ends.
+
+        Raises:
+            ApiError: the request is refused.
+        """
+        query = call.query
+        initial = query.get("sendInitialEvents")
+        options = WatchOptions(
+            version=query.get("resourceVersion", ""),
+            version_match=query.get("resourceVersionMatch", ""),
+            bookmarks=_flag(query, "allowWatchBookmarks"),
+            initial_events=None if initial is None else initial in {"true", "1"},
+        )
+        renderer = self._renderer(resource, call)
+        return self._api.reader.watch(scope(request, resource, call), options, renderer.one, self._watch_limit)
+
+    def _renderer(self, resource: Resource, call: Call, form: Form | None = None) -> Renderer:
+        chosen = negotiate(call.accept) if form is None else form
+        return Renderer(resource, chosen, self._api.env.clock, call.query.get("includeObject", ""))
+
+    def _create(self, request: Request, resource: Resource, call: Call) -> Answer:
+        options = _write_options(call, "")
+        obj = parse(call.body, call.media_type)
+        namespace = request.namespace if resource.namespaced else ""
+        return self._written(
+            resource, self._api.writer.create(resource, namespace, obj, options), call, options, code=201
+        )
+
+    def _update(self, request: Request, resource: Resource, call: Call) -> Answer:
+        options = _write_options(call, request.subresource)
+        obj = parse(call.body, call.media_type)
+        check_envelope(resource, obj, request.namespace, name=request.name)
+        stored = self._api.replace(resource, _key(request), obj, options, request.subresource)
+        return self._written(resource, stored, call, options)
+
+    def _patch(self, request: Request, resource: Resource, call: Call) -> Answer:
+        options = _write_options(call, request.subresource)
+        body = parse(call.body, call.media_type)
+        key = _key(request)
+        if call.media_type != APPLY_PATCH:
+            stored = self._api.patch(resource, key, call.media_type, body, options, request.subresource)
+            return self._written(resource, stored, call, options)
+        if not call.query.get("fieldManager"):
+            raise errors.bad_request("fieldManager is required for apply patch")
+        force = _flag(call.query, "force")
+        stored, new = self._api.apply_patch(resource, key, body, options, request.subresource, force=force)
+        return self._written(resource, stored, call, options, code=201 if new else 200)
+
+    def _written(
+        self, resource: Resource, stored: Stored, call: Call, options: WriteOptions, code: int = 200
+    ) -> Answer:
+        return Answer(code, self._renderer(resource, call).one(stored), options.warnings)
+
+    def _delete(self, request: Request, resource: Resource, call: Call) -> Answer:
+        options = _delete_options(call)
+        stored, gone = self._api.deleter.delete(resource, _key(request), options)
+        if gone and not (resource.group == "" and resource.plural in _RETURNED_WHOLE):
+            return Answer(200, orjson.dumps(errors.success(resource.name, request.name, stored.uid)))
+        return Answer(200, self._renderer(resource, call, Form()).one(stored))
+
+    def _subresource(self, request: Request, resource: Resource, call: Call) -> Answer:
+        if request.subresource == "scale" and resource.scale:
+            return self._scale(request, resource, call)
+        if request.subresource != "status" or not resource.status:
+            raise errors.ApiError(404, "NotFound", "the server could not find the requested resource")
+        match request.verb:
+            case "get":
+                stored = self._api.reader.get(resource, _key(request))
+                return Answer(200, self._renderer(resource, call).one(stored))
+            case "update":
+                return self._update(request, resource, call)
+            case "patch":
+                return self._patch(request, resource, call)
+            case _:
+                raise errors.method_not_allowed()
+
+    def _scale(self, request: Request, resource: Resource, call: Call) -> Answer:
+        key = _key(request)
+        scale = self._api.scale(resource, key)
+        if request.verb == "get":
+            return Answer(200, orjson.dumps(scale))
+        if request.verb not in {"update", "patch"}:
+            raise errors.method_not_allowed()
+        options = _write_options(call, "scale")
+        body = parse(call.body, call.media_type)
+        if request.verb == "patch":
+            body = patched_scale(scale, body, call.media_type)
+        return Answer(200, orjson.dumps(self._api.set_scale(resource, key, body, options)), options.warnings)
+
+    def _access_review(self, resource: Resource, call: Call) -> Answer:
+        review = parse(call.body, call.media_type)
+        check_envelope(resource, review, "")
+        review["status"] = {"allowed": True, "reason": "the sandbox allows everything"}
+        return Answer(201, orjson.dumps(review))
+
+
+def patched_scale(scale: Json, patch: Any, media_type: str) -> Json:
+    """A Scale after a patch of it; all three patch languages treat it alike, as it has no lists.
+
+    Raises:
+        ApiError: 400 or 415.
+    """
+    if media_type not in {JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH}:
+        raise errors.unsupported_media_type([JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH])
+    try:
+        result = json_patch(scale, patch) if media_type == JSON_PATCH else merge_patch(scale, patch)
+    except PatchError as wrong:
+        raise errors.bad_request(str(wrong)) from wrong
+    if not isinstance(result, dict):
+        raise errors.bad_request("the patch does not leave an object")
+    return result
+
+
+def scope(request: Request, resource: Resource, call: Call) -> Scope:
+    """What a request for many objects is about.
+
+    Raises:
+        ApiError: 400 for a malformed selector.
+    """
+    namespace = request.namespace if resource.namespaced and request.namespace else None
+    fields = parse_fields(call.query.get("fieldSelector", ""), resource.selectable)
+    if request.name and fields.name is None:
+        fields = parse_fields(f"metadata.name={request.name}", resource.selectable)
+    return Scope(resource, namespace, parse_labels(call.query.get("labelSelector", "")), fields)
+
+
+def _key(request: Request) -> Key:
+    return request.namespace, request.name
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "") in {"true", "1"}
+
+
+def _list_options(call: Call) -> ListOptions:
+    limit = call.query.get("limit", "0") or "0"
+    if not limit.isascii() or not limit.isdigit():
+        raise errors.bad_request(f'limit: Invalid value: "{limit}"')
+    return ListOptions(
+        limit=int(limit),
+        continue_token=call.query.get("continue", ""),
+        version=call.query.get("resourceVersion", ""),
+        version_match=call.query.get("resourceVersionMatch", ""),
+    )
+
+
+def _write_options(call: Call, subresource: str) -> WriteOptions:
+    strictness = call.query.get("fieldValidation") or "Warn"
+    if strictness not in {"Strict", "Warn", "Ignore"}:
+        raise errors.bad_request(f'fieldValidation: Unsupported value: "{strictness}"')
+    manager = call.query.get("fieldManager") or call.user_agent.partition("/")[0] or "unknown"
+    return WriteOptions(
+        manager=Manager(manager, subresource),
+        dry_run=_dry_run(call.query.get("dryRun", "")),
+        strictness=strictness,
+        duplicates=() if strictness == "Ignore" else _duplicates(call),
+    )
+
+
+def _duplicates(call: Call) -> tuple[str, ...]:
+    try:
+        return duplicates(call.body)
+    except ValueError:
+        return ()
+
+
+def _dry_run(value: str) -> bool:
+    if value not in {"", "All"}:
+        raise errors.bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
+    return value == "All"
+
+
+def _delete_options(call: Call) -> DeleteOptions:
+    body: Any = parse(call.body, call.media_type) if call.body.strip() else {}
+    if not isinstance(body, dict):
+        raise errors.bad_request("the body of a delete has to be DeleteOptions")
+    preconditions = body.get("preconditions") or {}
+    propagation = body.get("propagationPolicy") or call.query.get("propagationPolicy") or "Background"
+    if body.get("orphanDependents") is True:
+        propagation = "Orphan"
+    if propagation not in {"Background", "Foreground", "Orphan"}:
+        raise errors.bad_request(f'propagationPolicy: Unsupported value: "{propagation}"')
+    given = body.get("dryRun") or call.query.get("dryRun") or ""
+    return DeleteOptions(
+        uid=preconditions.get("uid"),
+        version=preconditions.get("resourceVersion"),
+        propagation=propagation,
+        dry_run=_dry_run(given[0] if isinstance(given, list) else given),
+    )

@@ -1,0 +1,243 @@
+"""The objects, their versions and their recent history: what etcd and the watch cache are to the API server.
+
+One counter numbers every change of any object; an object's `resourceVersion` is the number of its last change. Each
+kind of object lives in a `Collection`, which knows its objects by name and namespace, keeps the last changes for
+watches that start in the past, and hands every new one to those that watch. A stored object is never changed again,
+so it can be shared by lists, history and watchers, and is encoded once for all of them.
+
+Everything is synchronous and on one event loop: a change is visible to the next statement, and nothing needs a
+lock. A write costs the same however many objects there are; only a list sorts, and only after names came or went.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from sandbox.kube.errors import Json
+
+Key = tuple[str, str]
+"""Namespace (empty for cluster-scoped objects) and name: the order in which lists come."""
+
+Convert = Callable[[Json], Json]
+"""Gives an object as a version of its API shows it; must not change its argument."""
+
+
+class Stored:
+    """An object as it was after one change. `obj` is shared: it must not be modified."""
+
+    __slots__ = ("_encoded", "key", "obj", "version")
+
+    def __init__(self, obj: Json, key: Key, version: int) -> None:
+        self.obj = obj
+        self.key = key
+        self.version = version
+        self._encoded: dict[str, bytes] = {}
+
+    def encoded(self, api_version: str, convert: Convert) -> bytes:
+        """The JSON of the object in that version of its API."""
+        raw = self._encoded.get(api_version)
+        if raw is None:
+            raw = self._encoded[api_version] = orjson.dumps(convert(self.obj))
+        return raw
+
+    @property
+    def uid(self) -> str:
+        return str(self.obj["metadata"]["uid"])
+
+
+class Event:
+    """One change: ADDED, MODIFIED or DELETED, what the object is after it and what it was before."""
+
+    __slots__ = ("before", "stored", "type")
+
+    def __init__(self, type_: str, stored: Stored, before: Stored | None) -> None:
+        self.type = type_
+        self.stored = stored
+        self.before = before
+
+
+class Watcher(Protocol):
+    """Whoever wants to hear of changes; `push` must be quick and must not write to the store."""
+
+    def push(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        """The collection is no longer served."""
+
+
+class Collection:
+    """All objects of one kind (of one group and plural, whatever the version)."""
+
+    def __init__(self, name: str, history: int) -> None:
+        self.name = name
+        self.watchers: set[Watcher] = set()
+        self._objects: dict[Key, Stored] = {}
+        self._namespaces: dict[str, dict[str, Stored]] = {}
+        self._sorted: list[Key] | None = []
+        self._history: deque[Event] = deque()
+        self._limit = history
+        self._forgotten = 0
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, key: Key) -> Stored | None:
+        return self._objects.get(key)
+
+    def namespaces(self) -> Iterable[str]:
+        return self._namespaces
+
+    def ordered(self, namespace: str | None = None) -> list[Stored]:
+        """The objects of a namespace, or all of them, by namespace and name."""
+        if namespace is not None:
+            found = self._namespaces.get(namespace, {})
+            return [found[name] for name in sorted(found)]
+        if self._sorted is None:
+            self._sorted = sorted(self._objects)
+        return [self._objects[key] for key in self._sorted]
+
+    def __iter__(self) -> Iterator[Stored]:
+        return iter(list(self._objects.values()))
+
+    def record(self, event: Event) -> None:
+        stored, (namespace, name) = event.stored, event.stored.key
+        if event.type == "DELETED":
+            del self._objects[stored.key]
+            remaining = self._namespaces[namespace]
+            del remaining[name]
+            if not remaining:
+                del self._namespaces[namespace]
+        else:
+            self._objects[stored.key] = stored
+            self._namespaces.setdefault(namespace, {})[name] = stored
+        if event.type != "MODIFIED":
+            self._sorted = None
+        self._history.append(event)
+        if len(self._history) > self._limit:
+            self._forgotten = self._history.popleft().stored.version
+        for watcher in tuple(self.watchers):
+            watcher.push(event)
+
+    def since(self, version: int) -> list[Event] | None:
+        """The changes after that version, or None if some of them are no longer known."""
+        if version < self._forgotten:
+            return None
+        recent: list[Event] = []
+        for event in reversed(self._history):
+            if event.stored.version <= version:
+                break
+            recent.append(event)
+        recent.reverse()
+        return recent
+
+    @property
+    def oldest(self) -> int:
+        """The oldest version from which a watch can start."""
+        return self._forgotten
+
+    def forget(self, version: int) -> None:
+        """Drops the history up to that version, as a compaction does."""
+        while self._history and self._history[0].stored.version <= version:
+            self._history.popleft()
+        self._forgotten = max(self._forgotten, version)
+
+    def close(self) -> None:
+        for watcher in tuple(self.watchers):
+            watcher.close()
+
+
+class Store:
+    """The collections under one version counter, and the owners' index that garbage collection needs.
+
+    `history` is the number of changes that each collection remembers.
+    """
+
+    def __init__(self, history: int) -> None:
+        self.version = 0
+        self._history = history
+        self._collections: dict[str, Collection] = {}
+        self._dependents: dict[str, set[tuple[str, Key]]] = {}
+        self._places: dict[str, tuple[str, Key]] = {}
+        self._sizes: Counter[str] = Counter()
+
+    def collection(self, name: str) -> Collection:
+        found = self._collections.get(name)
+        if found is None:
+            found = self._collections[name] = Collection(name, self._history)
+        return found
+
+    def collections(self) -> Mapping[str, Collection]:
+        return self._collections
+
+    def drop(self, name: str) -> None:
+        found = self._collections.pop(name, None)
+        if found is not None:
+            found.close()
+
+    def next_version(self) -> int:
+        self.version += 1
+        return self.version
+
+    def create(self, collection: Collection, key: Key, obj: Json) -> Stored:
+        """Stores a new object; `obj` is the store's from now on."""
+        return self._write("ADDED", collection, key, obj, None)
+
+    def replace(self, collection: Collection, before: Stored, obj: Json) -> Stored:
+        return self._write("MODIFIED", collection, before.key, obj, before)
+
+    def remove(self, collection: Collection, before: Stored) -> Stored:
+        """Removes an object; what is returned is its last state, under the version of its removal."""
+        last = dict(before.obj)
+        last["metadata"] = dict(before.obj["metadata"])
+        return self._write("DELETED", collection, before.key, last, before)
+
+    def dependents(self, uid: str) -> list[tuple[str, Key]]:
+        """The objects (collection's name and key) that name this uid as an owner."""
+        return sorted(self._dependents.get(uid, ()))
+
+    def place(self, uid: str) -> tuple[str, Key] | None:
+        """Where the object of that uid is (collection's name and key)."""
+        return self._places.get(uid)
+
+    def exists(self, uid: str) -> bool:
+        return uid in self._places
+
+    def size(self, namespace: str) -> int:
+        """The number of objects in a namespace."""
+        return self._sizes[namespace]
+
+    def content(self, namespace: str) -> list[tuple[str, Key]]:
+        """All objects in a namespace (collection's name and key)."""
+        return [(name, stored.key) for name, held in self._collections.items() for stored in held.ordered(namespace)]
+
+    def _write(self, type_: str, collection: Collection, key: Key, obj: Json, before: Stored | None) -> Stored:
+        version = self.next_version()
+        obj["metadata"]["resourceVersion"] = str(version)
+        stored = Stored(obj, key, version)
+        if type_ == "ADDED":
+            self._places[stored.uid] = (collection.name, key)
+            self._sizes[key[0]] += 1
+        elif type_ == "DELETED":
+            self._places.pop(stored.uid, None)
+            self._sizes[key[0]] -= 1
+        self._index_owners(collection.name, stored, before, gone=type_ == "DELETED")
+        collection.record(Event(type_, stored, before))
+        return stored
+
+    def _index_owners(self, name: str, stored: Stored, before: Stored | None, *, gone: bool) -> None:
+        old = _owner_uids(before.obj) if before is not None else frozenset()
+        new = frozenset() if gone else _owner_uids(stored.obj)
+        for uid in new - old:
+            self._dependents.setdefault(uid, set()).add((name, stored.key))
+        for uid in old - new:
+            held = self._dependents[uid]
+            held.discard((name, stored.key))
+            if not held:
+                del self._dependents[uid]
+
+
+def _owner_uids(obj: Json) -> frozenset[Any]:
+    owners = obj["metadata"].get("ownerReferences")
+    return frozenset(owner["uid"] for owner in owners) if owners else frozenset()

@@ -1,0 +1,173 @@
+"""Checks a value against its structural schema and says what is wrong in the API server's words.
+
+The messages are those that users of kubectl know from custom resources: the field's path, the value, what it should
+have been. A value of the wrong type is reported once; what is inside it is not looked at.
+"""
+
+import re
+from typing import Any
+
+import orjson
+
+from sandbox.kube.errors import Problems
+from sandbox.kube.schema import Schema
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
+
+
+def type_name(value: object) -> str:
+    """The JSON type, in the words of OpenAPI."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def validate(schema: Schema, value: Any, path: str, problems: Problems) -> None:
+    """Adds to `problems` whatever of the value the schema does not allow. `path` is where the value is, or empty."""
+    if value is None and schema.nullable:
+        return
+    if not _type_fits(schema, value):
+        name = type_name(value)
+        expected = "integer,string" if schema.int_or_string else schema.type
+        problems.type_invalid(path, name, f'{path} in body must be of type {expected}: "{name}"')
+        return
+    if schema.enum and value not in schema.enum:
+        problems.unsupported(path, value, schema.enum)
+    if isinstance(value, dict):
+        _validate_object(schema, value, path, problems)
+    elif isinstance(value, list):
+        _validate_list(schema, value, path, problems)
+    elif isinstance(value, str):
+        _validate_string(schema, value, path, problems)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        _validate_number(schema, value, path, problems)
+    if schema.all_of or schema.any_of or schema.one_of or schema.negated is not None:
+        _validate_combined(schema, value, path, problems)
+
+
+def is_valid(schema: Schema, value: Any) -> bool:
+    problems = Problems()
+    validate(schema, value, "", problems)
+    return not problems.causes
+
+
+def _type_fits(schema: Schema, value: Any) -> bool:
+    if schema.int_or_string:
+        return isinstance(value, int | str) and not isinstance(value, bool)
+    match schema.type:
+        case "":
+            return True
+        case "object":
+            return isinstance(value, dict)
+        case "array":
+            return isinstance(value, list)
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+            return whole and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case _:
+            return False
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _validate_object(schema: Schema, value: dict[str, Any], path: str, problems: Problems) -> None:
+    for name in schema.required:
+        if name not in value:
+            problems.required(_join(path, name))
+    properties, additional = schema.properties, schema.additional
+    for name, item in value.items():
+        child = properties.get(name, additional)
+        if child is not None:
+            validate(child, item, _join(path, name), problems)
+    if schema.max_properties is not None and len(value) > schema.max_properties:
+        problems.too_many(path, len(value), schema.max_properties)
+    if schema.min_properties is not None and len(value) < schema.min_properties:
+        problems.invalid(path, len(value), f"{path} in body should have at least {schema.min_properties} properties")
+
+
+def _validate_list(schema: Schema, value: list[Any], path: str, problems: Problems) -> None:
+    if schema.max_items is not None and len(value) > schema.max_items:
+        problems.too_many(path, len(value), schema.max_items)
+    if schema.min_items is not None and len(value) < schema.min_items:
+        problems.invalid(path, len(value), f"{path} in body should have at least {schema.min_items} items")
+    before = len(problems.causes)
+    if schema.items is not None:
+        for index, item in enumerate(value):
+            validate(schema.items, item, f"{path}[{index}]", problems)
+    if len(problems.causes) == before:
+        _validate_unique(schema, value, path, problems)
+
+
+def _validate_unique(schema: Schema, value: list[Any], path: str, problems: Problems) -> None:
+    seen: set[Any] = set()
+    for index, item in enumerate(value):
+        identity: Any
+        if schema.list_type == "map":
+            identity = schema.item_key(item)
+            shown: Any = dict(zip(schema.list_keys, identity, strict=True))
+        elif schema.list_type == "set" or schema.unique_items:
+            identity = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+            shown = item
+        else:
+            return
+        if identity in seen:
+            problems.duplicate(f"{path}[{index}]", shown)
+        seen.add(identity)
+
+
+def _validate_string(schema: Schema, value: str, path: str, problems: Problems) -> None:
+    if schema.max_length is not None and len(value) > schema.max_length:
+        problems.too_long(path, schema.max_length)
+    if schema.min_length is not None and len(value) < schema.min_length:
+        problems.invalid(path, value, f"{path} in body should be at least {schema.min_length} chars long")
+    if schema.pattern is not None and not schema.pattern.search(value):
+        problems.invalid(path, value, f"{path} in body should match '{schema.raw['pattern']}'")
+    if schema.format == "date-time" and not _DATE_TIME.match(value):
+        problems.invalid(path, value, f'{path} in body must be of type date-time: "{value}"')
+
+
+def _validate_number(schema: Schema, value: float, path: str, problems: Problems) -> None:
+    low, high = schema.minimum, schema.maximum
+    if low is not None and (value <= low if schema.exclusive_minimum else value < low):
+        relation = "greater than" if schema.exclusive_minimum else "greater than or equal to"
+        problems.invalid(path, value, f"{path} in body should be {relation} {low}")
+    if high is not None and (value >= high if schema.exclusive_maximum else value > high):
+        relation = "less than" if schema.exclusive_maximum else "less than or equal to"
+        problems.invalid(path, value, f"{path} in body should be {relation} {high}")
+    if schema.multiple_of is not None and value % schema.multiple_of != 0:
+        problems.invalid(path, value, f"{path} in body should be a multiple of {schema.multiple_of}")
+
+
+def _validate_combined(schema: Schema, value: Any, path: str, problems: Problems) -> None:
+    shown = path or "<root>"
+    for sub in schema.all_of:
+        validate(sub, value, path, problems)
+    if schema.any_of and not any(is_valid(sub, value) for sub in schema.any_of):
+        problems.invalid(path, value, f'"{shown}" must validate at least one schema (anyOf)')
+    if schema.one_of:
+        matching = sum(is_valid(sub, value) for sub in schema.one_of)
+        if matching != 1:
+            found = "none valid" if matching == 0 else f"{matching} valid alternatives"
+            problems.invalid(path, value, f'"{shown}" must validate one and only one schema (oneOf). Found {found}')
+    if schema.negated is not None and is_valid(schema.negated, value):
+        problems.invalid(path, value, f'"{shown}" must not validate the schema (not)')

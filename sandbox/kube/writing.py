@@ -1,0 +1,343 @@
+"""Creating and changing objects: the path from a request's body to a stored object.
+
+The order is the API server's: shape (unknown fields, types, defaults), the parts that a request may not set, what the
+kind fills in, admission by the namespace, validation, the optimistic lock, and only then the store. A change that
+changes nothing is no change: no new version, no event.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from uuid import UUID
+
+import orjson
+
+from sandbox.kube import errors
+from sandbox.kube.deletion import Deleter, terminating
+from sandbox.kube.errors import ApiError, Cause, Json, Problems
+from sandbox.kube.managers import Manager, track
+from sandbox.kube.objects import check_metadata, copy, timestamp
+from sandbox.kube.resource import Environment, Registry, Resource
+from sandbox.kube.schema import default, prune
+from sandbox.kube.store import Key, Store, Stored
+from sandbox.kube.validation import validate
+
+_NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_MAX_GENERATED = 63
+_OBJECT_LIMIT = 1536 * 1024
+_COMMON = frozenset({"metadata", "apiVersion", "kind"})
+
+
+@dataclass(slots=True)
+class WriteOptions:
+    """How a write is to be done; `warnings` collects what the client is told beside the answer."""
+
+    manager: Manager = field(default_factory=lambda: Manager("unknown"))
+    dry_run: bool = False
+    strictness: str = "Warn"
+    """`fieldValidation`: Strict, Warn or Ignore."""
+    duplicates: tuple[str, ...] = ()
+    """Paths of the fields that the body has more than once."""
+    patch: bool = False
+    """Whether the object came by a patch: strict errors are then a 422, else a 400."""
+    warnings: list[str] = field(default_factory=list)
+
+
+def new_uid(random: Random) -> str:
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+class Writer:
+    def __init__(self, store: Store, registry: Registry, env: Environment, deleter: Deleter) -> None:
+        self._store = store
+        self._registry = registry
+        self._env = env
+        self._deleter = deleter
+
+    def create(self, resource: Resource, namespace: str, obj: Json, options: WriteOptions) -> Stored:
+        """Creates the object, which becomes the store's.
+
+        Raises:
+            ApiError: 400, 403, 404 (namespace), 409 or 422.
+        """
+        meta = check_envelope(resource, obj, namespace)
+        if meta.get("resourceVersion"):
+            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        self._shape(resource, obj, options)
+        if resource.status and resource.plural != "nodes":
+            obj.pop("status", None)
+        default(resource.schema, obj)
+        if not meta.get("name") and meta.get("generateName"):
+            meta["name"] = self._generate_name(resource, namespace, meta["generateName"])
+        obj = resource.store(obj)
+        meta = obj["metadata"]
+        for part in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
+            meta.pop(part, None)
+        now = timestamp(self._env.clock())
+        meta["uid"], meta["creationTimestamp"] = new_uid(self._env.random), now
+        if resource.strategy.generation:
+            meta["generation"] = 1
+        resource.strategy.prepare_create(obj)
+        resource.strategy.complete(obj)
+        self._admit(resource, namespace, meta.get("name", ""))
+        self._check(resource, obj, None)
+        key = (namespace, meta["name"])
+        collection = self._store.collection(resource.storage)
+        if collection.get(key) is not None:
+            raise errors.already_exists(resource.name, meta["name"])
+        track(obj, None, self._stored_schema(resource), options.manager, now)
+        resource.strategy.allocate(obj)
+        _check_size(obj)
+        if options.dry_run:
+            resource.strategy.released(obj)
+            meta.pop("resourceVersion", None)
+            return Stored(obj, key, 0)
+        return self._store.create(collection, key, obj)
+
+    def update(
+        self,
+        resource: Resource,
+        key: Key,
+        change: Callable[[Json], Json],
+        options: WriteOptions,
+        *,
+        subresource: str = "",
+        must_version: bool = False,
+    ) -> Stored:
+        """Replaces an object by what `change` makes of a copy of it, in the resource's version.
+
+        `must_version`: the result has to carry the version that it replaces, where the kind asks for that.
+
+        Raises:
+            ApiError: 400, 404, 409, 422, or what `change` raises.
+        """
+        collection = self._store.collection(resource.storage)
+        current = collection.get(key)
+        if current is None:
+            raise errors.not_found(resource.name, key[1])
+        old = current.obj
+        obj = change(copy(resource.show(old)))
+        meta = check_envelope(resource, obj, key[0], name=key[1])
+        if must_version and not resource.strategy.unconditional and not meta.get("resourceVersion"):
+            cause = Cause(
+                "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"
+            )
+            raise errors.invalid(resource.group, resource.kind, key[1], [cause])
+        if meta.get("resourceVersion") not in {None, "", old["metadata"]["resourceVersion"]}:
+            raise errors.modified(resource.name, key[1])
+        if meta.get("uid") not in {None, "", old["metadata"]["uid"]}:
+            why = (
+                f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
+            )
+            raise errors.conflict(resource.name, key[1], why)
+        self._shape(resource, obj, options)
+        default(resource.schema, obj)
+        obj = resource.store(obj)
+        self._settle(resource, obj, old, subresource)
+        self._check(resource, obj, old)
+        resource.strategy.allocate(obj)
+        now = timestamp(self._env.clock())
+        if _same(obj, old):
+            if not track(obj, old, self._stored_schema(resource), options.manager, now) or options.dry_run:
+                return current
+        else:
+            track(obj, old, self._stored_schema(resource), options.manager, now)
+        _check_size(obj)
+        if options.dry_run:
+            return Stored(obj, key, current.version)
+        if terminating(obj) and not obj["metadata"].get("finalizers") and terminating(old):
+            obj["metadata"].pop("finalizers", None)
+            return self._deleter.finish(resource, current, obj)
+        return self._store.replace(collection, current, obj)
+
+    def _stored_schema(self, resource: Resource) -> Resource:
+        """The resource in whose version the objects are stored: its schema knows the stored fields."""
+        if not resource.storage_version or resource.storage_version == resource.api_version:
+            return resource
+        return self._registry.by_storage(resource.storage) or resource
+
+    def _shape(self, resource: Resource, obj: Json, options: WriteOptions) -> None:
+        """Unknown fields, duplicates and types, before anything else is looked at."""
+        complaints = [f'duplicate field "{path}"' for path in options.duplicates]
+        complaints += [f'unknown field "{path}"' for path in prune(resource.schema, obj)]
+        if complaints and options.strictness == "Strict":
+            raise _strict_error(resource, obj, complaints, options)
+        if options.strictness == "Warn":
+            options.warnings += complaints
+        if resource.deprecation and resource.deprecation not in options.warnings:
+            options.warnings.append(resource.deprecation)
+        problems = Problems()
+        if resource.custom:
+            _drop_nulls(obj["metadata"])
+            validate(resource.schema_of("metadata"), obj["metadata"], "metadata", problems)
+        else:
+            _drop_nulls(obj)
+            validate(resource.schema, obj, "", problems)
+        wrong_types = [cause for cause in problems.causes if cause.reason == "FieldValueTypeInvalid"]
+        if wrong_types:
+            listed = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong_types)
+            raise errors.bad_request(
+                f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {listed}'
+            )
+
+    def _settle(self, resource: Resource, obj: Json, old: Json, subresource: str) -> None:
+        """Puts back what this request may not change, and lets the kind complete the rest."""
+        before = old["metadata"]
+        if subresource == "status":
+            for part in obj.keys() | old.keys():
+                if part not in {"status", "metadata"}:
+                    _restore(obj, old, part)
+            managed = obj["metadata"].get("managedFields")
+            obj["metadata"] = copy(before)
+            if managed is not None:
+                obj["metadata"]["managedFields"] = managed
+        else:
+            if resource.status:
+                _restore(obj, old, "status")
+            for part in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+                         "selfLink"):  # fmt: skip
+                _restore(obj["metadata"], before, part)
+            resource.strategy.prepare_update(obj, old)
+            resource.strategy.complete(obj)
+        obj["metadata"]["resourceVersion"] = before["resourceVersion"]
+        if resource.strategy.generation and subresource != "status" and _spec_differs(resource, obj, old):
+            obj["metadata"]["generation"] = before.get("generation", 0) + 1
+
+    def _check(self, resource: Resource, obj: Json, old: Json | None) -> None:
+        problems = Problems()
+        shown = resource.show(obj)
+        check_metadata(obj, namespaced=resource.namespaced, name_rule=resource.strategy.name_rule, problems=problems)
+        validate(resource.schema, shown, "", problems)
+        if not problems.causes:
+            resource.strategy.check(obj, problems)
+        if old is not None and not problems.causes:
+            _check_finalizers(obj, old, problems)
+            resource.strategy.check_update(obj, old, problems)
+        if problems.causes:
+            raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
+
+    def _admit(self, resource: Resource, namespace: str, name: str) -> None:
+        if not resource.namespaced:
+            return
+        spaces = self._registry.find("", "v1", "namespaces")
+        assert spaces is not None
+        found = self._store.collection(spaces.storage).get(("", namespace))
+        if found is None:
+            raise errors.not_found(spaces.name, namespace)
+        if terminating(found.obj):
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
+            raise errors.forbidden(resource.name, name, why, [cause])
+
+    def _generate_name(self, resource: Resource, namespace: str, base: str) -> str:
+        collection = self._store.collection(resource.storage)
+        while True:
+            suffix = "".join(self._env.random.choices(_NAME_ALPHABET, k=5))
+            name = base[: _MAX_GENERATED - 5] + suffix
+            if collection.get((namespace, name)) is None:
+                return name
+
+
+def check_envelope(resource: Resource, obj: object, namespace: str, name: str = "") -> Json:
+    """That the body is an object of this kind for this place; returns its metadata, with the namespace filled in."""
+    if not isinstance(obj, dict):
+        raise errors.bad_request(
+            f'couldn\'t get version/kind; json parse error: the body is no object but "{obj!r:.40}"'
+        )
+    for part in ("apiVersion", "kind"):
+        if not obj.get(part):
+            if resource.custom:
+                raise errors.bad_request(f"Object '{part[0].upper() + part[1:]}' is missing")
+            obj[part] = resource.api_version if part == "apiVersion" else resource.kind
+    if obj["apiVersion"] != resource.api_version:
+        raise errors.bad_request(
+            f"the API version in the data ({obj['apiVersion']}) does not match the expected API version "
+            f"({resource.api_version})"
+        )
+    if obj["kind"] != resource.kind:
+        raise errors.bad_request(
+            f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        )
+    meta = obj.setdefault("metadata", {})
+    if meta is None:
+        meta = obj["metadata"] = {}
+    if not isinstance(meta, dict):
+        raise errors.bad_request("metadata must be an object")
+    if resource.namespaced and meta.setdefault("namespace", namespace) != namespace:
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    if name and meta.setdefault("name", name) != name:
+        raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+    return meta
+
+
+def _strict_error(resource: Resource, obj: Json, complaints: list[str], options: WriteOptions) -> ApiError:
+    listed = ", ".join(complaints)
+    if options.patch:
+        cause = Cause("FieldValueInvalid", f"Invalid value: strict decoding error: {listed}", "patch")
+        return errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), [cause])
+    return errors.bad_request(
+        f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict decoding '
+        f"error: {listed}"
+    )
+
+
+def _drop_nulls(value: object) -> None:
+    """Built-in kinds are decoded into structs, where null is the same as nothing."""
+    if isinstance(value, dict):
+        for key in [key for key, item in value.items() if item is None]:
+            del value[key]
+        for item in value.values():
+            _drop_nulls(item)
+    elif isinstance(value, list):
+        for item in value:
+            _drop_nulls(item)
+
+
+def _restore(obj: Json, old: Json, part: str) -> None:
+    if part in old:
+        obj[part] = old[part]
+    else:
+        obj.pop(part, None)
+
+
+def _spec_differs(resource: Resource, obj: Json, old: Json) -> bool:
+    ignored = _COMMON | {"status"} if resource.status else _COMMON
+    return any(obj.get(part) != old.get(part) for part in obj.keys() | old.keys() if part not in ignored)
+
+
+def _same(obj: Json, old: Json) -> bool:
+    if any(obj.get(part) != old.get(part) for part in obj.keys() | old.keys() if part != "metadata"):
+        return False
+    meta, before = obj["metadata"], old["metadata"]
+    return all(
+        _blank(meta.get(part)) == _blank(before.get(part))
+        for part in meta.keys() | before.keys()
+        if part != "managedFields"
+    )
+
+
+def _blank(value: object) -> object:
+    """Empty labels and the like are the same as none."""
+    return None if value in ({}, [], "") else value
+
+
+def _check_finalizers(obj: Json, old: Json, problems: Problems) -> None:
+    if not terminating(old):
+        return
+    added = [
+        name
+        for name in obj["metadata"].get("finalizers") or ()
+        if name not in (old["metadata"].get("finalizers") or ())
+    ]
+    if added:
+        problems.forbidden(
+            "metadata.finalizers",
+            f"no new finalizers can be added if the object is being deleted, found new finalizers {added}",
+        )
+
+
+def _check_size(obj: Json) -> None:
+    if len(orjson.dumps(obj)) > _OBJECT_LIMIT:
+        raise errors.object_too_large()
