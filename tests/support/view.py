@@ -1,0 +1,224 @@
+"""A view of given objects, by the slowest and most obvious means, and short ways to write such objects."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from controller.api.core import EndpointSlice, Namespace, Service
+from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.keys import RouteRef
+from controller.api.meta import Object
+from controller.gateway.view import UnknownError
+
+T = TypeVar("T", bound=Object)
+
+CONTROLLER = "application-networking.k8s.aws/gateway-api-controller"
+
+
+class FakeView:
+    """A `View` of exactly these objects; kinds in `unknown` raise `UnknownError`."""
+
+    def __init__(self, objects: Iterable[Object], unknown: Iterable[type[Object]] = ()) -> None:
+        self.objects = list(objects)
+        self.unknown = tuple(unknown)
+
+    def all(self, type_: type[T]) -> list[T]:
+        if type_ in self.unknown:
+            raise UnknownError(type_.__name__, "unknown in this test")
+        return [obj for obj in self.objects if isinstance(obj, type_)]
+
+    def one(self, type_: type[T], namespace: str, name: str) -> T | None:
+        return next((obj for obj in self.all(type_) if (obj.namespace, obj.name) == (namespace, name)), None)
+
+    def having(self, *objects: Object) -> "FakeView":
+        """This view with these objects, in place of those of the same kind and name."""
+        new = {(type(obj), obj.namespace, obj.name) for obj in objects}
+        kept = [obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in new]
+        return FakeView([*kept, *objects], self.unknown)
+
+    def without(self, *objects: Object) -> "FakeView":
+        gone = {(type(obj), obj.namespace, obj.name) for obj in objects}
+        return FakeView([obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in gone], self.unknown)
+
+    def gateway_class(self, name: str) -> GatewayClass | None:
+        return self.one(GatewayClass, "", name)
+
+    def gateway(self, namespace: str, name: str) -> Gateway | None:
+        return self.one(Gateway, namespace, name)
+
+    def gateways_of_class(self, name: str) -> Sequence[Gateway]:
+        return [gateway for gateway in self.all(Gateway) if gateway.spec.gateway_class_name == name]
+
+    def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
+        return [
+            gateway
+            for gateway in self.all(Gateway)
+            if any(listener.hostname == hostname for listener in gateway.spec.listeners)
+        ]
+
+    def namespace(self, name: str) -> Namespace | None:
+        return self.one(Namespace, "", name)
+
+    def route(self, ref: RouteRef) -> HTTPRoute | None:
+        return self.one(HTTPRoute, ref.namespace, ref.name)
+
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        return [
+            route
+            for route in self.all(HTTPRoute)
+            if any(
+                (ref.namespace or route.namespace, ref.name) == (namespace, name)
+                for ref in route.spec.parent_refs or ()
+            )
+        ]
+
+    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
+        return [route for route in self.all(HTTPRoute) if route.namespace == namespace]
+
+    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
+        return [route for route in self.all(HTTPRoute) if hostname in (route.spec.hostnames or ())]
+
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
+        return [
+            route
+            for route in self.all(HTTPRoute)
+            if any(
+                (ref.namespace or route.namespace, ref.name) == (namespace, service)
+                for rule in route.spec.rules or ()
+                for ref in rule.backend_refs or ()
+            )
+        ]
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        return self.one(Service, namespace, name)
+
+    def endpoint_slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
+        return [
+            piece for piece in self.all(EndpointSlice) if (piece.namespace, piece.service_name) == (namespace, service)
+        ]
+
+    def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]:
+        return [grant for grant in self.all(ReferenceGrant) if grant.namespace == namespace]
+
+
+def make(type_: type[T], name: str, namespace: str = "default", *, meta: Mapping[str, Any] = {}, **fields: Any) -> T:
+    """An object of this kind from the JSON of its fields, as the API server would give it."""
+    metadata = {"name": name, "namespace": namespace, "uid": f"{namespace}/{name}", "generation": 1, **meta}
+    return msgspec.json.decode(json.dumps({"metadata": metadata, **fields}), type=type_)
+
+
+def gateway_class(name: str = "amazon-vpc-lattice", controller: str = CONTROLLER) -> GatewayClass:
+    return make(GatewayClass, name, "", spec={"controllerName": controller})
+
+
+def listener(name: str = "http", port: int = 80, protocol: str = "HTTP", **fields: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "port": port,
+        "protocol": protocol,
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+        **fields,
+    }
+
+
+def gateway(
+    name: str = "my-hotel",
+    namespace: str = "default",
+    *listeners: Mapping[str, Any],
+    class_name: str = "amazon-vpc-lattice",
+    meta: Mapping[str, Any] = {},
+) -> Gateway:
+    spec = {"gatewayClassName": class_name, "listeners": list(listeners or (listener(),))}
+    return make(Gateway, name, namespace, meta=meta, spec=spec)
+
+
+def service(
+    name: str,
+    namespace: str = "default",
+    *,
+    ports: Sequence[Mapping[str, Any]] = ({"port": 80},),
+    families: Sequence[str] = ("IPv4",),
+    **spec: Any,
+) -> Service:
+    return make(Service, name, namespace, spec={"ports": list(ports), "ipFamilies": list(families), **spec})
+
+
+def endpoints(
+    service_name: str,
+    *addresses: str,
+    namespace: str = "default",
+    name: str = "",
+    ports: Sequence[Mapping[str, Any]] = ({"name": "", "port": 8080, "protocol": "TCP"},),
+    family: str = "IPv4",
+    **conditions: bool,
+) -> EndpointSlice:
+    """A slice of a Service with these addresses, all in the same conditions."""
+    return make(
+        EndpointSlice,
+        name or f"{service_name}-1",
+        namespace,
+        meta={"labels": {"kubernetes.io/service-name": service_name}},
+        addressType=family,
+        endpoints=[{"addresses": [address], "conditions": conditions} for address in addresses],
+        ports=list(ports),
+    )
+
+
+def backend(name: str, port: int = 80, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "port": port, **fields}
+
+
+def path(value: str, type_: str = "PathPrefix") -> dict[str, Any]:
+    return {"path": {"type": type_, "value": value}}
+
+
+def rule(*backends: Mapping[str, Any], matches: Sequence[Mapping[str, Any]] = (), **fields: Any) -> dict[str, Any]:
+    return {"backendRefs": list(backends), **({"matches": list(matches)} if matches else {}), **fields}
+
+
+def route(
+    name: str,
+    *rules: Mapping[str, Any],
+    namespace: str = "default",
+    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
+    hostnames: Sequence[str] = (),
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: Mapping[str, str] = {},
+    meta: Mapping[str, Any] = {},
+) -> HTTPRoute:
+    return make(
+        HTTPRoute,
+        name,
+        namespace,
+        meta={"creationTimestamp": created, "annotations": dict(annotations), **meta},
+        spec={
+            "parentRefs": list(parents),
+            **({"hostnames": list(hostnames)} if hostnames else {}),
+            **({"rules": list(rules)} if rules else {}),
+        },
+    )
+
+
+def namespace(name: str, **labels: str) -> Namespace:
+    return make(Namespace, name, "", meta={"labels": labels})
+
+
+def grant(
+    namespace: str,
+    from_namespace: str,
+    name: str = "grant",
+    *,
+    to: Mapping[str, Any] = {},
+    from_kind: str = "HTTPRoute",
+) -> ReferenceGrant:
+    return make(
+        ReferenceGrant,
+        name,
+        namespace,
+        spec={
+            "from": [{"group": "gateway.networking.k8s.io", "kind": from_kind, "namespace": from_namespace}],
+            "to": [{"group": "", "kind": "Service", **to}],
+        },
+    )
