@@ -152,7 +152,9 @@ class Credentials:
             await self._loader.load_and_set(configuration)
         except ConfigException as error:
             raise ConfigError(f"kubeconfig {path}: {error}") from error
-        except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        except OSError as error:
+            raise ConfigError(f"kubeconfig {path}: {error}") from error
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
             # The loader does not check shapes; its accidents may quote the file's content, so only the kind is told.
             raise ConfigError(f"kubeconfig {path}: cannot be read ({type(error).__name__})") from None
 

@@ -52,7 +52,7 @@ class State:
 
 
 OnState = Callable[[Resource[T], State, State], None]
-"""Told when a kind's state changes, as (resource, old, new); after the handlers of the change that brought it."""
+"""Told when a kind's phase changes, as (resource, old, new); after the handlers of the change that brought it."""
 
 SYNCED = State("synced")
 
@@ -201,15 +201,14 @@ class Informer(Generic[T]):
 
     def _announce(self, old: State) -> None:
         new = self._state
-        if new == old:
+        if new.phase == old.phase:
             return
-        if new.phase != old.phase:
-            log.log(
-                logging.WARNING if new.phase == "unknown" else logging.INFO,
-                "a kind is %s",
-                new.phase,
-                extra={"kind": self.resource.kind, "reason": new.reason, "objects": len(self.store)},
-            )
+        log.log(
+            logging.WARNING if new.phase == "unknown" else logging.INFO,
+            "a kind is %s",
+            new.phase,
+            extra={"kind": self.resource.kind, "reason": new.reason, "objects": len(self.store)},
+        )
         self._state_changed.set()
         self._state_changed = anyio.Event()
         if self._on_state is not None:
