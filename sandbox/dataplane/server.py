@@ -90,7 +90,8 @@ class DataPlane:
             runner = web.ServerRunner(server, shutdown_timeout=0.1)
             await runner.setup()
             try:
-                await web.TCPSite(runner, self._host, self._port).start()
+                with anyio.CancelScope(shield=True):  # asyncio leaks a socket whose start is cancelled
+                    await web.TCPSite(runner, self._host, self._port).start()
                 self._port = runner.addresses[0][1]
                 task_status.started()
                 await anyio.sleep_forever()

@@ -19,10 +19,10 @@ _WATCH_SECONDS = 300
 
 
 class KubeError(Exception):
-    """The API server answered with a Status of failure; `code` is the HTTP status, `reason` the Status's."""
+    """The API server answered a request with failure; `code` is the HTTP status, `reason` that of its Status object."""
 
-    def __init__(self, code: int, reason: str, message: str) -> None:
-        super().__init__(f"{code} {reason}: {message}")
+    def __init__(self, request: str, code: int, reason: str, message: str) -> None:
+        super().__init__(f"{request}: {code} {reason}: {message}")
         self.code = code
         self.reason = reason
 
@@ -97,10 +97,10 @@ class KubeClient:
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_WATCH_SECONDS + 30)
-        url = self._url + resource.path()
-        async with self._open().get(url, params=query, timeout=timeout) as answer:
+        path = resource.path()
+        async with self._open().get(self._url + path, params=query, timeout=timeout) as answer:
             if answer.status >= 400:
-                raise _error(answer.status, await answer.read())
+                raise _error(f"watch {path}", answer.status, await answer.read())
             buffer = bytearray()
             async for piece in answer.content.iter_any():
                 buffer += piece
@@ -111,7 +111,8 @@ class KubeClient:
                         continue
                     event: Json = orjson.loads(line)
                     if event["type"] == "ERROR":
-                        raise _error(event["object"].get("code", 500), orjson.dumps(event["object"]))
+                        status = event["object"]
+                        raise _error(f"watch {path}", status.get("code", 500), orjson.dumps(status))
                     yield event
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
@@ -127,22 +128,11 @@ class KubeClient:
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
         return await self._call("PUT", resource.path(namespace, name, subresource), body=body)
 
-    async def bind(self, pod: Json, node: str) -> None:
-        """Put a pod on a node, as a scheduler does (API: `pods/binding`)."""
-        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        body = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": name, "uid": uid_of(pod)},
-            "target": {"kind": "Node", "name": node},
-        }
-        await self._call("POST", PODS.path(namespace, name, "binding"), body=body)
-
-    async def delete(self, resource: Resource, obj: Json, *, grace: int | None = None) -> Json | None:
+    async def delete(self, resource: Resource, obj: Json, *, grace: int | None = None) -> Json:
         """Delete this very object and no successor of its name; dependents are left to their controllers.
 
-        Gives what the server answers: the object if it lives on for a while, else None. No error if it is gone
-        already.
+        Gives what the server answers: the object as it was left, or a Status. Raises KubeError with 404 if there is no
+        object of that name, and 409 if there is another one.
         """
         options: Json = {
             "apiVersion": "v1",
@@ -153,13 +143,7 @@ class KubeClient:
         if grace is not None:
             options["gracePeriodSeconds"] = grace
         namespace, name = obj["metadata"]["namespace"], obj["metadata"]["name"]
-        try:
-            answer = await self._call("DELETE", resource.path(namespace, name), body=options)
-        except KubeError as error:
-            if error.code in (404, 409):
-                return None
-            raise
-        return answer if answer.get("kind") == resource.kind else None
+        return await self._call("DELETE", resource.path(namespace, name), body=options)
 
     async def _call(self, method: str, path: str, *, query: dict[str, str] | None = None, body: Any = None) -> Json:
         data = None if body is None else orjson.dumps(body)
@@ -167,7 +151,7 @@ class KubeClient:
         async with self._open().request(method, self._url + path, params=query, data=data, headers=headers) as answer:
             content = await answer.read()
             if answer.status >= 400:
-                raise _error(answer.status, content)
+                raise _error(f"{method} {path}", answer.status, content)
             decoded: Json = orjson.loads(content)
             return decoded
 
@@ -177,9 +161,9 @@ class KubeClient:
         return self._session
 
 
-def _error(code: int, content: bytes) -> KubeError:
+def _error(request: str, code: int, content: bytes) -> KubeError:
     try:
         status = orjson.loads(content)
-        return KubeError(code, str(status.get("reason", "")), str(status.get("message", "")))
+        return KubeError(request, code, str(status.get("reason", "")), str(status.get("message", "")))
     except (ValueError, AttributeError):
-        return KubeError(code, "", content.decode(errors="replace")[:200])
+        return KubeError(request, code, "", content.decode(errors="replace")[:200])

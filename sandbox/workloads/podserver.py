@@ -9,6 +9,7 @@ listens on the TCP ports that its container declares; where no container of a po
 
 from typing import Self
 
+import anyio
 from aiohttp import web
 
 from sandbox.workloads.objects import Json
@@ -26,18 +27,20 @@ class PodServer:
     async def start(cls, pod: Json, address: str) -> Self:
         """Listen for all containers of `pod` at a socket address. Raises OSError if a port is taken."""
         server = cls()
-        try:
-            for container, ports in listening(pod):
-                await server._serve(pod["metadata"]["name"], container, address, ports)
-        except OSError:
-            await server.stop()
-            raise
+        with anyio.CancelScope(shield=True):  # asyncio leaks a socket whose start is cancelled
+            try:
+                for container, ports in listening(pod):
+                    await server._serve(pod["metadata"]["name"], container, address, ports)
+            except OSError:
+                await server.stop()
+                raise
         return server
 
     async def stop(self) -> None:
         """Close the sockets and break off what is under way."""
-        for runner in self._runners:
-            await runner.cleanup()
+        with anyio.CancelScope(shield=True):
+            for runner in self._runners:
+                await runner.cleanup()
         self._runners.clear()
 
     async def _serve(self, pod: str, container: Json, address: str, ports: list[int]) -> None:
@@ -46,7 +49,7 @@ class PodServer:
         async def handler(_: web.BaseRequest) -> web.Response:
             return web.Response(text=text)
 
-        runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0)
+        runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         self._runners.append(runner)
         for port in ports:

@@ -70,9 +70,8 @@ class Workloads:
         self._network.check()
         async with self._client, anyio.create_task_group() as tasks:
             try:
-                async with anyio.create_task_group() as starting:
-                    for cache in self._world.caches:
-                        starting.start_soon(tasks.start, cache.run)
+                for cache in self._world.caches:
+                    await tasks.start(cache.run)
                 self._kubelet.reclaim()
                 tasks.start_soon(work, "deployment", self._deployments.queue, self._deployments.reconcile)
                 tasks.start_soon(work, "replicaset", self._replica_sets.queue, self._replica_sets.reconcile)

@@ -13,6 +13,7 @@ from sandbox.workloads.client import (
     REPLICA_SETS,
     SERVICES,
     KubeClient,
+    KubeError,
     Resource,
 )
 from sandbox.workloads.objects import Json
@@ -69,9 +70,13 @@ class World:
         return made
 
     async def delete(self, cache: Cache, obj: Json, *, grace: int | None = None) -> None:
-        """Delete an object; the cache knows at once that it is on its way, or gone."""
-        left = await self.client.delete(cache.resource, obj, grace=grace)
-        if left is None:
+        """Delete an object, which may be gone already; the cache knows at once that it is on its way."""
+        try:
+            left = await self.client.delete(cache.resource, obj, grace=grace)
+        except KubeError as error:
+            if error.code not in (404, 409):
+                raise
             cache.drop(obj)
         else:
-            cache.put(left)
+            if left.get("kind") == cache.resource.kind:
+                cache.put(left)
