@@ -11,8 +11,9 @@ costs API calls, looking seldom costs time. Three ideas keep both low:
   list's pages, which show every resource of the type.
 - **A purse pays for sweeps.** Each resource that comes to wait pays in a fraction of a call, about what it costs when
   many share a list's pages, and a sweep is held until the purse can pay for it. In a rush this makes sweeps few and
-  full. In quiet times the purse fills up to a couple of calls by itself, so that a lone resource is looked at when it
-  is due; and a sweep that the purse cannot pay for goes anyway after a time in proportion to its cost.
+  full; what is left when nobody waits any more is forfeited. In quiet times the purse fills up to a couple of calls by
+  itself, so that a lone resource is looked at when it is due; and a sweep that the purse cannot pay for goes anyway
+  after a time in proportion to its cost.
 
 One `Waits` is for one resource type. Times are seconds of any monotonic clock; resources go by their ids.
 """
@@ -30,9 +31,10 @@ FIRST_GUESS: Final = 1.0
 
 SHORTEST: Final = 0.5
 GROWTH: Final = 0.25
-"""The next look at what is still in progress: after this part of its age, but not before `SHORTEST` seconds."""
+"""The next look at what is still in progress: after this part of its age, but not before `SHORTEST` seconds, which is
+also the shortest time between two sweeps, so that what comes due one by one is looked at together."""
 
-FEE: Final = 0.1
+FEE: Final = 0.09
 """What each resource that comes to wait pays into the purse, in calls."""
 
 PURSE: Final = 2.0
@@ -115,10 +117,11 @@ class Waits:
         due = tuple(ident for ident, wait in self._waits.items() if wait.due <= now)
         if not due:
             return min((wait.due for wait in self._waits.values()), default=math.inf) - now
-        self._fill(now, pages)
+        self._fill(now)
         cost = min(len(due), pages)
         affordable = (cost - self._purse) / REFILL if cost <= PURSE else math.inf
         missing = min(affordable, self._swept + PATIENCE * cost - now) if cost > self._purse else 0.0
+        missing = max(missing, self._swept + SHORTEST - now)
         if missing > 0:
             return missing
         self._purse = max(0.0, self._purse - cost)
@@ -150,14 +153,15 @@ class Waits:
             if changed or now >= wait.deadline:
                 del self._waits[ident]
                 woken |= wait.keys
+        if not self._waits:
+            self._purse = min(self._purse, PURSE)
         return list(woken)
 
     def first_look(self, state: str) -> float:
         """The age in seconds at which a resource in `state` is looked at first."""
         return self._durations.get(state, Durations()).first_look
 
-    def _fill(self, now: float, pages: int) -> None:
-        """Let the purse fill with time, and not hold more than a full sweep costs."""
-        filled = max(self._purse, min(PURSE, self._purse + REFILL * (now - self._filled)))
-        self._purse = min(filled, max(PURSE, pages))
+    def _fill(self, now: float) -> None:
+        """Let the purse fill with time."""
+        self._purse = max(self._purse, min(PURSE, self._purse + REFILL * (now - self._filled)))
         self._filled = now
