@@ -71,10 +71,10 @@ async def serve(
 
     For `TaskGroup.start`. Raises OSError, whose message names the address, when it cannot be listened on.
     """
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, bind.host or None, bind.port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, bind.host or None, bind.port)
         await site.start()
         task_status.started(Bind(bind.host, runner.addresses[0][1]))
         await anyio.sleep_forever()

@@ -122,7 +122,10 @@ class JsonFormatter(logging.Formatter):
         line |= _facts(record)
         if (error := _exception(record)) is not None:
             line["exception"] = error
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except orjson.JSONEncodeError:
+            return orjson.dumps({name: _encodable(value) for name, value in line.items()}).decode()
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -147,6 +150,11 @@ def _exception(record: logging.LogRecord) -> str | None:
     if not record.exc_info or record.exc_info[1] is None:
         return None
     return "".join(traceback.format_exception(record.exc_info[1])).rstrip()
+
+
+def _encodable(value: object) -> str:
+    """A value as text that UTF-8 has a form for, which lone surrogates have not."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _timestamp(seconds: float) -> str:
