@@ -57,7 +57,6 @@ class Watch:
 
     def close(self) -> None:
         self._send.close()
-        self._receive.close()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
