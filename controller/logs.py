@@ -49,7 +49,12 @@ current: ContextVar[Work | None] = ContextVar("lattice_controller_work", default
 
 
 @contextmanager
-def key(key: object, *, object: str | None = None, generation: int | None = None) -> Iterator[None]:  # noqa: A002
+def key(
+    key: object,
+    *,
+    object: str | None = None,  # noqa: A002 - the name of the fact in the line
+    generation: int | None = None,
+) -> Iterator[None]:
     """Put `key` on every line that is logged inside, and all three on every audit line."""
     token = current.set(Work(str(key), object, generation))
     try:

@@ -17,7 +17,7 @@ botocore tells it only the request.
 
 import random
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ LATTICE: Final = "vpc-lattice"
 TAGGING: Final = "resourcegroupstaggingapi"
 STS: Final = "sts"
 
-_READ: Final = re.compile("(Get|List|Describe|Search)")
+_READS: Final = ("Get", "List", "Describe")
 _IDENTIFIER: Final = re.compile("(^name|^id|^arn|Identifier|Arn|Id)$")
 
 
@@ -181,7 +181,7 @@ class LatticeClient:
 
     async def pages(
         self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Call a list operation page by page, 100 items each; raises what `call` raises."""
         page: dict[str, Any] = {}
         while not page or page.get("nextToken"):
@@ -296,7 +296,7 @@ class _Call:
         self.params = params
         self.lane = lane
         self.service_id: str = model.service_id
-        self.write = _READ.match(operation) is None
+        self.write = not operation.startswith(_READS)
         self.takes_token = "clientToken" in model.operation_model(operation).idempotent_members
         self.ticket: Ticket | None = None
         self.attempts = 0

@@ -187,9 +187,7 @@ class Limits:
     `default` is the ceiling of operations that `overrides` does not name. For one event loop.
     """
 
-    def __init__(
-        self, clock: Clock, *, default: Rate = DEFAULT_RATE, overrides: Mapping[str, Rate] | None = None
-    ) -> None:
+    def __init__(self, clock: Clock, default: Rate = DEFAULT_RATE, overrides: Mapping[str, Rate] | None = None) -> None:
         self._clock = clock
         self._default = default
         self._overrides = dict(overrides or {})
