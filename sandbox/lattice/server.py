@@ -31,6 +31,10 @@ Latency = float | Callable[[], float]
 """Seconds, the same for each request or drawn anew."""
 
 
+GRACE = 0.01
+"""Seconds that a request under way has when the server stops; aiohttp takes 0 for no limit."""
+
+
 class LatticeServer:
     """An emulated AWS account: VPC Lattice, and what its clients need of the tagging API, STS and ACM.
 
@@ -112,7 +116,7 @@ class LatticeServer:
     async def start(self) -> None:
         """Listen. Raises `OSError` if the address is not free."""
         runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=0.0
+            web.Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=GRACE
         )
         await runner.setup()
         await web.TCPSite(runner, self._host, self._port).start()

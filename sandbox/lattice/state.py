@@ -305,10 +305,10 @@ def make_token(operation: str, position: int) -> str:
 def token_position(operation: str, token: str) -> int | None:
     """The position in a page token of this operation; None for any other text."""
     try:
-        name, _, position = base64.urlsafe_b64decode(token.encode()).decode().rpartition(":")
-        return int(position) if name == operation else None
+        position = int(base64.urlsafe_b64decode(token.encode()).decode().rpartition(":")[2])
     except (binascii.Error, UnicodeError, ValueError):
         return None
+    return position if make_token(operation, position) == token else None
 
 
 def _token_position(operation: str, token: str) -> int:

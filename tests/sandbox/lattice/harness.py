@@ -91,15 +91,14 @@ def prefix(path: str) -> dict[str, Any]:
 def forward(*groups: dict[str, Any], weights: tuple[int, ...] = ()) -> dict[str, Any]:
     weighted = weights or (1,) * len(groups)
     targets = [
-        {"targetGroupIdentifier": group["id"], "weight": weight}
-        for group, weight in zip(groups, weighted, strict=True)
+        {"targetGroupIdentifier": group["id"], "weight": weight} for group, weight in zip(groups, weighted, strict=True)
     ]
     return {"forward": {"targetGroups": targets}}
 
 
 async def connect(stack: AsyncExitStack, server: LatticeServer, clock: Clock, **config: Any) -> Account:
-    """Clients of the server, without retries, for as long as the stack is open."""
-    settings = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, **config)
+    """Clients of the server for as long as the stack is open; they neither retry nor check, so that the server must."""
+    settings = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, parameter_validation=False, **config)
     clients = {
         name: await stack.enter_async_context(
             SESSION.create_client(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.lattice import LatticeServer, Partial, Timings
@@ -154,6 +154,7 @@ async def test_rules_and_groups_are_limited_by_quotas(account: Account):
     assert replaced["action"] == forward(groups[10])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 6), min_size=3, max_size=3, unique=True),
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 6)), min_size=1, max_size=6),

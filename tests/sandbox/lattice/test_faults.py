@@ -1,0 +1,199 @@
+"""Faults, throttling, latency, and the control address that other processes use for them."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from sandbox.lattice import Delay, Hang, LatticeServer, Rate, Refuse, Reset, Throttle
+from tests.sandbox.lattice.harness import VPC, Account, Clock, connect
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_throttled_call_says_when_to_come_back_and_has_no_effect(account: Account):
+    account.server.faults.add("CreateService", Throttle(retry_after=3, quota_code="L-1"), times=1)
+    with pytest.raises(account.lattice.exceptions.ThrottlingException) as raised:
+        await account.service()
+    response = raised.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "3"
+    assert (response["retryAfterSeconds"], response["quotaCode"]) == (3, "L-1")
+    await account.service()
+
+
+async def test_the_tagging_api_throttles_in_its_own_words(account: Account):
+    account.server.faults.add("GetResources", Throttle(), times=1)
+    with pytest.raises(account.tagging.exceptions.ThrottledException):
+        await account.tagging.get_resources()
+
+
+@pytest.mark.parametrize(("after", "there"), [(False, 0), (True, 1)])
+async def test_a_server_error_comes_before_or_after_the_effect(account: Account, after, there):
+    account.server.faults.add("CreateService", Refuse(after=after), times=1)
+    with pytest.raises(account.lattice.exceptions.InternalServerException):
+        await account.service()
+    assert len(await account.all_of("list_services")) == there
+    assert account.server.calls.of("CreateService")[0].status == 500
+
+
+@pytest.mark.parametrize(("after", "there"), [(False, 0), (True, 1)])
+async def test_a_reset_comes_before_or_after_the_effect(account: Account, after, there):
+    account.server.faults.add("CreateService", Reset(after=after), times=1)
+    with pytest.raises(EndpointConnectionError):
+        await account.service()
+    assert len(await account.all_of("list_services")) == there
+    record = account.server.calls.of("CreateService")[0]
+    assert (record.status, record.error) == (None, "reset")
+
+
+@pytest.mark.parametrize(("after", "there"), [(False, 0), (True, 1)])
+async def test_a_hanging_call_ends_by_the_clients_timeout(after, there):
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(LatticeServer())
+        account = await connect(stack, server, Clock(), read_timeout=0.1)
+        server.faults.add("CreateService", Hang(after=after))
+        with pytest.raises(ReadTimeoutError):
+            await account.service()
+        assert len(server.state.services) == there
+
+
+async def test_stopping_ends_what_hangs():
+    server = LatticeServer()
+    await server.start()
+    server.faults.add("*", Hang())
+    ended = anyio.Event()
+
+    async def ask() -> None:
+        async with AsyncExitStack() as stack:
+            account = await connect(stack, server, Clock())
+            with pytest.raises((ConnectionClosedError, EndpointConnectionError)):
+                await account.lattice.list_services()
+        ended.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        while server.calls.count() == 0:  # noqa: ASYNC110 - the log has no event to wait for
+            await anyio.sleep(0.001)
+        await server.stop()
+    assert ended.is_set()
+
+
+async def test_a_fault_falls_on_the_calls_that_match_from_the_first_to_the_last(account: Account):
+    fault = account.server.faults.add(
+        "CreateService", Refuse(), when=lambda params: params["name"].startswith("bad"), first=2, times=2
+    )
+    outcomes = []
+    for name in ("good", "bad1", "bad2", "bad3", "bad4"):
+        try:
+            await account.service(name)
+        except account.lattice.exceptions.InternalServerException:
+            outcomes.append(name)
+    assert outcomes == ["bad2", "bad3"]
+    assert fault.happened == 2
+    account.server.faults.add("*", Refuse())
+    account.server.faults.clear()
+    await account.all_of("list_services")
+
+
+async def test_limits_fill_up_as_time_passes(account: Account):
+    account.server.throttles.rates = {"ListServices": Rate(per_second=0.5, burst=2)}
+    for _ in range(2):
+        await account.lattice.list_services()
+    with pytest.raises(account.lattice.exceptions.ThrottlingException) as raised:
+        await account.lattice.list_services()
+    assert raised.value.response["retryAfterSeconds"] == 2
+    await account.lattice.list_target_groups()
+    account.clock.advance(2)
+    await account.lattice.list_services()
+    with pytest.raises(account.lattice.exceptions.ThrottlingException):
+        await account.lattice.list_services()
+
+
+async def test_latency_and_delays_are_slept_by_the_given_sleep():
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    latencies = iter((0.25, 0.5, 0.0))
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(LatticeServer(latency=lambda: next(latencies), sleep=sleep))
+        account = await connect(stack, server, Clock())
+        server.faults.add("ListTargetGroups", Delay(seconds=2))
+        await account.lattice.list_services()
+        await account.lattice.list_target_groups()
+        await account.lattice.list_services()
+    assert slept == [0.25, 2.5]
+
+
+async def ask(account: Account, method: str, path: str, document: Any = None) -> tuple[int, Any]:
+    url = f"{account.server.url}/_sandbox/{path}"
+    async with aiohttp.ClientSession() as session, session.request(method, url, json=document) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_the_control_address_lists_what_it_does(account: Account):
+    status, index = await ask(account, "GET", "")
+    assert status == 200
+    assert "POST /_sandbox/faults" in index
+
+
+async def test_another_process_questions_the_log(account: Account):
+    await account.service("rates")
+    _, first = await ask(account, "GET", "calls?writes=true")
+    assert [(call["operation"], call["parameters"]["name"]) for call in first["calls"]] == [("CreateService", "rates")]
+    await account.lattice.list_services()
+    _, counted = await ask(account, "GET", f"calls/count?since={first['mark']}")
+    assert counted["operations"] == {"ListServices": 1}
+    await ask(account, "DELETE", "calls")
+    assert (await ask(account, "GET", "calls"))[1]["calls"] == []
+
+
+async def test_another_process_puts_faults_and_limits_in_force(account: Account):
+    fault = {"operation": "CreateService", "effect": {"kind": "throttle", "retry_after": 1}, "match": {"name": "bad"}}
+    assert (await ask(account, "POST", "faults", fault))[0] == 200
+    await account.service("good")
+    with pytest.raises(account.lattice.exceptions.ThrottlingException):
+        await account.service("bad")
+    _, shown = await ask(account, "GET", "faults")
+    assert [(entry["matched"], entry["happened"]) for entry in shown["faults"]] == [(1, 1)]
+    await ask(account, "DELETE", "faults")
+    await account.service("bad")
+    await ask(account, "PUT", "limits", {"*": {"per_second": 1, "burst": 1}})
+    await account.lattice.list_services()
+    with pytest.raises(account.lattice.exceptions.ThrottlingException):
+        await account.lattice.list_services()
+    assert (await ask(account, "GET", "limits"))[1] == {"*": {"per_second": 1, "burst": 1}}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        [],
+        {"effect": {"kind": "reset"}},
+        {"operation": "X", "effect": {"kind": "explode"}},
+        {"operation": "X", "effect": {"kind": "reset", "when": 1}},
+        {"operation": "X", "effect": {"kind": "reset"}, "often": True},
+    ],
+    ids=str,
+)
+async def test_a_fault_that_makes_no_sense_is_refused(account: Account, fault):
+    status, answer = await ask(account, "POST", "faults", fault)
+    assert (status, bool(answer["message"])) == (400, True)
+    assert (await ask(account, "GET", "faults"))[1] == {"faults": []}
+
+
+async def test_another_process_makes_what_no_operation_makes(account: Account):
+    _, certificate = await ask(account, "POST", "certificates", {"domain": "rates.example.com"})
+    await account.service(customDomainName="rates.example.com", certificateArn=certificate["arn"])
+    _, network = await ask(account, "POST", "shared-networks", {"name": "shared", "account": "999999999999"})
+    await account.lattice.create_service_network_vpc_association(
+        serviceNetworkIdentifier=network["arn"], vpcIdentifier=VPC
+    )
+    _, state = await ask(account, "GET", "state")
+    assert (state["services"], state["vpcAssociations"], state["changesUnderWay"]) == (1, 1, 1)
+    assert (await ask(account, "GET", "nothing"))[0] == 404
