@@ -8,7 +8,7 @@ A *call* is what the controller asked for; a *request* is one attempt of it. Tim
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final, Literal
+from typing import Final
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -18,8 +18,6 @@ from prometheus_client.registry import Collector
 
 from controller.lattice.limits import Lane
 from workqueue import QueueGauges, QueueMetrics
-
-ReconcileResult = Literal["success", "error", "requeue", "requeue_after"]
 
 CONTENT_TYPE: Final = prometheus_client.CONTENT_TYPE_LATEST
 
@@ -105,11 +103,15 @@ class Metrics:
             registry=registry,
         )
 
-    def reconciled(self, controller: str, result: ReconcileResult, seconds: float) -> None:
-        """Count a reconcile; `controller` is the kind in lower case, such as `httproute`."""
-        self._reconciles.labels(controller, result).inc()
+    def reconciled(self, controller: str, outcome: str, seconds: float) -> None:
+        """Count a reconcile.
+
+        `controller` is the kind in lower case, such as `httproute`; `outcome` is `success`, `error`, `requeue` or
+        `requeue_after`.
+        """
+        self._reconciles.labels(controller, outcome).inc()
         self._reconcile_seconds.labels(controller).observe(seconds)
-        if result == "error":
+        if outcome == "error":
             self._reconcile_errors.labels(controller).inc()
 
     def workers(self, controller: str, busy: Callable[[], float], size: Callable[[], float]) -> None:
