@@ -58,7 +58,9 @@ class KubeClient:
     def __init__(self, url: str, *, token: str | None, ssl_context: ssl.SSLContext | None) -> None:
         self._url = url.rstrip("/")
         self._ssl = ssl_context
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._headers = {"User-Agent": "sandbox-workloads"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:

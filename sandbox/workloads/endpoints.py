@@ -5,7 +5,8 @@ selector finds, with an address and not finished; ready, serving and terminating
 each pod, as a named target port may differ from pod to pod; at most 100 endpoints a slice. A Service without a selector
 has slices that somebody else manages, and one of type ExternalName has none.
 
-Endpoints stay in the slice where they are, so that a change of one pod is a change of one slice.
+Endpoints stay in the slice where they are, so that a change of one pod is a change of one slice; a slice that is no
+longer needed is used again for what needs a new one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,7 +54,7 @@ def plan(service: Json, pods: Iterable[Json], slices: Sequence[Json]) -> Changes
     for identity, (ports, endpoints) in wanted.items():
         part = _fill(service, ports, endpoints, held.get(identity, []))
         changes = Changes(changes.create + part.create, changes.replace + part.replace, changes.delete + part.delete)
-    return changes
+    return _recycled(changes)
 
 
 def is_managed(service: Json) -> bool:
@@ -142,9 +143,20 @@ def _fill(service: Json, ports: list[Json], endpoints: dict[str, Json], held: Se
     for one, inside in filled:
         wanted = _slice(service, ports, inside)
         if _differs(one, wanted):
-            replace.append({**one, **wanted, "metadata": {**one["metadata"], **wanted["metadata"]}})
+            replace.append(_onto(one, wanted))
     delete = [one for one, _ in kept if one["metadata"]["name"] not in surviving]
     return Changes(tuple(create), tuple(replace), tuple(delete))
+
+
+def _recycled(changes: Changes) -> Changes:
+    """The same with each pair of a slice to make and one to delete turned into one to replace."""
+    pairs = list(zip(changes.create, changes.delete, strict=False))
+    replace = tuple(_onto(old, new) for new, old in pairs)
+    return Changes(changes.create[len(pairs) :], changes.replace + replace, changes.delete[len(pairs) :])
+
+
+def _onto(old: Json, new: Json) -> Json:
+    return {**old, **new, "metadata": {**old["metadata"], **new["metadata"]}}
 
 
 def _slice(service: Json, ports: list[Json], endpoints: list[Json]) -> Json:

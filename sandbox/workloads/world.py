@@ -70,7 +70,10 @@ class World:
         return made
 
     async def delete(self, cache: Cache, obj: Json, *, grace: int | None = None) -> None:
-        """Delete an object, which may be gone already; the cache knows at once that it is on its way."""
+        """Delete an object, which may be gone already; the cache knows at once that it is, or is on its way.
+
+        A Status for an answer says that it is gone; what lives on for a while is answered itself.
+        """
         try:
             left = await self.client.delete(cache.resource, obj, grace=grace)
         except KubeError as error:
@@ -78,5 +81,7 @@ class World:
                 raise
             cache.drop(obj)
         else:
-            if left.get("kind") == cache.resource.kind:
+            if left.get("kind") == "Status":
+                cache.drop(obj)
+            else:
                 cache.put(left)

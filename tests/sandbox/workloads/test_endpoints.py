@@ -130,6 +130,14 @@ def test_what_a_server_adds_changes_nothing():
     assert plan(service(), fleet(1), [one]) == Changes()
 
 
+def test_an_empty_slice_is_used_again_for_the_first_pod():
+    slices = settle(service(), [])
+    changes = plan(service(), fleet(1), slices)
+    assert (len(changes.create), len(changes.replace), len(changes.delete)) == (0, 1, 0)
+    assert changes.replace[0]["metadata"]["name"] == slices[0]["metadata"]["name"]
+    assert changes.replace[0]["ports"][0]["port"] == 8090
+
+
 def test_one_pod_more_changes_one_slice():
     slices = settle(service(), fleet(150))
     changes = plan(service(), fleet(151), slices)
