@@ -1,0 +1,364 @@
+"""The lease: who may hold it, when it is lost, and that two replicas never both pass the fence."""
+
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import anyio
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.kube.client import KubeClient
+from controller.kube.errors import Conflict, NotFound, Unreachable
+from controller.kube.lease import LeaderElector, LeaseRecord, Sighting, decide, record_to_write, sighted
+from tests.kube.scripted import ScriptedServer, answer, failure
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases/amazon-vpc-lattice.io"
+
+
+def held_by(holder: str, *, duration: int = 15, transitions: int = 3, at: float = 0.0) -> Sighting:
+    record = LeaseRecord(holder_identity=holder, lease_duration_seconds=duration, lease_transitions=transitions)
+    return Sighting(record, "7", at)
+
+
+def test_a_lease_that_is_not_there_is_created() -> None:
+    assert decide(None, "me", 0.0, 15) == "create"
+
+
+def test_our_own_lease_is_renewed_however_old() -> None:
+    assert decide(held_by("me"), "me", 1000.0, 15) == "renew"
+
+
+def test_a_lease_given_back_is_taken_at_once() -> None:
+    assert decide(held_by(""), "me", 0.0, 15) == "take"
+
+
+@pytest.mark.parametrize(("age", "decision"), [(0.0, "wait"), (20.0, "wait"), (20.1, "take")])
+def test_anothers_lease_is_taken_only_after_its_own_duration_without_change(age: float, decision: str) -> None:
+    assert decide(held_by("other", duration=20, at=100.0), "me", 100.0 + age, 15) == decision
+
+
+def test_a_record_without_a_duration_counts_for_ours() -> None:
+    assert decide(held_by("other", duration=0), "me", 15.0, 15) == "wait"
+    assert decide(held_by("other", duration=0), "me", 15.1, 15) == "take"
+
+
+def test_age_is_counted_from_when_we_first_saw_the_record_as_it_is() -> None:
+    first = sighted(None, LeaseRecord(holder_identity="other", renew_time="1990"), "7", 50.0)
+    again = sighted(first, LeaseRecord(holder_identity="other", renew_time="1990"), "8", 60.0)
+    renewed = sighted(again, LeaseRecord(holder_identity="other", renew_time="1991"), "9", 70.0)
+    assert (first.at, again.at, renewed.at) == (50.0, 50.0, 70.0)
+    assert again.resource_version == "8"
+
+
+def test_taking_counts_a_transition_and_renewing_keeps_what_there_was() -> None:
+    taken = record_to_write(held_by("other"), "me", "take", lease_duration=14.5, moment="T1")
+    assert taken == LeaseRecord(
+        holder_identity="me", lease_duration_seconds=15, acquire_time="T1", renew_time="T1", lease_transitions=4
+    )
+    renewed = record_to_write(Sighting(taken, "8", 0.0), "me", "renew", lease_duration=15, moment="T2")
+    assert (renewed.acquire_time, renewed.renew_time, renewed.lease_transitions) == ("T1", "T2", 4)
+    created = record_to_write(None, "me", "create", lease_duration=15, moment="T1")
+    assert created.lease_transitions == 0
+
+
+class World:
+    """One Lease at a server without a network, and a true time that everybody's clock is off from."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.version = 0
+        self.spec: dict[str, Any] | None = None
+
+    def elector(self, name: str, offset: float, **named: Any) -> tuple[LeaderElector, "Wire"]:
+        wire = Wire(self)
+        elector = LeaderElector(
+            wire,  # type: ignore[arg-type]
+            "system",
+            "amazon-vpc-lattice.io",
+            name,
+            clock=lambda: self.time + offset,
+            now=lambda: datetime.fromtimestamp(1_800_000_000 + self.time + offset, UTC),
+            random=Random(1),
+            **named,
+        )
+        return elector, wire
+
+    def answer(self) -> bytes:
+        return orjson.dumps({"metadata": {"resourceVersion": str(self.version)}, "spec": self.spec})
+
+
+class Wire:
+    """One candidate's way to the server; `mishap` befalls its next write."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.mishap = "none"
+        self.delay = 0.0
+
+    async def request(self, method: str, path: str, *, body: bytes | None = None, **_: Any) -> bytes:
+        world = self.world
+        if self.mishap == "cut off":
+            raise Unreachable("cut off")
+        if method == "GET":
+            if world.spec is None:
+                raise NotFound(404, "NotFound", "")
+            return world.answer()
+        assert body is not None
+        sent = orjson.loads(body)
+        world.time += self.delay
+        if self.mishap == "lost on the way":
+            raise Unreachable("lost")
+        if method == "POST":
+            if world.spec is not None:
+                raise Conflict(409, "AlreadyExists", "")
+        elif world.spec is None:
+            raise NotFound(404, "NotFound", "")
+        elif sent["metadata"]["resourceVersion"] != str(world.version):
+            raise Conflict(409, "Conflict", "")
+        world.version += 1
+        world.spec = (world.spec or {}) | sent["spec"]
+        answered = world.answer()
+        world.time += self.delay
+        if self.mishap == "answer lost":
+            raise Unreachable("lost")
+        return answered
+
+
+def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run what never suspends, for its I/O is a function call."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stopped:
+        return stopped.value
+    raise AssertionError("suspended")
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["try", "release", "wait"]),
+        st.integers(0, 2),
+        st.sampled_from(["none", "none", "none", "cut off", "lost on the way", "answer lost"]),
+        st.floats(0, 6),
+        st.floats(0, 12),
+    ),
+    max_size=40,
+)
+
+
+@given(steps, st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offsets: list[float]) -> None:
+    world = World()
+    candidates = [world.elector(f"c{n}", offset) for n, offset in enumerate(offsets)]
+    for action, which, mishap, delay, pause in steps:
+        elector, wire = candidates[which]
+        wire.mishap, wire.delay = mishap, delay
+        if action == "try":
+            finish(elector._attempt(10.0))
+        elif action == "release":
+            finish(elector.release())
+        leaders = [n for n, (candidate, _) in enumerate(candidates) if candidate.valid_for(0.001)]
+        assert len(leaders) <= 1
+        world.time += pause
+
+
+@given(st.lists(st.sampled_from(["none", "cut off", "answer lost"]), max_size=10))
+def test_when_the_trouble_is_over_somebody_leads(mishaps: list[str]) -> None:
+    world = World()
+    (first, wire), (second, _) = world.elector("a", 0.0), world.elector("b", 5.0)
+    for mishap in mishaps:
+        wire.mishap = mishap
+        finish(first._attempt(10.0))
+        finish(second._attempt(10.0))
+        world.time += 2
+    wire.mishap = "none"
+    for _ in range(10):
+        finish(first._attempt(10.0))
+        finish(second._attempt(10.0))
+        world.time += 2
+    assert [first.valid_for(1), second.valid_for(1)].count(True) == 1
+
+
+def test_validity_counts_from_before_the_request_was_sent() -> None:
+    world = World()
+    elector, wire = world.elector("me", 0.0)
+    wire.delay = 2.0
+    finish(elector._attempt(10.0))
+    assert world.time == 4.0
+    assert elector.valid_for(10.9)
+    assert not elector.valid_for(11.0)
+    world.time = 15.0
+    assert not elector.valid_for(0)
+
+
+def test_a_renewal_that_fails_does_not_extend_validity() -> None:
+    world = World()
+    elector, wire = world.elector("me", 0.0)
+    finish(elector._attempt(10.0))
+    world.time, wire.mishap = 5.0, "answer lost"
+    assert not finish(elector._attempt(5.0))
+    assert elector.valid_for(9)
+    assert not elector.valid_for(10)
+    wire.mishap = "none"
+    assert finish(elector._attempt(5.0))
+    assert elector.valid_for(14)
+
+
+def test_who_held_it_before_is_known_also_if_the_answer_was_lost() -> None:
+    world = World()
+    world.version, world.spec = 1, {"holderIdentity": "old-controller", "leaseDurationSeconds": 15}
+    elector, wire = world.elector("me", 0.0)
+    finish(elector._attempt(10.0))
+    assert elector.holder == "old-controller"
+    world.time, wire.mishap = 16.0, "answer lost"
+    finish(elector._attempt(10.0))
+    wire.mishap = "none"
+    assert finish(elector._attempt(10.0))
+    assert (elector.holder, elector.previous_holder, elector.transitions) == ("me", "old-controller", 1)
+
+
+def test_a_lease_that_was_deleted_is_made_again() -> None:
+    world = World()
+    elector, _ = world.elector("me", 0.0)
+    finish(elector._attempt(10.0))
+    world.spec = None
+    assert finish(elector._attempt(10.0))
+    assert world.spec is not None
+
+
+def test_times_that_could_not_work_are_refused() -> None:
+    for times in ((10, 10, 2), (15, 2, 2), (15, 10, 0)):
+        names = zip(("lease_duration", "renew_deadline", "retry_period"), times, strict=True)
+        with pytest.raises(ValueError, match="longer"):
+            World().elector("me", 0.0, **dict(names))
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await anyio.lowlevel.checkpoint()
+
+
+def over_http(client: KubeClient, time: Time) -> LeaderElector:
+    return LeaderElector(
+        client,
+        "system",
+        "amazon-vpc-lattice.io",
+        "me",
+        clock=lambda: time.now,
+        now=lambda: datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
+        sleep=time.sleep,
+        random=Random(1),
+    )
+
+
+def lease(holder: str, version: int, **spec: Any) -> dict[str, Any]:
+    spec = {"holderIdentity": holder, "leaseDurationSeconds": 15, "leaseTransitions": 3} | spec
+    return {"metadata": {"name": "amazon-vpc-lattice.io", "resourceVersion": str(version)}, "spec": spec}
+
+
+async def test_the_lease_is_created_as_client_go_writes_it(client: KubeClient, server: ScriptedServer) -> None:
+    server.on("get", failure(404))
+    server.on("post", answer(lease("me", 1)))
+    await over_http(client, Time()).acquire()
+    (asked,) = server.asked("post")
+    assert asked.path == PATH.rpartition("/")[0]
+    assert asked.body["spec"] == {
+        "holderIdentity": "me",
+        "leaseDurationSeconds": 15,
+        "acquireTime": "2026-01-02T03:04:05.000006Z",
+        "renewTime": "2026-01-02T03:04:05.000006Z",
+        "leaseTransitions": 0,
+    }
+
+
+async def test_the_work_runs_while_the_lease_is_held_and_it_is_given_back_after(
+    client: KubeClient, server: ScriptedServer
+) -> None:
+    server.on("get", failure(404))
+    server.on("post", answer(lease("me", 1)))
+    server.on("patch", answer(lease("", 2)))
+    elector = over_http(client, Time())
+    seen: list[str] = []
+
+    async def work() -> None:
+        seen.append(f"leading {elector.valid_for(1)}")
+
+    await elector.run(work, lambda: seen.append(f"stopped {elector.valid_for(1)}"))
+    assert seen == ["leading True", "stopped True"]
+    assert not elector.valid_for(0)
+    given_back = server.asked("patch")[-1]
+    assert given_back.body["metadata"] == {"resourceVersion": "1"}
+    assert given_back.body["spec"]["holderIdentity"] == ""
+    assert given_back.body["spec"]["leaseTransitions"] == 3
+
+
+async def test_the_lease_is_renewed_every_period_and_lost_after_the_deadline(
+    client: KubeClient, server: ScriptedServer
+) -> None:
+    time = Time()
+    server.on("get", failure(404))
+    server.on("post", answer(lease("me", 1)))
+    server.on("patch", answer(lease("me", 2)), failure(503))
+    elector = over_http(client, time)
+    cancelled = anyio.Event()
+
+    async def work() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            cancelled.set()
+
+    stopped: list[bool] = []
+    await elector.run(work, lambda: stopped.append(cancelled.is_set()))
+    assert stopped == [True]
+    assert time.slept == [2.0] * 6, "renewed at 2, then not, so lost at 12"
+    assert server.asked("patch")[0].body["metadata"] == {"resourceVersion": "1"}
+
+
+async def test_a_lease_taken_by_another_is_lost_at_once(client: KubeClient, server: ScriptedServer) -> None:
+    time = Time()
+    server.on("get", failure(404), answer(lease("other", 5)))
+    server.on("post", answer(lease("me", 1)))
+    server.on("patch", failure(409, "Conflict"))
+    elector = over_http(client, time)
+    await elector.acquire()
+    await elector.hold()
+    assert time.slept == [2.0]
+    assert (elector.valid_for(0), elector.holder) == (False, "other")
+    await elector.release()
+    assert len(server.asked("patch")) == 1, "what is not ours is not given back"
+
+
+async def test_a_forbidden_lease_says_which_permission_is_missing_and_says_it_once(
+    client: KubeClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on("get", failure(403, "Forbidden", "no"), failure(403, "Forbidden", "no"), failure(404))
+    server.on("post", answer(lease("me", 1)))
+    time = Time()
+    await over_http(client, time).acquire()
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "get, create and patch on leases.coordination.k8s.io in namespace system" in warnings[0].__dict__["error"]
+    assert all(3 <= pause <= 4 for pause in time.slept)
+
+
+async def test_a_lease_that_cannot_be_read_is_a_failure_like_others(client: KubeClient, server: ScriptedServer) -> None:
+    server.on("get", answer({"spec": 5}), failure(404))
+    server.on("post", answer(lease("me", 1)))
+    elector = over_http(client, Time())
+    await elector.acquire()
+    assert elector.valid_for(1)
