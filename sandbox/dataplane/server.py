@@ -34,7 +34,8 @@ from sandbox.dataplane.routing import RequestHead, route, split_authority
 from sandbox.lattice.directory import Directory, FixedResponse, Forward, Service
 from sandbox.network import Network
 
-_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=5, sock_read=60)
+_CONNECT_SECONDS = 5
+_LONGEST_SECONDS = 600
 _ADDED_BY_CLIENT = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -50,7 +51,8 @@ class DataPlane:
     """A server that routes requests by the rules of a `Directory` to the targets on a `Network`.
 
     `port` 0 takes any free one; `url` says which, once `run` has reported its start. `random` spreads requests over
-    groups and targets; the last `log_size` requests are in `log`.
+    groups and targets. The last `log_size` requests are in `log`. A target that is silent for `idle_timeout` seconds
+    has failed; the default is that of VPC Lattice.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class DataPlane:
         host: str = "127.0.0.1",
         port: int = 0,
         log_size: int = 1000,
+        idle_timeout: float = 60.0,
     ) -> None:
         self.log = AccessLog(log_size)
         self._directory = directory
@@ -69,6 +72,9 @@ class DataPlane:
         self._random = random
         self._host = host
         self._port = port
+        self._timeout = aiohttp.ClientTimeout(
+            total=_LONGEST_SECONDS, sock_connect=_CONNECT_SECONDS, sock_read=idle_timeout
+        )
 
     @property
     def url(self) -> str:
@@ -84,7 +90,7 @@ class DataPlane:
         connector = aiohttp.TCPConnector(limit=0)
         cookies = aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(
-            connector=connector, cookie_jar=cookies, timeout=_TIMEOUT, auto_decompress=False
+            connector=connector, cookie_jar=cookies, timeout=self._timeout, auto_decompress=False
         ) as session:
             server = web.Server(partial(self._serve, session), access_log=None, handler_cancellation=True)
             runner = web.ServerRunner(server, shutdown_timeout=0.1)
@@ -192,7 +198,9 @@ async def _forward(
             await response.write_eof()
             return response
     except (aiohttp.ClientError, TimeoutError) as error:
-        access.failure = f"target {access.target}: {str(error) or type(error).__name__}"
+        left = request.transport is None or request.transport.is_closing()
+        cause = str(error) or type(error).__name__
+        access.failure = "the caller left" if left else f"target {access.target}: {cause}"
         if response is None:
             silent = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
             raise _RefusedError(504 if silent else 503, access.failure) from error

@@ -2,8 +2,9 @@
 
 As Kubernetes' EndpointSlice controller does it (Kubernetes documentation, "EndpointSlices"): the pods that the
 selector finds, with an address and not finished; ready, serving and terminating apart; ports by name, each resolved in
-each pod, as a named target port may differ from pod to pod; at most 100 endpoints a slice. A Service without a selector
-has slices that somebody else manages, and one of type ExternalName has none.
+each pod, as a named target port may differ from pod to pod; at most 100 endpoints a slice. A Service without a
+selector has slices that somebody else manages, and one of type ExternalName has none. Pods have IPv4 addresses only, so
+a Service of IPv6 alone finds nobody.
 
 Endpoints stay in the slice where they are, so that a change of one pod is a change of one slice; a slice that is no
 longer needed is used again for what needs a new one.
@@ -66,7 +67,14 @@ def is_managed(service: Json) -> bool:
 def _is_endpoint(service: Json, pod: Json) -> bool:
     status = pod.get("status") or {}
     finished = status.get("phase") in ("Succeeded", "Failed")
-    return bool(status.get("podIP")) and not finished and selects(service["spec"]["selector"], labels_of(pod))
+    reachable = bool(status.get("podIP")) and _family(service) == "IPv4"
+    return reachable and not finished and selects(service["spec"]["selector"], labels_of(pod))
+
+
+def _family(service: Json) -> str:
+    """IPv4 wherever the Service has it, be it first or second."""
+    families = service["spec"].get("ipFamilies") or ["IPv4"]
+    return "IPv4" if "IPv4" in families else "IPv6"
 
 
 def _endpoint(service: Json, pod: Json) -> Json:
@@ -169,7 +177,7 @@ def _slice(service: Json, ports: list[Json], endpoints: list[Json]) -> Json:
             "labels": labels,
             "ownerReferences": owned_by(service, "v1", "Service"),
         },
-        "addressType": "IPv4",
+        "addressType": _family(service),
         "endpoints": endpoints,
         "ports": ports,
     }

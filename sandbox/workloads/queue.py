@@ -53,7 +53,7 @@ class KeyQueue(Generic[K]):
                 del self._ready[key]
                 return key
             self._changed = anyio.Event()
-            with anyio.move_on_at(min(self._later.values(), default=float("inf"))):
+            with anyio.CancelScope(deadline=min(self._later.values(), default=float("inf"))):
                 await self._changed.wait()
 
     def _wake(self) -> None:

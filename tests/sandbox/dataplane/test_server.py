@@ -118,7 +118,12 @@ class TestFindingTheService:
             assert answer.status == 400
 
     @pytest.mark.parametrize(
-        "head", [b"GET / HTTP/1.0\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"]
+        "head",
+        [
+            b"GET / HTTP/1.0\r\n\r\n",
+            b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            b"CONNECT rates.example:443 HTTP/1.1\r\nHost: rates.example:443\r\nConnection: close\r\n\r\n",
+        ],
     )
     async def test_a_request_for_no_path_of_no_host_is_bad(self, plane, head):
         assert b" 400 " in (await exchange(plane, head)).partition(b"\r\n")[0]
@@ -299,6 +304,19 @@ class TestBreaking:
                 async with asked(client, plane) as answer:
                     await answer.read()
         assert next(iter(plane.log)).failure
+
+    async def test_a_target_that_stays_silent_is_given_up(self, directory, network, client):
+        async def hang(stream):
+            await stream.receive()
+            await anyio.sleep_forever()
+
+        plane = DataPlane(directory, network=network, random=Random(7), idle_timeout=0.05)
+        async with raw_target(network, hang) as target, anyio.create_task_group() as tasks:
+            await tasks.start(plane.run)
+            directory.forward_all_to("tg-1", target)
+            async with asked(client, plane) as answer:
+                assert answer.status == 504
+            tasks.cancel_scope.cancel()
 
     async def test_a_caller_that_leaves_frees_the_target(self, plane, directory, network):
         begun, freed = anyio.Event(), anyio.Event()

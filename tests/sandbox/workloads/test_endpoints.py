@@ -114,6 +114,13 @@ def test_a_service_that_finds_nobody_has_one_empty_slice():
     assert plan(service(), [], [one]) == Changes()
 
 
+def test_a_service_of_ipv6_alone_finds_nobody():
+    (one,) = settle(service(ipFamilies=["IPv6"]), fleet(1))
+    assert (one["addressType"], one["endpoints"]) == ("IPv6", [])
+    (one,) = settle(service(ipFamilies=["IPv6", "IPv4"]), fleet(1))
+    assert (one["addressType"], addresses([one])) == ("IPv4", ["10.244.0.1"])
+
+
 def test_slices_of_a_service_without_a_selector_are_somebody_elses():
     assert plan(service(selector={}), fleet(1), []) == Changes()
     assert plan(service(type="ExternalName"), fleet(1), []) == Changes()
