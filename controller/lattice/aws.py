@@ -80,6 +80,13 @@ def classify(error: Exception, operation: str) -> LatticeError:
             return RetryError(operation, type(error).__name__, _line(error))
 
 
+def misconfigured(service: str, error: Exception) -> TerminalError:
+    """Tell why no client of `service` could be made."""
+    if isinstance(error, boto.NoRegionError):
+        return TerminalError(service, "NoRegion", "no AWS region is known: set REGION, or AWS_REGION")
+    return TerminalError(service, type(error).__name__, f"the AWS configuration is not usable: {_line(error)}")
+
+
 def iam_action(operation: str) -> str:
     """Name the IAM action that permits `operation` (Service Authorization Reference, "Amazon VPC Lattice")."""
     return f"{_IAM_PREFIX.get(operation, 'vpc-lattice')}:{_IAM_ACTION.get(operation, operation)}"

@@ -31,7 +31,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from controller import logs
-from controller.lattice.aws import classify
+from controller.lattice.aws import classify, misconfigured
 from controller.lattice.errors import FencedError, LatticeError, RetryError
 from controller.lattice.limits import Lane, Limits, Ticket
 from controller.lattice.pause import pause
@@ -130,18 +130,23 @@ class LatticeClient:
         self._clients: dict[str, Any] = {}
 
     async def __aenter__(self) -> Self:
-        """Load the service models and resolve endpoints; connects to nothing yet."""
+        """Load the service models and resolve endpoints; connects to nothing yet.
+
+        Raises TerminalError when AWS's configuration is not usable.
+        """
         session = get_session()
         async with AsyncExitStack() as stack:
             for service in (LATTICE, TAGGING, STS):
-                client = await stack.enter_async_context(
-                    session.create_client(
-                        service,
-                        region_name=self._region,
-                        endpoint_url=self._endpoints.get(service),
-                        config=self._config,
-                    )
+                made = session.create_client(
+                    service,
+                    region_name=self._region,
+                    endpoint_url=self._endpoints.get(service),
+                    config=self._config,
                 )
+                try:
+                    client = await stack.enter_async_context(made)
+                except (BotoCoreError, ValueError) as error:
+                    raise misconfigured(service, error) from error
                 client.meta.events.register("before-send", self._before_send)
                 self._clients[service] = client
             self._stack = stack.pop_all()
@@ -248,6 +253,8 @@ class LatticeClient:
             call.failed(error, raised)
             if isinstance(error, RetryError) and error.throttled:
                 self._limits.throttled(call.operation, call.ticket, error.after, error.quota_code)
+            elif call.status:
+                self._limits.succeeded(call.operation, call.ticket)
             raise error from (None if raised is error else raised)
         else:
             call.succeeded(answer)

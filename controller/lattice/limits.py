@@ -31,6 +31,9 @@ from workqueue import Clock, Timer
 LIVE_PER_BULK: Final = 9
 """Grants to live calls, while bulk calls wait, after which one is a bulk call's."""
 
+LONGEST_PAUSE: Final = 60.0
+"""Seconds for which an operation stands still at most, however long AWS asks to wait: callers are waiting."""
+
 _START: Final = 0.25
 _FLOOR: Final = 0.05
 _RECOVERY: Final = 10.0
@@ -228,14 +231,15 @@ class Limits:
         Operations that were ever throttled for the same `quota_code` share that quota, so they pause together.
         """
         now = self._clock.time()
-        self._bucket(operation).throttled(ticket, now, after or 0.0)
+        pause = min(after or 0.0, LONGEST_PAUSE)
+        self._bucket(operation).throttled(ticket, now, pause)
         self._grant(operation)
         if quota_code is None:
             return
         sharing = self._sharing.setdefault(quota_code, set())
         sharing.add(operation)
         for other in sharing - {operation}:
-            self._bucket(other).pause(now, after or 0.0)
+            self._bucket(other).pause(now, pause)
             self._grant(other)
 
     def rate(self, operation: str) -> float:

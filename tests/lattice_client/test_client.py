@@ -203,6 +203,32 @@ async def test_missing_credentials_are_told_with_what_to_set_and_not_tried_again
     assert seen.requests == []
 
 
+async def test_a_missing_region_is_told_with_what_to_set(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    unplaced = LatticeClient(region=None, endpoint_url=None, limits=Limits(FakeClock()))
+    with pytest.raises(TerminalError, match="set REGION"):
+        async with unplaced:
+            pass
+
+
+async def test_aws_own_configuration_that_is_broken_is_told(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(TerminalError, match=r"AWS configuration is not usable: .*nobody"):
+        async with LatticeClient(region="us-west-2", endpoint_url=None, limits=Limits(FakeClock())):
+            pass
+
+
+async def test_an_answer_that_is_no_throttle_counts_for_the_rate_even_if_it_is_an_error(connect: Connect) -> None:
+    clock = HastyClock()
+    limits = Limits(clock, default=Rate(100, 100))
+    async with connect(clock=clock, limits=limits) as client:
+        before = limits.rate("DeleteService")
+        with pytest.raises(SuspectError):
+            await client.call("DeleteService", {"serviceIdentifier": SERVICE})
+    assert limits.rate("DeleteService") > before
+
+
 async def test_a_write_that_the_fence_stops_is_not_sent_and_a_read_is(connect: Connect, lattice: LatticeServer) -> None:
     async with connect(fence=lambda _: False) as client:
         with pytest.raises(FencedError):

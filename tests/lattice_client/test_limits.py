@@ -154,6 +154,19 @@ async def test_operations_throttled_for_the_same_quota_pause_together() -> None:
         assert callers.went == ["other quota", "rule"]
 
 
+async def test_however_long_aws_asks_to_wait_an_operation_comes_back_within_a_minute() -> None:
+    clock = FakeClock()
+    limits = Limits(clock, default=ONE)
+    async with anyio.create_task_group() as group:
+        callers = Callers(limits, group)
+        ticket = await limits.acquire("CreateService", Lane.LIVE)
+        limits.throttled("CreateService", ticket, 3600.0)
+        await callers.call("later")
+        clock.advance(61)
+        await settled()
+        assert callers.went == ["later"]
+
+
 async def test_no_timer_is_left_when_nobody_waits() -> None:
     clock = FakeClock()
     limits = Limits(clock, default=ONE)
