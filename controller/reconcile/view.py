@@ -52,12 +52,16 @@ def _class_name(gateway: Gateway) -> Iterable[Hashable]:
     return (gateway.spec.gateway_class_name,)
 
 
+def _listener_hostnames(gateway: Gateway) -> Iterable[Hashable]:
+    return {listener.hostname for listener in gateway.spec.listeners if listener.hostname}
+
+
 INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
     resources.NAMESPACES: {},
     resources.SERVICES: {},
     resources.ENDPOINT_SLICES: {"service": _service},
     resources.GATEWAY_CLASSES: {},
-    resources.GATEWAYS: {"class": _class_name},
+    resources.GATEWAYS: {"class": _class_name, "listener hostname": _listener_hostnames},
     resources.HTTP_ROUTES: {
         "parent": _parents,
         "backend": _backends,
@@ -115,6 +119,9 @@ class StoreView:
 
     def gateways_of_class(self, name: str) -> Sequence[Gateway]:
         return self._gateways.certain().by_index("class", name)
+
+    def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
+        return self._gateways.certain().by_index("listener hostname", hostname)
 
     def namespace(self, name: str) -> Namespace | None:
         return self._namespaces.get("", name)

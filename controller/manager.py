@@ -1,0 +1,186 @@
+"""One process: its clients, its servers for probes and metrics, the lease, its start and its end.
+
+Start: credentials, who we are in AWS, the cluster in memory, then the lease if there are several replicas, then work.
+
+End: on SIGTERM or SIGINT no more keys are handed out, what is in work gets a moment to finish, the lease is given back,
+waiting Events are written. What is interrupted all the same is found and finished by the next run.
+"""
+
+import logging
+import os
+import signal
+import socket
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Any
+
+import anyio
+import anyio.abc
+from prometheus_client import CollectorRegistry
+
+from controller import health
+from controller.kube.client import KubeClient
+from controller.kube.config import own_identity, own_namespace
+from controller.kube.lease import LeaderElector
+from controller.lattice.client import LatticeClient
+from controller.lattice.errors import RetryError
+from controller.lattice.limits import DEFAULT_RATE, Limits, Rate
+from controller.lattice.model import Identity
+from controller.metrics import Metrics
+from controller.settings import CallRate, Settings
+from controller.work import Work
+from workqueue import MonotonicClock
+
+log = logging.getLogger("controller.manager")
+
+LEASE = "amazon-vpc-lattice.io"
+USER_AGENT = f"lattice-controller/{version('lattice-controller')}"
+
+STOP_GRACE = 10.0
+"""Seconds that reconciles in work get to finish when the process is told to stop."""
+
+IDENTITY_RETRY = 5.0
+"""Seconds between attempts to learn the account from STS."""
+
+
+class LeaseLostError(Exception):
+    """Another replica leads, or may lead; this process has stopped writing and ends, so that it starts afresh."""
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The ceilings for calls of AWS operations that the settings ask for."""
+    return Limits(
+        MonotonicClock(),
+        default=DEFAULT_RATE if settings.call_rate is None else _rate(settings.call_rate),
+        overrides={operation: _rate(rate) for operation, rate in settings.call_rates.items()},
+    )
+
+
+def _rate(rate: CallRate) -> Rate:
+    return Rate(rate.per_second, rate.burst)
+
+
+async def identity_of(settings: Settings, lattice: LatticeClient) -> Identity:
+    """Who this controller is; asks STS for the account where the settings do not name it, for as long as it takes.
+
+    Raises TerminalError where AWS refuses to tell.
+    """
+    account = settings.account_id
+    while account is None:
+        try:
+            account = await lattice.account()
+        except RetryError as error:
+            log.error("cannot learn the AWS account, tries again; AWS_ACCOUNT_ID would tell it: %s", error)
+            await anyio.sleep(IDENTITY_RETRY)
+    return Identity(account=account, region=lattice.region, cluster=settings.cluster_name, vpc=settings.vpc_id)
+
+
+class Manager:
+    """One run of the controller. `run` is its whole life."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._metrics = Metrics(CollectorRegistry())
+        self._checks = health.Checks()
+        self._elector: LeaderElector | None = None
+
+    async def run(self) -> None:
+        """Run until told to stop.
+
+        Raises ConfigError, TerminalError and OSError for what a start cannot do without, and LeaseLostError; from
+        inside task groups, so in an ExceptionGroup.
+        """
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            kube = KubeClient.from_config(settings.kubeconfig, user_agent=USER_AGENT, environ=self._environ)
+            await stack.enter_async_context(kube)
+            kube.on_request = self._metrics.kubernetes(kube.host)
+            lattice = LatticeClient(
+                region=settings.region,
+                endpoint_url=settings.lattice_endpoint,
+                limits=limits_of(settings),
+                fence=self._may_write,
+                observer=self._metrics.aws,
+            )
+            await stack.enter_async_context(lattice)
+            log.info("starts", extra={"kubernetes": kube.host, "lattice": lattice.endpoint, "version": USER_AGENT})
+            async with anyio.create_task_group() as tasks:
+                await self._serve(tasks)
+                told = anyio.Event()
+                await tasks.start(_listen_for_signals, told)
+                await self._until_told(kube, lattice, told)
+                tasks.cancel_scope.cancel()
+            log.info("has stopped")
+
+    async def _serve(self, tasks: anyio.abc.TaskGroup) -> None:
+        settings = self._settings
+        if settings.health_bind is not None:
+            await tasks.start(health.serve, health.probes(self._checks), settings.health_bind)
+        if settings.metrics_bind is not None:
+            await tasks.start(health.serve, health.metrics(self._metrics), settings.metrics_bind)
+
+    async def _until_told(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
+        """Work until told to stop; what does not end by itself then, such as waiting for the lease, is cancelled."""
+        async with anyio.create_task_group() as tasks:
+
+            async def work() -> None:
+                await self._work(kube, lattice, told)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(work)
+            await told.wait()
+            log.info("told to stop")
+            await anyio.sleep(STOP_GRACE)
+            tasks.cancel_scope.cancel()
+
+    async def _work(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
+        settings = self._settings
+        self._checks.ready("kubernetes", lambda: "not listed yet")
+        identity = await identity_of(settings, lattice)
+        log.info("works for %s", identity.owner)
+        me = own_identity(self._environ, socket.gethostname(), uuid.uuid4().hex[:8])
+        work = Work(kube, lattice, identity, self._metrics, me=me, workers=settings.workers)
+        self._checks.ready("kubernetes", lambda: _sentence(work.cluster.doubts()))
+
+        async def lead() -> None:
+            await work.lead(told, resync=settings.resync, grace=STOP_GRACE / 2)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work.run)
+            await work.wait_synced()
+            if settings.leader_elect:
+                await self._compete(LeaderElector(kube, own_namespace(self._environ), LEASE, me), lead, told)
+            else:
+                await lead()
+            tasks.cancel_scope.cancel()
+
+    async def _compete(self, elector: LeaderElector, lead: Any, told: anyio.Event) -> None:
+        self._elector = elector
+        self._metrics.leading(LEASE, leads=False)
+
+        async def started() -> None:
+            self._metrics.leading(LEASE, leads=True)
+            await lead()
+
+        await elector.run(started, lambda: self._metrics.leading(LEASE, leads=False))
+        if not told.is_set():
+            raise LeaseLostError("the leader election lease was lost; this process ends, so that a fresh one follows")
+
+    def _may_write(self, seconds: float) -> bool:
+        return not self._settings.leader_elect or (self._elector is not None and self._elector.valid_for(seconds))
+
+
+def _sentence(doubts: Mapping[str, str]) -> str | None:
+    return "; ".join(f"{kind}: {reason}" for kind, reason in doubts.items()) or None
+
+
+async def _listen_for_signals(
+    told: anyio.Event, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for _ in signals:
+            told.set()

@@ -1,0 +1,67 @@
+"""The cluster in memory: an informer for every kind that is watched, and the view on all of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from controller.api.meta import Object
+from controller.api.resources import Resource
+from controller.kube.client import KubeClient
+from controller.kube.informer import Informer, OnState, OnUndecodable
+from controller.kube.informers import InformerSet
+from controller.kube.store import Store
+from controller.reconcile.view import INDEXERS, Collection, StoreView
+
+T = TypeVar("T", bound=Object)
+
+OnChange = Callable[[Resource[Any], Object | None, Object | None], None]
+
+
+class Cluster:
+    """Mirrors the cluster while `run` runs; the callbacks are those of `Informer`, `on_change` with the kind."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        *,
+        on_change: OnChange | None = None,
+        on_state: OnState[Any] | None = None,
+        on_undecodable: OnUndecodable[Any] | None = None,
+    ) -> None:
+        self._informers: dict[Resource[Any], Informer[Any]] = {
+            resource: Informer(
+                kube,
+                resource,
+                Store(indexers),
+                handlers=() if on_change is None else (partial(on_change, resource),),
+                on_state=on_state,
+                on_undecodable=on_undecodable,
+            )
+            for resource, indexers in INDEXERS.items()
+        }
+        self._set = InformerSet(self._informers.values())
+        self.view = StoreView(
+            {
+                resource: Collection(resource, informer.store, partial(_doubt, informer))
+                for resource, informer in self._informers.items()
+            }
+        )
+
+    def informer(self, resource: Resource[T]) -> Informer[T]:
+        return self._informers[resource]
+
+    def doubts(self) -> dict[str, str]:
+        """The kinds of which nothing may be concluded, by name, each with why."""
+        return {kind: state.reason for kind, state in self._set.states.items() if state.phase == "unknown"}
+
+    async def run(self) -> None:
+        """Mirror until cancelled."""
+        await self._set.run()
+
+    async def wait_synced(self) -> None:
+        """Return once each kind is synced, or optional and absent; see `InformerSet.wait_synced`."""
+        await self._set.wait_synced()
+
+
+def _doubt(informer: Informer[Any]) -> str | None:
+    return informer.state.reason if informer.state.phase == "unknown" else None

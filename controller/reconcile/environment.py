@@ -1,0 +1,84 @@
+"""What every reconciler has at hand: the parts of the shell, put together once by the manager."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from controller.api import resources
+from controller.api.keys import Key, RouteRef, ServiceKey
+from controller.api.meta import Object
+from controller.api.resources import Resource
+from controller.gateway.view import View
+from controller.kube.client import KubeClient
+from controller.kube.events import EventRecorder, ObjectRef
+from controller.kube.times import utc_now
+from controller.lattice.apply import Applier
+from controller.lattice.inventory import Inventory
+from controller.lattice.limits import Lane
+from controller.lattice.plan import PlanContext
+from controller.lattice.poller import Poller
+from controller.lattice.refs import ResourceRef
+from controller.reconcile.board import Board
+from controller.reconcile.cluster import Cluster
+from controller.translate.context import TranslateContext
+from controller.translate.route import translate_route
+from workqueue import BULK, LIVE, Queue, current_priority
+
+ROUTE_KINDS: Mapping[str, Resource[Any]] = {"HTTPRoute": resources.HTTP_ROUTES}
+
+
+@dataclass(slots=True)
+class Environment:
+    cluster: Cluster
+    ctx: TranslateContext
+    kube: KubeClient
+    events: EventRecorder
+    inventory: Inventory
+    applier: Applier
+    poller: Poller
+    queue: Queue[Key]
+    board: Board = field(default_factory=Board)
+    parked: dict[Key, int] = field(default_factory=dict)
+    """The priorities of keys that wait for Lattice."""
+    looked_over: set[RouteRef] = field(default_factory=set)
+    """The routes of which everything in Lattice is known and asked for, or is being deleted; see `leftovers`."""
+    now: Callable[[], datetime] = utc_now
+    """The time of day: what the names of rules and the times of conditions are made of."""
+
+    def add(self, key: Key) -> None:
+        """Add a key to which the one in work has led, with the same priority: bulk work does not become live."""
+        self.queue.add(key, current_priority.get())
+
+    def park(self, key: Key, ref: ResourceRef) -> None:
+        """Let the key in work wait until a Lattice resource leaves its present state; see `Poller.park`."""
+        self.parked[key] = current_priority.get()
+        self.poller.park(key, ref)
+
+    def wake(self, key: Key) -> None:
+        """Add a key that was parked, with the priority that it had."""
+        self.queue.add(key, self.parked.get(key, LIVE))
+
+    @property
+    def lane(self) -> Lane:
+        """The lane for AWS calls on behalf of the key in work."""
+        return Lane.BULK if current_priority.get() <= BULK else Lane.LIVE
+
+    @property
+    def view(self) -> View:
+        return self.cluster.view
+
+    def observe(self, resource: Resource[Any], answer: bytes | None) -> None:
+        """Let the answer to a write of ours enter the store at once; None is the answer where nothing was sent."""
+        self.cluster.informer(resource).observe(answer)
+
+    def plan_context(self) -> PlanContext:
+        return self.inventory.context(int(self.now().timestamp()))
+
+    def tell(self, resource: Resource[Any], obj: Object, reason: str, message: str, *, warning: bool = False) -> None:
+        """Record an event on an object."""
+        self.events.record(ObjectRef.of(resource, obj), "Warning" if warning else "Normal", reason, message)
+
+    def services_with(self, ref: RouteRef, hostname: str) -> tuple[ServiceKey, ...]:
+        """The services with this hostname ("" for none) that a route feeds now. Raises `UnknownError`."""
+        return tuple(key for key in translate_route(self.view, ref, self.ctx).services if key.hostname == hostname)

@@ -1,0 +1,36 @@
+"""What bears a route's name in Lattice although the route does not ask for it any more.
+
+A change adds the keys of what was wanted before it, so usually nothing is left over. What was interrupted, by a crash
+or a loss of the lease, is found here: by the tags of services and target groups, from the inventory's memory. Each key
+then deletes its own.
+"""
+
+from controller.api.keys import RouteRef
+from controller.reconcile.environment import Environment
+from controller.translate.route import translate_route
+from controller.translate.target_group import translate_target_group
+
+
+async def add_leftovers(env: Environment, route: RouteRef, *, again: bool) -> bool:
+    """Add the keys of what is left over of a route; tells whether anything in Lattice bears the route's name at all.
+
+    A look costs a translation of all the route's groups, so it is made once, and after that only if asked for `again`.
+    Raises `UnknownError` and `LatticeError`.
+    """
+    if route in env.looked_over and not again:
+        return True
+    wanted = translate_route(env.view, route, env.ctx)
+    services = await env.inventory.services_of(route, lane=env.lane)
+    desired = [translate_target_group(env.view, key, env.ctx) for key in wanted.target_groups]
+    groups = env.inventory.target_groups_of(route, [group for group in desired if group is not None])
+    for key in services:
+        if key not in wanted.services:
+            env.add(key)
+    for group in groups:
+        if group not in wanted.target_groups:
+            env.add(group)
+    if services or groups:
+        env.looked_over.add(route)
+    else:
+        env.looked_over.discard(route)
+    return bool(services or groups)

@@ -1,0 +1,83 @@
+"""How a key that writes Lattice makes its passes, and what it does at the end of one: park, wait, release.
+
+Also here: how a Lattice error reads as an outcome for a route's author, and how long a key rests after one.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from controller.api.keys import Key
+from controller.lattice.apply import Applied
+from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
+from controller.lattice.plan import Problem
+from controller.reconcile.environment import Environment
+from controller.translate.outcomes import Failed
+from workqueue import Result
+
+T = TypeVar("T")
+
+log = logging.getLogger("controller.reconcile")
+
+HELD = 10.0
+"""Seconds after which a key that waits for another key's work looks again by itself, should nobody release it."""
+
+SLOWLY = 300.0
+"""Seconds after which what was refused for good is tried once more, in case permissions or quotas were changed."""
+
+
+async def twice(once: Callable[[], Awaitable[T]], report: Callable[[Failed], None]) -> T:
+    """Make a pass, and another one if the first found that what we believed of Lattice is wrong.
+
+    Raises LatticeError after it was reported.
+    """
+    try:
+        try:
+            return await once()
+        except SuspectError as error:
+            log.info("reads Lattice again: %s", error, extra={"code": error.code, "request_id": error.request_id})
+        return await once()
+    except LatticeError as error:
+        if not isinstance(error, FencedError):
+            report(failure_of(error))
+        raise
+
+
+def pass_on(
+    env: Environment, key: Key, applied: Applied, *, failure: Failed | None, news: bool = False
+) -> Result | None:
+    """Park the key for what its plan waits for, and add the keys that waited for this one, if it did anything.
+
+    `news` tells that this pass changed something that others wait for without a call to Lattice.
+    """
+    if applied.calls or news:
+        for released in env.board.released_by(key):
+            env.add(released)
+    for ref in applied.waits:
+        env.park(key, ref)
+    for holder in applied.holds:
+        env.board.wait(key, holder)
+        env.add(holder)
+    if failure is not None:
+        return Result(requeue=True) if failure.transient else Result(requeue_after=SLOWLY)
+    if applied.holds:
+        return Result(requeue_after=HELD)
+    return None if applied.done or applied.waits else Result(requeue=True)
+
+
+def failure_of(error: LatticeError) -> Failed:
+    """The outcome that tells a route's author about an error."""
+    if isinstance(error, TerminalError):
+        reason = "QuotaExceeded" if error.quota_code is not None else "Invalid"
+        return Failed(reason=reason, message=f"VPC Lattice refuses: {error}", transient=False)
+    return Failed(reason="Pending", message=f"VPC Lattice: {error}; it is tried again", transient=True)
+
+
+def failure_of_plan(problems: Sequence[Problem]) -> Failed | None:
+    """The outcome that tells a route's author what a plan could not bring about; None if there is nothing."""
+    if not problems:
+        return None
+    problem = problems[0]
+    if problem.reason == "Conflicted":
+        return Failed(reason="Conflicted", message=problem.message, transient=False)
+    return Failed(reason="Pending", message=problem.message, transient=True)

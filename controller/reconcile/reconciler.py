@@ -1,0 +1,121 @@
+"""From a key to the module that reconciles it, and from what that raises to when the key is tried again.
+
+| raised          | what follows                                                                              |
+|-----------------|-------------------------------------------------------------------------------------------|
+| `UnknownError`  | the key rests until the kind that was in doubt is known, or its objects change            |
+| `FencedError`   | nothing was sent: whoever holds the lease does this work; all keys are added on leading   |
+| `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
+| `RetryError`    | tried again when AWS says so, else with growing delays                                    |
+| anything else   | logged, tried again with growing delays                                                   |
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from controller import logs
+from controller.api.keys import Key, ObjectKey, ServiceKey, TargetGroupKey
+from controller.gateway.view import UnknownError
+from controller.lattice.errors import FencedError, RetryError, TerminalError
+from controller.reconcile import gateway_class, route, service, target_group
+from controller.reconcile.environment import Environment
+from controller.reconcile.gateway import GatewayReconciler
+from controller.reconcile.pass_on import SLOWLY
+from workqueue import Result
+
+log = logging.getLogger("controller.reconcile")
+
+
+Outcome = Literal["success", "requeue", "requeue_after", "error"]
+
+
+class ReconcileObserver(Protocol):
+    """Where reconciles are counted, by controller and outcome, with their durations in seconds."""
+
+    def reconciled(self, controller: str, result: Outcome, seconds: float) -> None: ...
+
+
+def controller_of(key: Key) -> str:
+    """The `controller` label of metrics, in controller-runtime's way: the kind in lower case."""
+    match key:
+        case ObjectKey():
+            return key.kind.lower()
+        case ServiceKey():
+            return "service"
+        case TargetGroupKey():
+            return "targetgroup"
+
+
+class Reconciler:
+    """`reconcile` is what the worker pool calls with each key."""
+
+    def __init__(
+        self, env: Environment, observer: ReconcileObserver, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._env = env
+        self._observer = observer
+        self._monotonic = monotonic
+        self._gateways = GatewayReconciler(monotonic)
+        self._in_doubt: dict[str, dict[Key, None]] = {}
+
+    async def reconcile(self, key: Key) -> Result | None:
+        """One pass for a key. Raises what is to be tried again with growing delays."""
+        started = self._monotonic()
+        outcome: Outcome = "error"
+        try:
+            result = await self._guarded(key)
+            outcome = "success"
+            if result is not None and result.requeue_after is not None:
+                outcome = "requeue_after"
+            elif result is not None and result.requeue:
+                outcome = "requeue"
+            return result
+        finally:
+            self._observer.reconciled(controller_of(key), outcome, self._monotonic() - started)
+
+    def known(self, kind: str) -> None:
+        """A kind that was in doubt is not any more: what waited for it is tried again."""
+        for key in self._in_doubt.pop(kind, {}):
+            self._env.queue.add(key)
+
+    def failed(self, key: Key, error: Exception) -> None:
+        """Log what a reconcile raised: a line for what the world did, a traceback for what only a defect explains."""
+        with logs.key(key):
+            if isinstance(error, RetryError):
+                log.warning("will be tried again: %s", error, extra={"code": error.code})
+            else:
+                log.error("a reconcile failed and will be tried again: %s", error, exc_info=error)
+
+    async def _guarded(self, key: Key) -> Result | None:
+        try:
+            return await self._dispatch(key)
+        except UnknownError as error:
+            self._in_doubt.setdefault(error.kind, {})[key] = None
+            with logs.key(key):
+                log.info("waits for what is not known: %s", error)
+        except FencedError as error:
+            with logs.key(key):
+                log.info("left to the holder of the lease: %s", error)
+        except TerminalError as error:
+            with logs.key(key):
+                log.error("refused by AWS: %s", error, extra={"code": error.code, "request_id": error.request_id})
+            return Result(requeue_after=SLOWLY)
+        except RetryError as error:
+            if error.after is None and not error.throttled:
+                raise
+            return Result(requeue_after=error.after or 1.0)
+        return None
+
+    async def _dispatch(self, key: Key) -> Result | None:
+        match key:
+            case ServiceKey():
+                return await service.reconcile(self._env, key)
+            case TargetGroupKey():
+                return await target_group.reconcile(self._env, key)
+            case ObjectKey(kind="GatewayClass"):
+                return await gateway_class.reconcile(self._env, key)
+            case ObjectKey(kind="Gateway"):
+                return await self._gateways.reconcile(self._env, key)
+            case ObjectKey():
+                return await route.reconcile(self._env, key)

@@ -1,0 +1,99 @@
+"""A route's own finalizer, annotations and status.
+
+In this order: the finalizer is acknowledged before anything is written to Lattice for the route; annotations tell what
+Lattice assigned; the status comes last, when there is something final to say. A deleted route keeps its finalizer until
+every service and target group that bears its name has been seen gone.
+"""
+
+from typing import Any
+
+from controller import logs
+from controller.api.gateway import HTTPRoute
+from controller.api.keys import ObjectKey, RouteRef
+from controller.api.resources import Resource
+from controller.kube.errors import ApiError
+from controller.kube.route_status import merge_route_parents
+from controller.kube.times import rfc3339
+from controller.kube.writes import patch_annotations, patch_status, update_finalizers
+from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.leftovers import add_leftovers
+from controller.translate.annotations import ROUTE_FINALIZER
+from controller.translate.outcomes import route_report
+from controller.translate.route import RouteTranslation, translate_route
+from workqueue import Result
+
+
+async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
+    """One pass. Raises `UnknownError`, `ApiError` and, when it has to learn what the route holds, `LatticeError`."""
+    ref = RouteRef("HTTPRoute", key.namespace, key.name)
+    resource: Resource[HTTPRoute] = ROUTE_KINDS[ref.kind]
+    route = env.view.route(ref)
+    if route is None:
+        return None
+    with logs.key(key, object=str(ref), generation=route.metadata.generation):
+        translation = translate_route(env.view, ref, env.ctx)
+        if translation.services:
+            await _hold(env, resource, route)
+        else:
+            await _release(env, resource, route, ref)
+        route = env.view.route(ref)
+        if route is not None and not route.deleting:
+            await _report(env, resource, route, translation)
+    return None
+
+
+async def _hold(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute) -> None:
+    if ROUTE_FINALIZER in route.metadata.finalizers:
+        return
+    try:
+        answer = await update_finalizers(env.kube, resource, route, add=[ROUTE_FINALIZER])
+    except ApiError as error:
+        env.tell(
+            resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}: {error}", warning=True
+        )
+        raise
+    env.observe(resource, answer)
+
+
+async def _release(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, ref: RouteRef) -> None:
+    """Let go of a route that asks for nothing, once nothing in Lattice bears its name."""
+    if ROUTE_FINALIZER not in route.metadata.finalizers:
+        return
+    await env.inventory.ensure_loaded(lane=env.lane)
+    # Their own keys delete what is left, and add this one again when it is gone.
+    if not await add_leftovers(env, ref, again=True):
+        answer = await update_finalizers(env.kube, resource, route, remove=[ROUTE_FINALIZER])
+        env.observe(resource, answer)
+
+
+async def _report(
+    env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, translation: RouteTranslation
+) -> None:
+    report = route_report(translation, env.board.outcomes(translation.services))
+    if not report.ready:
+        return
+    present = route.metadata.annotations or {}
+    if any(present.get(name) != value for name, value in report.annotations.items()):
+        answer = await patch_annotations(env.kube, resource, route, report.annotations)
+        env.observe(resource, answer)
+        route = env.view.route(translation.ref) or route
+    now = rfc3339(env.now())
+    parents: list[Any] = list(report.parents)
+    answer = await patch_status(
+        env.kube,
+        resource,
+        route,
+        lambda status: merge_route_parents(status, env.ctx.controller_name, parents, now=now),
+    )
+    env.observe(resource, answer)
+    if answer is not None:
+        _tell_refusals(env, resource, route, report.parents)
+
+
+def _tell_refusals(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, parents: Any) -> None:
+    """What the author has to change, as an event too, each time it became news in the status."""
+    for parent in parents:
+        for condition in parent["conditions"]:
+            if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] == "False":
+                message = f"{condition['reason']}: {condition['message']}"
+                env.tell(resource, route, "FailedBuildModel", message, warning=True)

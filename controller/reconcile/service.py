@@ -1,0 +1,109 @@
+"""Keeps one Lattice service, its associations, listeners and rules as its routes want them."""
+
+from controller import logs
+from controller.api.keys import RouteRef, ServiceKey
+from controller.lattice.apply import Applied
+from controller.lattice.inventory.mirror import route_of_service
+from controller.lattice.observed import NetworkFound, ObservedService
+from controller.lattice.plan import plan_service
+from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.leftovers import add_leftovers
+from controller.reconcile.pass_on import failure_of_plan, pass_on, twice
+from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
+from controller.translate.service import ServiceTranslation, translate_service
+from workqueue import Result
+
+
+async def reconcile(env: Environment, key: ServiceKey) -> Result | None:
+    """One pass: bring the service nearer to what is desired, and say what became of it.
+
+    Raises `UnknownError`, and `LatticeError` after it was reported.
+    """
+    translation = translate_service(env.view, key, env.ctx)
+    if not all(route.finalizer for route in translation.routes):
+        return None  # Each route's own key adds the finalizer, and that event adds this key again.
+    owner = translation.routes[0] if translation.routes else None
+    about, generation = (None, None) if owner is None else (str(owner.ref), owner.generation)
+    with logs.key(key, object=about, generation=generation):
+        return await twice(
+            lambda: _pass(env, key, translation),
+            lambda failure: _report(env, key, translation, failure, calls=0),
+        )
+
+
+async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslation) -> Result | None:
+    desired = translation.desired
+    await env.inventory.ensure_loaded(lane=env.lane)
+    missing = [name for name in desired.networks if not _found(env, name)] if desired is not None else []
+    if missing:
+        await env.inventory.refresh_networks(*missing, lane=env.lane)
+    observed = await env.inventory.observe_service(key, desired, lane=env.lane)
+    if desired is None and observed is not None and (heirs := _heirs(env, key, observed)):
+        for heir in heirs:
+            env.add(heir)
+        return None
+    plan = plan_service(desired, observed, env.plan_context())
+    applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    failure = failure_of_plan(applied.problems)
+    outcome = failure or _outcome(env, translation, applied)
+    _report(env, key, translation, outcome, calls=applied.calls)
+    route = _route_of(translation, observed)
+    if route is not None:
+        if outcome is None:
+            env.add(route.key)
+        await add_leftovers(env, route, again=applied.calls > 0)
+    return pass_on(env, key, applied, failure=failure)
+
+
+def _found(env: Environment, network: str) -> bool:
+    return isinstance(env.inventory.network(network), NetworkFound)
+
+
+def _outcome(env: Environment, translation: ServiceTranslation, applied: Applied) -> ServiceOutcome | None:
+    if not applied.done:
+        return Pending()
+    if translation.desired is None:
+        return None
+    service = env.inventory.service(translation.key)
+    if service is None or service.domain is None:
+        return Pending()
+    return Programmed(domain=service.domain, arn=service.arn)
+
+
+def _heirs(env: Environment, key: ServiceKey, observed: ObservedService) -> tuple[ServiceKey, ...]:
+    """The keys that want the service now, so that it must not be deleted for this one.
+
+    The key of a hostname changes when the networks change through which it is offered; the service stays.
+    """
+    route = route_of_service(observed.tags)
+    if route is None:
+        return ()
+    return tuple(claim for claim in env.services_with(route, observed.custom_domain or "") if claim != key)
+
+
+def _route_of(translation: ServiceTranslation, observed: ObservedService | None) -> RouteRef | None:
+    """The route that owns the service, or did."""
+    if translation.routes:
+        return translation.routes[0].ref
+    return None if observed is None else route_of_service(observed.tags)
+
+
+def _report(
+    env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None, *, calls: int
+) -> None:
+    unfinished = isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
+    # What was programmed goes on serving while a change is on its way or has to be tried again.
+    lasting = (env.board.programmed(key) or outcome) if unfinished else outcome
+    news = env.board.post_service(key, lasting)
+    for contributor in translation.routes:
+        if news:
+            env.add(contributor.ref.key)
+        route = env.view.route(contributor.ref)
+        if route is None:
+            continue
+        resource = ROUTE_KINDS[contributor.ref.kind]
+        if isinstance(outcome, Failed):
+            reason = "Retry-Reconcile" if outcome.transient else "FailedDeployModel"
+            env.tell(resource, route, reason, outcome.message, warning=True)
+        elif isinstance(outcome, Programmed) and calls:
+            env.tell(resource, route, "DeploySucceed", f"programmed in VPC Lattice, reached at {outcome.domain}")

@@ -1,0 +1,62 @@
+"""Keeps one target group and its targets as the endpoints of its Service are: the fast path from a pod to Lattice."""
+
+from controller import logs
+from controller.api.keys import TargetGroupKey
+from controller.lattice.inventory.mirror import route_of_group
+from controller.lattice.model import DesiredTargetGroup
+from controller.lattice.plan import plan_target_group
+from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.pass_on import failure_of_plan, pass_on, twice
+from controller.translate.outcomes import Failed
+from controller.translate.service import ServiceTranslation, translate_service
+from controller.translate.target_group import translate_target_group
+from workqueue import Result
+
+
+async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
+    """One pass: create, fill, empty or delete the group.
+
+    Raises `UnknownError`, and `LatticeError` after it was reported.
+    """
+    service = translate_service(env.view, key.owner, env.ctx)
+    if not all(route.finalizer for route in service.routes):
+        return None  # Each route's own key adds the finalizer, and that event adds this key again.
+    desired = translate_target_group(env.view, key, env.ctx)
+    owner = service.routes[0] if service.routes else None
+    about, generation = (None, None) if owner is None else (str(owner.ref), owner.generation)
+    with logs.key(key, object=about, generation=generation):
+        return await twice(
+            lambda: _pass(env, key, service, desired),
+            lambda failure: _report(env, key, service, failure),
+        )
+
+
+async def _pass(
+    env: Environment, key: TargetGroupKey, service: ServiceTranslation, desired: DesiredTargetGroup | None
+) -> Result | None:
+    await env.inventory.ensure_loaded(lane=env.lane)
+    observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
+    plan = plan_target_group(desired, observed, env.plan_context())
+    applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    failure = failure_of_plan(applied.problems)
+    _report(env, key, service, failure)
+    registered = env.inventory.target_group(key)
+    first = registered is not None and registered.registered and not (observed is not None and observed.registered)
+    if first:
+        env.add(key.owner)
+    if applied.done and desired is None and observed is not None:
+        route = route_of_group(observed.tags)
+        if route is not None:
+            env.add(route.key)
+    return pass_on(env, key, applied, failure=failure, news=first)
+
+
+def _report(env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None) -> None:
+    news = env.board.post_group(key, failure)
+    for contributor in service.routes:
+        if news:
+            env.add(contributor.ref.key)
+        route = env.view.route(contributor.ref)
+        if failure is not None and route is not None:
+            reason = "Retry-Reconcile" if failure.transient else "FailedDeployModel"
+            env.tell(ROUTE_KINDS[contributor.ref.kind], route, reason, failure.message, warning=True)

@@ -1,0 +1,152 @@
+"""From events to keys, and from keys to workers: the controller's work, apart from the process around it.
+
+Until `lead`, stores are kept warm and no key is added: that is all a follower does. From then on everything that is in
+the stores is added as bulk work, and every event as live work.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+from controller.api.keys import Key, tenant
+from controller.api.meta import Object, ObjectMeta, Undecodable
+from controller.api.resources import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
+from controller.kube.client import KubeClient
+from controller.kube.events import EventRecorder, ObjectRef
+from controller.kube.informer import State
+from controller.lattice.apply import Applier
+from controller.lattice.client import LatticeClient
+from controller.lattice.inventory import Inventory
+from controller.lattice.model import Identity
+from controller.lattice.poller import Poller
+from controller.metrics import Metrics
+from controller.reconcile.cluster import Cluster
+from controller.reconcile.environment import Environment
+from controller.reconcile.reconciler import Reconciler
+from controller.translate.context import TranslateContext
+from controller.translate.triggers import keys_for_change
+from workqueue import BULK, LIVE, ItemExponential, MonotonicClock, Queue, WorkerPool
+
+log = logging.getLogger("controller.work")
+
+CONTROLLER_NAME = "application-networking.k8s.aws/gateway-api-controller"
+"""`spec.controllerName` of the GatewayClasses that are ours."""
+
+COMPONENT = "gateway-api-controller"
+"""In whose name Events are recorded."""
+
+RETRY_FIRST, RETRY_MOST = 0.5, 300.0
+"""Seconds between the attempts at a key that fails."""
+
+SYNC_PATIENCE = 30.0
+"""Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
+
+OBJECTS_OF_OUR_OWN: tuple[Resource[Any], ...] = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES)
+"""The kinds whose objects lead to all keys that there are."""
+
+
+class Work:
+    """All that a controller does with its clients. `run` keeps it warm, `lead` does it."""
+
+    def __init__(
+        self, kube: KubeClient, lattice: LatticeClient, identity: Identity, metrics: Metrics, *, me: str, workers: int
+    ) -> None:
+        """`me` identifies this replica in its Events; `workers` is how many keys are reconciled at the same time."""
+        clock = MonotonicClock()
+        self._metrics = metrics
+        self._leading = False
+        self.cluster = Cluster(
+            kube, on_change=self._on_change, on_state=self._on_state, on_undecodable=self._on_undecodable
+        )
+        queue: Queue[Key] = Queue(
+            name="lattice-controller",
+            tenant=tenant,
+            limiter=ItemExponential(RETRY_FIRST, RETRY_MOST),
+            metrics=metrics.queues,
+        )
+        inventory = Inventory(lattice, identity, clock)
+        self._env = Environment(
+            cluster=self.cluster,
+            ctx=TranslateContext(controller_name=CONTROLLER_NAME, identity=identity),
+            kube=kube,
+            events=EventRecorder(kube, COMPONENT, instance=me),
+            inventory=inventory,
+            applier=Applier(lattice, inventory),
+            poller=Poller(inventory, self._wake, clock),
+            queue=queue,
+        )
+        self._reconciler = Reconciler(self._env, metrics)
+        self._pool = WorkerPool(queue, self._reconciler.reconcile, size=workers, on_error=self._reconciler.failed)
+        metrics.workers("lattice-controller", lambda: self._pool.busy, lambda: self._pool.size)
+
+    async def run(self) -> None:
+        """Mirror the cluster, write Events and look after what is waited for, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.cluster.run)
+            tasks.start_soon(self._env.events.run)
+            tasks.start_soon(self._env.poller.run)
+
+    async def wait_synced(self) -> None:
+        """Return when every kind is known, or when that takes too long: one missing kind must not stop all others."""
+        with anyio.move_on_after(SYNC_PATIENCE):
+            await self.cluster.wait_synced()
+        if doubts := self.cluster.doubts():
+            log.warning("goes on without knowing all kinds", extra={"unknown": doubts})
+
+    async def lead(self, told: anyio.Event, *, resync: float | None, grace: float) -> None:
+        """Work until told to stop; then let what is in work finish, for at most `grace` seconds.
+
+        `resync` is after how many seconds everything is looked at again although nothing changed; None is never.
+        """
+        self._leading = True
+        self._add_everything()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._pool.run)
+            if resync is not None:
+                tasks.start_soon(self._resync, resync)
+            await told.wait()
+            self._leading = False
+            with anyio.move_on_after(grace):
+                await self._env.queue.shut_down_with_drain()
+            tasks.cancel_scope.cancel()
+
+    def _on_change(self, resource: Resource[Any], old: Object | None, new: Object | None) -> None:
+        if self._leading:
+            self._add(resource, old, new, LIVE)
+
+    def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
+        if self._leading and old.phase == "unknown" and new.phase != "unknown":
+            self._reconciler.known(resource.kind)
+            self._add_everything()
+
+    def _on_undecodable(self, resource: Resource[Any], metadata: ObjectMeta, error: str) -> None:
+        self._metrics.undecodable(resource.kind)
+        name = f"{metadata.namespace}/{metadata.name}"
+        log.error(
+            "an object cannot be read and is left as it is",
+            extra={"kind": resource.kind, "object": name, "error": error},
+        )
+        if self._leading:
+            ref = ObjectRef.of(resource, Undecodable(metadata=metadata))
+            message = f"the object cannot be read, and what it has in VPC Lattice is left as it is: {error}"
+            self._env.events.record(ref, "Warning", "FailedBuildModel", message)
+
+    def _wake(self, key: Key) -> None:
+        self._env.wake(key)
+
+    def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
+        for key in keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx):
+            self._env.queue.add(key, priority)
+
+    def _add_everything(self) -> None:
+        for resource in OBJECTS_OF_OUR_OWN:
+            for obj in self.cluster.informer(resource).store.list():
+                self._add(resource, None, obj, BULK)
+
+    async def _resync(self, interval: float, spread: Callable[[], float] = random.random) -> None:
+        while True:
+            await anyio.sleep(interval * (1 + 0.2 * spread()))
+            self._add_everything()
