@@ -86,6 +86,17 @@ class _Identified(Struct, frozen=True):
     metadata: _Identity
 
 
+class _MarkMeta(Struct, frozen=True):
+    """All that a bookmark says; API servers send the other fields of its metadata too, as null."""
+
+    resource_version: str = ""
+    annotations: dict[str, str] | None = None
+
+
+class _Mark(Struct, frozen=True):
+    metadata: _MarkMeta
+
+
 class _Status(Struct, frozen=True):
     code: int = 500
     reason: str = ""
@@ -97,6 +108,7 @@ _list = msgspec.json.Decoder(_List)
 _event = msgspec.json.Decoder(_Event)
 _metadata = msgspec.json.Decoder(Object)
 _identified = msgspec.json.Decoder(_Identified)
+_mark = msgspec.json.Decoder(_Mark)
 _status = msgspec.json.Decoder(_Status)
 
 
@@ -170,9 +182,9 @@ def _metadata_of(data: bytes | msgspec.Raw) -> ObjectMeta:
     return metadata
 
 
-def _bookmark_metadata(data: msgspec.Raw) -> ObjectMeta:
+def _bookmark_metadata(data: msgspec.Raw) -> _MarkMeta:
     try:
-        return _metadata.decode(data).metadata
+        return _mark.decode(data).metadata
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableError(f"a bookmark that cannot be read: {error}") from error
 

@@ -58,7 +58,9 @@ def test_the_events_of_a_watch() -> None:
     assert isinstance(deleted, Deleted)
     assert (added.object.name, deleted.object.metadata.resource_version) == ("a", "2")
     assert isinstance(decoder.event(event("MODIFIED", route("a", 2, spec=7))), Put)
-    assert decoder.event(event("BOOKMARK", {"metadata": {"resourceVersion": "7"}})) == Bookmark("7", False)
+    assert decoder.event(
+        event("BOOKMARK", {"metadata": {"resourceVersion": "7", "creationTimestamp": None}})
+    ) == Bookmark("7", False)
     end = {"metadata": {"resourceVersion": "7", "annotations": {"k8s.io/initial-events-end": "true"}}}
     assert decoder.event(event("BOOKMARK", end)) == Bookmark("7", True)
     failed = decoder.event(event("ERROR", {"code": 410, "reason": "Expired", "message": "too old"}))
