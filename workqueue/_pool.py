@@ -28,6 +28,7 @@ import anyio
 import anyio.abc
 from anyio.lowlevel import checkpoint
 
+from workqueue._priority import current_priority
 from workqueue._queue import Queue, ShutDown
 from workqueue._result import Result
 
@@ -118,6 +119,7 @@ class WorkerPool(Generic[K]):
 
     async def _process(self, key: K, priority: int) -> None:
         self._busy += 1
+        current_priority.set(priority)
         try:
             self._settle(key, priority, await self._reconcile(key))
         except asyncio.CancelledError as cancelled:

@@ -5,6 +5,7 @@ caused by a change is 0, what is caused by a re-sync is -100. Everything at or b
 is waiting for, of which a worker pool runs only so much at a time that live work always finds a worker.
 """
 
+from contextvars import ContextVar
 from typing import Final
 
 LIVE: Final = 0
@@ -12,3 +13,9 @@ LIVE: Final = 0
 
 BULK: Final = -100
 """Re-sync, drift checks, garbage collection; this and everything below it shares half of the workers."""
+
+current_priority: ContextVar[int] = ContextVar("workqueue_current_priority", default=LIVE)
+"""The priority of the key that is being reconciled, set by the pool in each worker's context.
+
+A reconcile that adds other keys adds them with it, so that bulk work does not become live by being passed on.
+"""
