@@ -1,0 +1,28 @@
+"""An emulated account for each test, whose asynchronous changes are done by the next request."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controller.lattice.client import LatticeClient
+from controller.lattice.limits import Limits, Rate
+from sandbox.lattice import LatticeServer, Timings
+from tests.lattice.world import World
+from workqueue import MonotonicClock
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    async with LatticeServer(timings=Timings.instant(), validate_answers=True) as server:
+        for name, value in {
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/nonexistent",
+            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        }.items():
+            monkeypatch.setenv(name, value)
+        limits = Limits(MonotonicClock(), default=Rate(10_000, 10_000))
+        async with LatticeClient(region="us-west-2", endpoint_url=None, limits=limits) as client:
+            yield World(server, client)
