@@ -133,8 +133,8 @@ def _group_view(group: TargetGroup) -> directory.TargetGroup:
 def _health_check_view(check: dict[str, Any]) -> directory.HealthCheck:
     return directory.HealthCheck(
         enabled=check["enabled"],
-        protocol=check["protocol"],
-        protocol_version=check["protocolVersion"],
+        protocol=check.get("protocol", "HTTP"),
+        protocol_version=check.get("protocolVersion", "HTTP1"),
         path=check["path"],
         port=check.get("port"),
         interval=check["healthCheckIntervalSeconds"],

@@ -44,7 +44,7 @@ def _config(kind: str, given: dict[str, Any] | None) -> Described:
     elif "ipAddressType" in given:
         raise invalid("config.ipAddressType", "is supported only for the type IP")
     if kind != "ALB":
-        config["healthCheck"] = _health_check(config.get("protocolVersion"), given.get("healthCheck", {}))
+        config["healthCheck"] = _health_check(config, given.get("healthCheck", {}))
     elif "healthCheck" in given:
         raise invalid("config.healthCheck", "is not supported for the type ALB")
     return config
@@ -64,18 +64,26 @@ def _lambda_config(given: dict[str, Any]) -> Described:
     return {"lambdaEventStructureVersion": given.get("lambdaEventStructureVersion", "V1")}
 
 
-def _health_check(version: str | None, given: dict[str, Any]) -> Described:
-    """A health check with its defaults. An empty path or matcher, which the shapes allow, says the default."""
+def _health_check(config: Described, given: dict[str, Any]) -> Described:
+    """A health check with its defaults. An empty path or matcher, which the shapes allow, says the default.
+
+    Protocol and version have defaults only where the group's own say what its targets speak; elsewhere they must be
+    given for the check to be enabled.
+    """
+    version = config.get("protocolVersion")
     check: Described = {"enabled": given.get("enabled", version == "HTTP1")}
-    check["protocol"] = given.get("protocol", "HTTP")
-    if check["protocol"] == "TCP":
+    defaults = {
+        "protocol": None if config["protocol"] == "TCP" else "HTTP",
+        "protocolVersion": "HTTP1" if version == "HTTP1" else None,
+    }
+    for name, fallback in defaults.items():
+        value = given.get(name, fallback)
+        if value is not None:
+            check[name] = value
+        elif check["enabled"]:
+            raise invalid(f"healthCheck.{name}", f"is required to check targets of {version or config['protocol']}")
+    if check.get("protocol") == "TCP":
         raise invalid("healthCheck.protocol", "must be HTTP or HTTPS")
-    if "protocolVersion" in given:
-        check["protocolVersion"] = given["protocolVersion"]
-    elif check["enabled"] and version in {"HTTP2", "GRPC"}:
-        raise invalid("healthCheck.protocolVersion", f"is required where {version} targets are checked")
-    else:
-        check["protocolVersion"] = "HTTP1"
     for name, (low, high, default) in _RANGES.items():
         check[name] = given.get(name, default)
         if not low <= check[name] <= high:
@@ -131,7 +139,7 @@ def update_target_group(state: State, call: Call) -> Described:
     given = group.config["healthCheck"] | call.params["healthCheck"]
     if call.params["healthCheck"].get("port") == 0:
         del given["port"]
-    group.config["healthCheck"] = _health_check(group.config.get("protocolVersion"), given)
+    group.config["healthCheck"] = _health_check(group.config, given)
     if not group.checks_health:
         for target in group.targets.values():
             target.healthy = target.reason = None

@@ -59,6 +59,7 @@ async def test_health_checks_are_on_by_default_for_http1_only(account: Account, 
         {"healthCheck": {"unhealthyThresholdCount": 11}},
         {"healthCheck": {"protocol": "TCP"}},
         {"protocolVersion": "GRPC", "healthCheck": {"enabled": True}},
+        {"protocol": "TCP", "healthCheck": {"enabled": True, "protocolVersion": "HTTP1"}},
         {"protocol": "TCP", "protocolVersion": "HTTP1"},
         {"lambdaEventStructureVersion": "V1"},
         {"vpcIdentifier": "vpc-none"},
@@ -100,6 +101,17 @@ async def test_only_the_health_check_is_updated_and_the_rest_of_it_stays(account
     check = updated["config"]["healthCheck"]
     assert (check["path"], check["unhealthyThresholdCount"]) == ("/health", 3)
     assert "port" not in check
+
+
+async def test_checks_of_grpc_targets_can_be_enabled_with_a_version(account: Account):
+    group = await account.group(protocolVersion="GRPC")
+    where = {"targetGroupIdentifier": group["id"]}
+    with pytest.raises(account.lattice.exceptions.ValidationException):
+        await account.lattice.update_target_group(**where, healthCheck={"enabled": True})
+    updated = await account.lattice.update_target_group(
+        **where, healthCheck={"enabled": True, "protocolVersion": "HTTP2"}
+    )
+    assert updated["config"]["healthCheck"]["protocolVersion"] == "HTTP2"
 
 
 async def test_a_group_cannot_be_deleted_in_creation_or_in_use(account: Account):
