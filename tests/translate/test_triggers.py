@@ -1,0 +1,204 @@
+"""Which keys an event touches."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from controller.api.core import Service
+from controller.api.gateway import Gateway, GatewayClass, HTTPRoute
+from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
+from controller.api.meta import Object, Undecodable
+from controller.translate.route import translate_route
+from controller.translate.triggers import keys_for_change
+from tests.support.view import (
+    FakeView,
+    backend,
+    endpoints,
+    gateway,
+    gateway_class,
+    grant,
+    listener,
+    make,
+    namespace,
+    path,
+    route,
+    rule,
+    service,
+)
+
+PREFIX = "application-networking.k8s.aws/"
+FINALIZER = "httproute.k8s.aws/resources"
+RATES = route("rates", rule(backend("parking")))
+OTHER = route("other", rule(backend("review")), hostnames=["a.example.com"])
+REF = RouteRef("HTTPRoute", "default", "rates")
+SERVICE = ServiceKey("HTTPRoute", route=REF)
+GROUP = TargetGroupKey(owner=SERVICE, namespace="default", service="parking", port=80)
+GATEWAY = ObjectKey("Gateway", "default", "my-hotel")
+CLASS = ObjectKey("GatewayClass", "", "amazon-vpc-lattice")
+BASE = FakeView([gateway_class(), gateway(), service("parking"), service("review"), namespace("default"), RATES, OTHER])
+
+
+def touched(ctx, old: Object | None, new: Object | None, base: FakeView = BASE) -> frozenset[Key]:
+    some = new or old
+    assert some is not None
+    view = base.having(new) if new is not None else base.without(some)
+    return keys_for_change(type(some).__name__, old, new, view, ctx)
+
+
+def changed(obj: Any, **meta: Any) -> Any:
+    return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, **meta))
+
+
+def own_keys(view: FakeView, ctx, ref: RouteRef) -> set[Key]:
+    translation = translate_route(view, ref, ctx)
+    return {ref.key, *translation.services, *translation.target_groups}
+
+
+@pytest.mark.parametrize("obj", [RATES, gateway(), gateway_class(), service("parking"), namespace("default")])
+def test_bookkeeping_touches_nothing(ctx, obj):
+    version = changed(obj, resource_version="2", labels=obj.metadata.labels, annotations={"example.com/note": "x"})
+    assert touched(ctx, obj, version) == set()
+    if not isinstance(obj, (Service,)) and hasattr(obj, "status"):
+        assert touched(ctx, obj, msgspec.structs.replace(obj, status=msgspec.Raw(b'{"conditions":[]}'))) == set()
+
+
+def test_our_own_annotations_touch_only_the_gateways_that_show_the_address(ctx):
+    done = changed(
+        RATES, annotations={PREFIX + "lattice-assigned-domain-name": "x", PREFIX + "lattice-service-arn": "y"}
+    )
+    assert touched(ctx, RATES, done) == {GATEWAY}
+
+
+def test_our_finalizer_lets_the_services_and_groups_begin(ctx):
+    assert touched(ctx, RATES, changed(RATES, finalizers=(FINALIZER,))) == {SERVICE, GROUP}
+
+
+def test_a_finalizer_taken_away_by_somebody_touches_the_route(ctx):
+    assert REF.key in touched(ctx, changed(RATES, finalizers=(FINALIZER,)), RATES)
+
+
+@pytest.mark.parametrize("deleting", [False, True])
+def test_a_route_that_comes_or_goes_touches_all_that_it_feeds(ctx, deleting):
+    version = changed(RATES, deletion_timestamp="2026-01-02T00:00:00Z") if deleting else RATES
+    for old, new in ((None, version), (version, None)):
+        assert touched(ctx, old, new) == {REF.key, SERVICE, GROUP, GATEWAY}
+
+
+def test_a_deletion_that_begins_touches_what_the_route_fed(ctx):
+    assert touched(ctx, RATES, changed(RATES, deletion_timestamp="2026-01-02T00:00:00Z")) >= {REF.key, SERVICE, GROUP}
+
+
+def test_a_changed_route_touches_what_it_fed_and_what_it_feeds(ctx):
+    new = route("rates", rule(backend("review")), hostnames=["b.example.com"], parents=[{"name": "new"}])
+    view = BASE.having(gateway("new"))
+    keys = touched(ctx, RATES, new, view)
+    service_key = ServiceKey("HTTPRoute", hostname="b.example.com", networks=("new",))
+    assert keys == {
+        REF.key,
+        SERVICE,
+        GROUP,
+        service_key,
+        TargetGroupKey(owner=service_key, namespace="default", service="review", port=80),
+        GATEWAY,
+        ObjectKey("Gateway", "default", "new"),
+    }
+
+
+def test_annotations_that_a_translation_reads_touch_the_route(ctx):
+    assert touched(ctx, RATES, changed(RATES, annotations={PREFIX + "tags": "a=b"})) >= {REF.key, SERVICE, GROUP}
+
+
+def test_a_route_that_asks_for_a_hostname_touches_the_one_that_has_it(ctx):
+    rival = route("rates", rule(backend("parking")), hostnames=["a.example.com"], created="2025-01-01T00:00:00Z")
+    other = RouteRef("HTTPRoute", "default", "other")
+    assert touched(ctx, None, rival) >= own_keys(BASE, ctx, other)
+    assert touched(ctx, rival, None) >= own_keys(BASE, ctx, other)
+
+
+def test_endpoints_touch_target_groups_only(ctx):
+    old, new = endpoints("parking", "10.0.0.1"), endpoints("parking", "10.0.0.2")
+    assert touched(ctx, None, new) == touched(ctx, old, new) == touched(ctx, old, None) == {GROUP}
+    assert touched(ctx, old, old) == set()
+    assert touched(ctx, None, endpoints("unused", "10.0.0.1")) == set()
+
+
+def test_endpoints_that_change_their_service_touch_both(ctx):
+    old, new = endpoints("parking", "10.0.0.1", name="s"), endpoints("review", "10.0.0.1", name="s")
+    assert {key.service for key in touched(ctx, old, new) if isinstance(key, TargetGroupKey)} == {"parking", "review"}
+
+
+def test_a_service_touches_the_routes_that_use_it_and_what_they_feed(ctx):
+    six = service("parking", families=["IPv6"])
+    sixth = TargetGroupKey(owner=SERVICE, namespace="default", service="parking", port=80, ip_address_type="IPV6")
+    assert touched(ctx, service("parking"), six) == {REF.key, SERVICE, GROUP, sixth}
+    assert touched(ctx, None, service("parking")) == {REF.key, SERVICE, GROUP}
+    assert touched(ctx, service("parking"), None) == {REF.key, SERVICE, GROUP}
+    assert touched(ctx, None, service("unused")) == set()
+
+
+def test_a_gateway_touches_itself_its_class_and_its_routes(ctx):
+    old, new = gateway(), gateway("my-hotel", "default", listener(hostname="a.example.com"))
+    keys = touched(ctx, old, new)
+    assert keys >= {GATEWAY, CLASS, REF.key, SERVICE, GROUP}
+    assert ServiceKey("HTTPRoute", hostname="a.example.com", networks=("my-hotel",)) in keys
+    assert touched(ctx, old, None) >= {GATEWAY, CLASS, REF.key, SERVICE, GROUP}
+
+
+def test_a_gateways_standalone_annotation_touches_its_routes(ctx):
+    assert REF.key in touched(ctx, gateway(), gateway(meta={"annotations": {PREFIX + "standalone": "true"}}))
+
+
+def test_our_finalizer_on_a_gateway_touches_nothing_until_it_is_taken_away(ctx):
+    held = gateway(meta={"finalizers": ["gateway.k8s.aws/resources"]})
+    assert touched(ctx, gateway(), held) == set()
+    assert touched(ctx, held, gateway()) == {GATEWAY}
+
+
+def test_a_class_touches_its_gateways_and_their_routes(ctx):
+    assert touched(ctx, None, gateway_class()) >= {CLASS, GATEWAY, REF.key, SERVICE, GROUP}
+    assert touched(ctx, gateway_class(), None) >= {CLASS, GATEWAY, REF.key, SERVICE, GROUP}
+
+
+def test_labels_of_a_namespace_touch_routes_only_where_a_gateway_selects_by_them(ctx):
+    old, new = namespace("default"), namespace("default", team="blue")
+    assert touched(ctx, old, new) == set()
+    selector = {"namespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "blue"}}}}
+    selecting = BASE.having(gateway("my-hotel", "default", listener(allowedRoutes=selector)))
+    keys = touched(ctx, old, new, selecting)
+    assert keys >= {GATEWAY, REF.key, SERVICE, GROUP}
+    assert touched(ctx, new, old, selecting) == keys
+
+
+def test_a_grant_touches_the_routes_that_refer_across(ctx):
+    across = route("rates", rule(backend("far", namespace="far")))
+    view = BASE.having(across, service("far", "far"))
+    group = TargetGroupKey(owner=SERVICE, namespace="far", service="far", port=80)
+    given = grant("far", "default")
+    assert touched(ctx, None, given, view) == touched(ctx, given, None, view) == {REF.key, SERVICE, group}
+    assert touched(ctx, None, grant("far", "elsewhere"), view) == set()
+
+
+def test_what_is_unknown_touches_only_what_depends_on_it(ctx):
+    blind = FakeView(BASE.objects, unknown=[Gateway])
+    assert keys_for_change("HTTPRoute", None, RATES, blind, ctx) == {REF.key, GATEWAY}
+    assert keys_for_change("Service", None, service("parking"), blind, ctx) == {REF.key}
+    assert keys_for_change("Service", None, service("parking"), FakeView([], unknown=[HTTPRoute]), ctx) == set()
+    assert GATEWAY not in keys_for_change("GatewayClass", None, gateway_class(), blind, ctx)
+
+
+def test_an_object_that_cannot_be_decoded_touches_what_it_was(ctx):
+    broken = Undecodable(metadata=RATES.metadata, error="bad")
+    keys = keys_for_change("HTTPRoute", RATES, broken, BASE, ctx)
+    assert REF.key in keys
+    assert keys_for_change("HTTPRoute", None, broken, BASE, ctx) == set()
+
+
+def test_kinds_that_nothing_reads_touch_nothing(ctx):
+    assert keys_for_change("Secret", None, make(GatewayClass, "x"), BASE, ctx) == frozenset()
+
+
+def test_a_rule_that_goes_touches_its_group(ctx):
+    two = route("rates", rule(backend("parking"), matches=[path("/a")]), rule(backend("review"), matches=[path("/b")]))
+    gone = TargetGroupKey(owner=SERVICE, namespace="default", service="review", port=80)
+    assert gone in touched(ctx, two, RATES)
