@@ -74,5 +74,6 @@ async def work(name: str, queue: KeyQueue[K], reconcile: Callable[[K], Awaitable
         except (KubeError, aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError) as error:
             failures[key] = failures.get(key, 0) + 1
             queue.add_after(key, min(_FIRST_RETRY * 2 ** min(failures[key], 10), _LAST_RETRY))
-            level = logging.DEBUG if isinstance(error, KubeError) and error.code == 409 else logging.WARNING
+            overtaken = isinstance(error, KubeError) and error.code in (404, 409)
+            level = logging.DEBUG if overtaken else logging.WARNING
             _log.log(level, "%s %s: %s: %s", name, key, type(error).__name__, error)

@@ -83,7 +83,8 @@ def directory():
 
 @pytest.fixture
 def network():
-    return Network()
+    with Network() as network:
+        yield network
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from .apiserver import ApiServer
 
 @pytest.fixture
 def network():
-    return Network()
+    with Network() as network:
+        yield network
 
 
 @pytest.fixture

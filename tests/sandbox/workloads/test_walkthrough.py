@@ -126,17 +126,19 @@ async def test_parking_comes_changes_and_goes(cluster, network):
         await cluster.until(kind, lambda left: [one for one in left if "parking" in one["metadata"]["name"]] == [])
 
 
-async def test_a_second_start_takes_up_where_the_first_ended(network, anyio_backend):
+async def test_a_second_start_takes_up_where_the_first_ended(anyio_backend):
     async with KubeServer(seed=1) as kube, aiohttp.ClientSession(read_bufsize=2**24) as session:
         cluster = Cluster(kube.url, session)
-        async with running(kube.url, network):
-            await cluster.apply("parking.yaml")
-            await cluster.until("Deployment", rolled_out("parking", 2))
-            before = names(await cluster.items("Pod"))
-        async with running(kube.url, Network(), seed=2):
-            await cluster.patch("Deployment", "parking", {"spec": {"replicas": 3}})
-            await cluster.until("Deployment", rolled_out("parking", 3))
-            assert before < names(await cluster.items("Pod"))
+        with Network() as network:
+            async with running(kube.url, network):
+                await cluster.apply("parking.yaml")
+                await cluster.until("Deployment", rolled_out("parking", 2))
+                before = names(await cluster.items("Pod"))
+        with Network() as network:
+            async with running(kube.url, network, seed=2):
+                await cluster.patch("Deployment", "parking", {"spec": {"replicas": 3}})
+                await cluster.until("Deployment", rolled_out("parking", 3))
+                assert before < names(await cluster.items("Pod"))
 
 
 def reached(slices):
