@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from controller.lattice.errors import LatticeError, RetryError, SuspectError, TerminalError
 
@@ -70,6 +71,8 @@ def classify(error: Exception, operation: str) -> LatticeError:
             return RetryError(operation, "NoCredentials", message, after=CREDENTIALS_AFTER)
         case TimeoutError() | boto.ReadTimeoutError():
             return RetryError(operation, "Timeout", "AWS did not answer in time; whether it acted is not known")
+        case ResponseParserError():
+            return _not_aws(operation, _line(error))
         case boto.ConnectionError() | boto.HTTPClientError():
             host = _host(error)
             message = (
@@ -78,6 +81,20 @@ def classify(error: Exception, operation: str) -> LatticeError:
             return RetryError(operation, "Unreachable", message)
         case _:
             return RetryError(operation, type(error).__name__, _line(error))
+
+
+def check(answer: Mapping[str, Any], operation: Any) -> None:
+    """Raise RetryError if what was answered with a success cannot be the API's answer to `operation`, a botocore model.
+
+    A proxy's page or a captive portal also answers 200; botocore makes an empty answer of it, which would read as an
+    empty list, and absence is what deletions follow from.
+    """
+    members = operation.output_shape.members if operation.output_shape is not None else {}
+    kind = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-type", "none")
+    if members and "json" in operation.service_model.resolved_protocol and "json" not in kind:
+        raise _not_aws(operation.name, f"content type {kind}")
+    if "id" in members and "id" not in answer:
+        raise _not_aws(operation.name, "no id in it")
 
 
 def misconfigured(service: str, error: Exception) -> TerminalError:
@@ -123,6 +140,11 @@ def _answered(response: Mapping[str, Any], operation: str) -> LatticeError:
     if status >= 500 or code in {"InternalServerException", "PaginationTokenExpiredException"}:
         return RetryError(operation, code, f"AWS failed: {message}", request_id, after=_after(response))
     return TerminalError(operation, code, f"AWS refuses the request: {message}{_fields(response)}", request_id)
+
+
+def _not_aws(operation: str, why: str) -> RetryError:
+    message = f"the answer is not one of AWS's ({why}): check the endpoint settings, and proxies on the network path"
+    return RetryError(operation, "NotAnAnswer", message)
 
 
 def _after(response: Mapping[str, Any]) -> float | None:

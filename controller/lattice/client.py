@@ -29,9 +29,10 @@ import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from controller import logs
-from controller.lattice.aws import classify, misconfigured
+from controller.lattice.aws import check, classify, misconfigured
 from controller.lattice.errors import FencedError, LatticeError, RetryError
 from controller.lattice.limits import Lane, Limits, Ticket
 from controller.lattice.pause import pause
@@ -248,7 +249,7 @@ class LatticeClient:
         try:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await call.send()
-        except (BotoCoreError, ClientError, LatticeError, TimeoutError) as raised:
+        except (BotoCoreError, ClientError, ResponseParserError, LatticeError, TimeoutError) as raised:
             error = classify(raised, call.operation)
             call.failed(error, raised)
             if isinstance(error, RetryError) and error.throttled:
@@ -299,12 +300,13 @@ class _Call:
 
     def __init__(self, client: Any, operation: str, params: dict[str, Any], lane: Lane) -> None:
         model = client.meta.service_model
+        self._model = model.operation_model(operation)
         self.operation = operation
         self.params = params
         self.lane = lane
         self.service_id: str = model.service_id
         self.write = not operation.startswith(_READS)
-        self.takes_token = "clientToken" in model.operation_model(operation).idempotent_members
+        self.takes_token = "clientToken" in self._model.idempotent_members
         self.ticket: Ticket | None = None
         self.attempts = 0
         self.sent = False
@@ -317,6 +319,7 @@ class _Call:
     async def send(self) -> dict[str, Any]:
         """Have botocore validate, sign and send the request, and parse the answer."""
         answer: dict[str, Any] = await self._client._make_api_call(self.operation, self.params)  # noqa: SLF001 - by name
+        check(answer, self._model)
         return answer
 
     def succeeded(self, answer: Mapping[str, Any]) -> None:

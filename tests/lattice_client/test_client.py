@@ -1,6 +1,8 @@
 """The client against the emulated VPC Lattice: what it sends, what it tries again, and what it makes of failures."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -306,20 +308,60 @@ async def test_the_endpoint_setting_is_of_lattice_alone(connect: Connect, lattic
     assert [record.operation for record in lattice.calls] == ["GetCallerIdentity"]
 
 
-async def test_requests_bear_our_own_user_agent(connect: Connect) -> None:
-    agents: list[str] = []
+@asynccontextmanager
+async def answering(status: int, body: str, kind: str) -> AsyncIterator[tuple[str, list[web.BaseRequest]]]:
+    """Something at a URL that gives every request this answer."""
+    requests: list[web.BaseRequest] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        agents.append(request.headers["User-Agent"])
-        return web.json_response({"items": []})
+        requests.append(request)
+        return web.Response(status=status, text=body, content_type=kind)
 
     runner = web.ServerRunner(web.Server(handle))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with connect(endpoint_url=f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
-        await client.call("ListServices", {})
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
     await runner.cleanup()
-    assert "lattice-controller/" in agents[0]
+
+
+async def test_requests_bear_our_own_user_agent(connect: Connect) -> None:
+    async with (
+        answering(200, '{"items": []}', "application/json") as (url, requests),
+        connect(endpoint_url=url) as client,
+    ):
+        await client.call("ListServices", {})
+    assert "lattice-controller/" in requests[0].headers["User-Agent"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "kind", "body"),
+    [
+        ("ListServices", {}, "text/html", "<html>please log in</html>"),
+        ("ListServices", {}, "text/plain", ""),
+        ("GetService", {"serviceIdentifier": SERVICE}, "application/json", "{}"),
+    ],
+)
+async def test_a_page_of_a_proxy_is_never_taken_for_an_empty_answer(
+    connect: Connect, operation: str, params: dict[str, str], kind: str, body: str
+) -> None:
+    async with answering(200, body, kind) as (url, _), connect(endpoint_url=url) as client:
+        with pytest.raises(RetryError, match="not one of AWS's"):
+            await client.call(operation, params)
+
+
+async def test_an_error_page_of_a_proxy_is_tried_again(connect: Connect) -> None:
+    async with answering(502, "<html>oops</html>", "text/html") as (url, requests), connect(endpoint_url=url) as client:
+        with pytest.raises(RetryError, match="Bad Gateway"):
+            await client.call("ListServices", {})
+    assert len(requests) == 4
+
+
+async def test_another_server_in_place_of_sts_is_told(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answering(200, "<html>please log in", "text/html") as (url, _):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
+        async with connect() as client:
+            with pytest.raises(RetryError, match="not one of AWS's"):
+                await client.account()
 
 
 async def test_calls_and_their_attempts_are_counted(connect: Connect, lattice: LatticeServer) -> None:
