@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.kube.client import KubeClient
@@ -152,13 +152,19 @@ steps = st.lists(
         st.sampled_from([1, 2, 3, 8, 8, 8]),
         moments,
     ),
-    min_size=4,
-    max_size=16,
+    min_size=6,
+    max_size=20,
 )
 
 
-@given(steps, st.integers(-1000, 1000))
-@settings(max_examples=400, deadline=None)
+def turn(which: int, turns: int, pause: float) -> tuple[int, str, str, int, float]:
+    return which, "none", "attempt", turns, pause
+
+
+@given(steps, st.sampled_from([0, 1000, -1000]))
+@example([turn(0, 8, 0), turn(1, 8, 13), turn(1, 8, 0)], 0)
+@example([turn(0, 4, 0), turn(1, 8, 15.5), turn(1, 8, 0), turn(0, 8, 0)], 0)
+@settings(max_examples=300, deadline=None)
 def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) -> None:
     world = World()
     candidates = [world.elector("a", 0.0), world.elector("b", float(offset))]
