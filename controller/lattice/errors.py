@@ -6,7 +6,8 @@
 | TerminalError | it will fail again: invalid, no permission, a quota      | report it on the object; again when that  |
 |               |                                                          | changes, or slowly                        |
 | SuspectError  | contradicts what we believed: not found, conflict        | read and plan again, once; then back off  |
-| FencedError   | we do not hold the lease long enough; *nothing was sent* | drop the work: another replica has it     |
+| FencedError   | we do not hold the lease long enough; *nothing was sent* | the key again, in some seconds: by then   |
+|               |                                                          | it is renewed, or this process is ending  |
 
 Messages are for the people who run the controller, and say what to change: they end in conditions, events and logs.
 
@@ -15,8 +16,8 @@ would be worthless, because a call may wait for its turn, for credentials or for
 So the fence is asked as the last synchronous step before an attempt of a write is sent, and answers yes only if the
 lease stays valid for longer than the attempt may take at all, its hard time-out. An attempt that the fence let pass has
 therefore ended, one way or the other, before the lease can have a new holder; what it cannot do is recall bytes that
-Lattice has received and works on. Such a late write is why a new holder reads again what it first touches. Reads are
-never fenced.
+Lattice has received and works on. Such a late write is why a new holder reads again what it first touches. When a
+renewal is slow the fence closes for a moment only, so the key must not be forgotten. Reads are never fenced.
 """
 
 
