@@ -1,8 +1,8 @@
 """Running a plan: each operation as soon as those before it have succeeded, the independent ones at the same time.
 
-A call that is under way is never given up because another failed: its answer says what now exists in Lattice. So an error
-only keeps back what comes after the failed operation; when all the rest has ended, the gravest error is raised. Every
-answer is written through to the inventory, which also resolves the references to what has just been made.
+A call that is under way is never given up because another failed: its answer says what now exists in Lattice. So an
+error only keeps back what comes after the failed operation; when all the rest has ended, the gravest error is raised.
+Every answer is written through to the inventory, which also resolves the references to what has just been made.
 
 What does not hold yet (`Operation.needs`) is not waited for here: the operation is left out, and `Applied` says what to
 wait for. The next pass plans anew from what is then observed. So apply has no state, and a crash between any two calls
@@ -174,15 +174,14 @@ def _raise_for_part(operation: Operation, arguments: Mapping[str, Any], answer: 
     failed: Sequence[Mapping[str, Any]] = answer.get("unsuccessful", ())
     if not failed:
         return
-    parts = ", ".join(
-        f"{one.get('id', one.get('ruleIdentifier', '?'))}{_port(one)}: {one.get('failureMessage', one.get('failureCode', ''))}"
-        for one in failed
-    )
+    parts = ", ".join(map(_part, failed))
     request_id = answer.get("ResponseMetadata", {}).get("RequestId")
     total = len(arguments.get("targets", arguments.get("rules", ())))
     message = f"{len(failed)} of {total} failed for {operation.resource}: {parts}"
     raise RetryError(operation.call, failed[0].get("failureCode", "Unsuccessful"), message, request_id)
 
 
-def _port(one: Mapping[str, Any]) -> str:
-    return f":{one['port']}" if "port" in one else ""
+def _part(one: Mapping[str, Any]) -> str:
+    name = one.get("id", one.get("ruleIdentifier", "?"))
+    port = f":{one['port']}" if "port" in one else ""
+    return f"{name}{port}: {one.get('failureMessage', one.get('failureCode', ''))}"

@@ -1,8 +1,9 @@
 """The observed side of the Lattice model: what was last seen of our corner of VPC Lattice, as frozen data.
 
-The inventory makes these from Lattice's answers; the plan compares them with the desired side (`controller.lattice.model`).
-A field that is `None` where a collection belongs was not read yet, which is never taken for empty. Actions are those of
-the desired model, with the ids of target groups in place of keys; ids are the short ones (`svc-…`, `tg-…`), never ARNs.
+The inventory makes these from Lattice's answers; the plan compares them with the desired side
+(`controller.lattice.model`). A field that is `None` where a collection belongs was not read yet, which is never taken
+for empty. Actions are those of the desired model, with the ids of target groups in place of keys; ids are the short
+ones (`svc-…`, `tg-…`), never ARNs.
 
 Names of fields and states are those of the VPC Lattice API reference.
 """

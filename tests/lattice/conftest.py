@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiobotocore.session import get_session
 
 from controller.lattice.client import LatticeClient
 from controller.lattice.limits import Limits, Rate
 from sandbox.lattice import LatticeServer, Timings
 from tests.lattice.world import World
 from workqueue import MonotonicClock
+
+SESSION = get_session()
+"""One for all tests, because it keeps the service models that it has read."""
 
 
 @pytest.fixture
@@ -23,6 +27,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
         }.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr("controller.lattice.client.get_session", lambda: SESSION)
         limits = Limits(MonotonicClock(), default=Rate(10_000, 10_000))
         async with LatticeClient(region="us-west-2", endpoint_url=None, limits=limits) as client:
             yield World(server, client)

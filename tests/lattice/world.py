@@ -9,7 +9,6 @@ from controller.lattice.client import LatticeClient
 from controller.lattice.errors import SuspectError
 from controller.lattice.inventory import Inventory
 from controller.lattice.model import (
-    MANAGED_BY,
     TAG_PREFIX,
     DesiredListener,
     DesiredRule,
@@ -127,7 +126,7 @@ class World:
         gone: Iterable[TargetGroupKey] = (),
         key: ServiceKey = KEY,
     ) -> Applied:
-        """Pass after pass over all keys, looking at states in between, until all are done. Returns the service's last."""
+        """Pass after pass over all keys, with looks at states between, until all are done; the service's last."""
         for _ in range(12):
             passes = [await self.again(self.group_pass, one, one.key) for one in groups]
             last = await self.again(self.service_pass, desired, key)
@@ -161,6 +160,3 @@ class World:
 
     async def tags(self, arn: str) -> dict[str, str]:
         return dict((await self.client.call("ListTagsForResource", {"resourceArn": arn}))["tags"])
-
-
-__all__ = ["MANAGED_BY", "World"]

@@ -1,8 +1,8 @@
 """The inventory: what this controller knows of VPC Lattice, read when first needed and kept by write-through.
 
 Reconcilers call, in this order: `ensure_loaded` (free after the first time), `observe_service` or
-`observe_target_group`, the plan with `context()`, and `apply`, which writes its answers back here. What is observed again
-comes from memory, unless somebody marked it suspect. The poller refreshes the states of what changes by itself.
+`observe_target_group`, the plan with `context()`, and `apply`, which writes its answers back here. What is observed
+again comes from memory, unless somebody marked it suspect. The poller refreshes the states of what changes by itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -70,6 +70,7 @@ class Inventory:
         self._reader = Reader(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._loading = Once()
         self._loaded = False
+        self._terms = 0
         self._refreshing = Once()
         self._networks_at: float | None = None
         self._elsewhere_read = False
@@ -79,17 +80,19 @@ class Inventory:
 
         One load, which concurrent callers share; an error reaches all of them, and the next caller tries again.
         """
-        if not self._loaded:
+        while not self._loaded:
             await self._loading.run(lambda: self._load(lane))
 
     async def _load(self, lane: Lane) -> None:
+        term = self._terms
         await self._reader.load(lane)
         self._networks_at = self._clock.time()
-        self._loaded = True
+        self._loaded = term == self._terms
 
     def forget(self) -> None:
         """Another replica has written meanwhile: everything is to be read again. Claims of keys stay."""
         self._mirror.clear()
+        self._terms += 1
         self._loaded = False
         self._networks_at = None
 
@@ -180,8 +183,8 @@ class Inventory:
     ) -> Mapping[TargetGroupKey, ObservedTargetGroup]:
         """Our target groups whose tags name the route, each with the key whose it is. From memory, after a load.
 
-        The groups of `desired`, all that is desired for the route, are claimed first. What nobody claims comes with a key
-        made for it, for which nothing is ever desired: add it to the queue, and the group is deleted once unused.
+        The groups of `desired`, all that is desired for the route, are claimed first. What nobody claims comes with a
+        key made for it, for which nothing is ever desired: add it to the queue, and the group is deleted once unused.
         """
         for one in desired:
             self._find_group(one.key, one)

@@ -3,14 +3,14 @@
 Synchronous and without I/O: `record` writes the answers to our own calls in, `read` what it reads. Finding is by index,
 never by a scan.
 
-**Claims.** A key claims the resource that it observed for something desired. The last claim wins, because an identity can
-pass from one key to another: a route that changes a backend's port keeps its target group. A key for which nothing is
-desired any more finds what it claimed, or what nobody claims and whose tags say that it was this key's; so a key that
-cleans up never reaches what another key is using.
+**Claims.** A key claims the resource that it observed for something desired. The last claim wins, because an identity
+can pass from one key to another: a route that changes a backend's port keeps its target group. A key for which
+nothing is desired any more finds what it claimed, or what nobody claims and whose tags say that it was this key's; so
+a key that cleans up never reaches what another key is using.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Generic, TypeVar, get_args
+from typing import Any, Generic, TypeVar, get_args
 
 from msgspec.structs import replace
 
@@ -155,7 +155,7 @@ class Mirror:
             lambda one: (backend_of_group(one.tags),)
         )
 
-    def _service_indexes(self) -> "tuple[Index[str, ObservedService] | Index[RouteRef, ObservedService], ...]":
+    def _service_indexes(self) -> tuple[Index[Any, ObservedService], ...]:
         return (
             self.service_names,
             self.service_routes,
@@ -165,14 +165,7 @@ class Mirror:
             self.group_users,
         )
 
-    def _group_indexes(
-        self,
-    ) -> """tuple[
-        Index[str, ObservedTargetGroup]
-        | Index[RouteRef, ObservedTargetGroup]
-        | Index[tuple[str, str], ObservedTargetGroup],
-        ...,
-    ]""":
+    def _group_indexes(self) -> tuple[Index[Any, ObservedTargetGroup], ...]:
         return self.group_names, self.group_routes, self.group_backends
 
     def clear(self) -> None:
@@ -289,7 +282,8 @@ class Mirror:
         return tags.get(MANAGED_BY) == self._identity.owner
 
     def network(self, name_or_id: str) -> NetworkLookup:
-        """A service network by name or id: among all that the list shows, then among those of this VPC's associations."""
+        """A service network by name or id: among all that the list shows, then among those of this VPC's
+        associations."""
         if self.networks is None:
             return NetworkUnknown()
         for known in (self.networks, self.networks_elsewhere):

@@ -1,7 +1,8 @@
 """One flight for many passengers: work that several callers want at the same time is done once.
 
-The first caller does it, in its own task, so the work has an owner. The others wait for its outcome, and share the error
-if there is one. A caller who is cancelled takes the work down with it but not the others: one of them starts anew.
+The first caller does it, in its own task, so the work has an owner. The others wait for its outcome, and share the
+error if there is one. A caller who is cancelled takes the work down with it but not the others: one of them starts
+anew.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,12 +1,12 @@
 """Reading Lattice into the mirror: what is ours, its states, and what hangs below it, each only when first needed.
 
-**What is ours** is found by one query for the owner tag (Resource Groups Tagging API, 100 resources a page), or, in a VPC
-without a way to that API, by listing everything and asking for the tags of each. The tagging API follows changes after
-some seconds; what it tells of that is gone is dropped as soon as states are read.
+**What is ours** is found by one query for the owner tag (Resource Groups Tagging API, 100 resources a page), or, in a
+VPC without a way to that API, by listing everything and asking for the tags of each. The tagging API follows changes
+after some seconds; what it tells of that is gone is dropped as soon as states are read.
 
 **States** come from lists, which are account-wide and show everybody's resources, or from one Get for each of ours. How
-long the lists are is only known by reading them, so pages are read until all of ours were seen, but never more than there
-are Gets left to do: that costs at most twice the better way, whichever it is.
+long the lists are is only known by reading them, so pages are read until all of ours were seen, but never more than
+there are Gets left to do: that costs at most twice the better way, whichever it is.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """A target group, its health check and its targets.
 
-The fields that Lattice cannot change are part of the group's key: when they change, another key makes another group, and
-this one's key is left to delete its own. A group is emptied and deleted only when no service forwards to it.
+The fields that Lattice cannot change are part of the group's key: when they change, another key makes another group,
+and this one's key is left to delete its own. A group is emptied and deleted only when no service forwards to it.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """One listener and its rules: created whole, changed in place, or replaced where Lattice cannot change it.
 
-Steps of rules become calls: creates and deletes one each, updates up to ten in a batch as long as no two of them have to
-keep an order, because a batch may be done in part and in any order.
+Steps of rules become calls: creates and deletes one each, updates up to ten in a batch as long as no two of them have
+to keep an order, because a batch may be done in part and in any order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,8 @@ _BATCH = 10
 class ListenerPlanner:
     """Plans the listeners of one service into a draft.
 
-    `in_use` are the ids of the target groups to which the service forwards already: they need not wait for registration.
+    `in_use` are the ids of the target groups to which the service forwards already: they need not wait for
+    registration.
     """
 
     def __init__(

@@ -3,8 +3,8 @@
 An operation is one call of the VPC Lattice API with its arguments. Where an argument is the id or ARN of something that
 does not exist yet, it holds a `Reference` instead, which `apply` resolves when the operation's turn has come. `after`
 orders operations within a plan; `needs` are conditions on what changes by itself or is another key's work. An operation
-whose needs do not hold when its turn comes is not run, nor is any that comes after it: the pass ends there, and the next
-pass plans anew.
+whose needs do not hold when its turn comes is not run, nor is any that comes after it: the pass ends there, and the
+next pass plans anew.
 """
 
 from collections.abc import Mapping
@@ -147,7 +147,8 @@ ProblemReason = Literal[
 class Problem(Frozen, frozen=True):
     """Why a plan cannot bring all that is desired; meant for a condition of the route.
 
-    The plan does the rest. `CreateFailed` and `DeleteFailed` are met by trying again, which should be done with backoff.
+    The plan does the rest. `CreateFailed` and `DeleteFailed` are met by trying again, which should be done with
+    backoff.
     """
 
     reason: ProblemReason

@@ -1,10 +1,10 @@
 """Priorities for the rules of a listener: in the wanted order, spaced, and with the fewest rules moved.
 
-Lattice matches the rule with the lowest number first; numbers are 1 to 2000 and unique in a listener. Numbers that a user
-fixed are honoured. All other rules keep the order in which they were given, also relative to fixed ones as far as the
-fixed numbers allow. Among those, the largest set that can stay where it is stays: the longest increasing subsequence of
-the numbers they have, under the condition that what comes between two that stay finds room between them. The rest get
-numbers that no rule of the listener has at present, so that they can be set in any order.
+Lattice matches the rule with the lowest number first; numbers are 1 to 2000 and unique in a listener. Numbers that a
+user fixed are honoured. All other rules keep the order in which they were given, also relative to fixed ones as far
+as the fixed numbers allow. Among those, the largest set that can stay where it is stays: the longest increasing
+subsequence of the numbers they have, under the condition that what comes between two that stay finds room between
+them. The rest get numbers that no rule of the listener has at present, so that they can be set in any order.
 
 New numbers are spread over the room there is, but at either end of the list they keep near their neighbour: rules are
 often appended, and halving what is left would use it up in ten steps.
@@ -12,6 +12,7 @@ often appended, and halving what is left would use it up in ten steps.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 LOWEST = 1
@@ -33,8 +34,8 @@ class Slot(NamedTuple):
 def assign(slots: Sequence[Slot], occupied: Collection[int] = ()) -> list[int]:
     """A priority for each rule, given in order of precedence.
 
-    `occupied` are the priorities that rules of the listener have now, wanted ones and others. Of two rules with the same
-    fixed number the first has it, the other counts as not fixed. Raises NoPriorityError.
+    `occupied` are the priorities that rules of the listener have now, wanted ones and others. Of two rules with the
+    same fixed number the first has it, the other counts as not fixed. Raises NoPriorityError.
     """
     fixed: dict[int, int] = {}
     for index, slot in enumerate(slots):
@@ -99,7 +100,8 @@ def _longest_stay(stays: Sequence[int | None], held: Sequence[int], room: _Free)
 def _chain(
     nodes: Sequence[tuple[int, int]], fits: Callable[[tuple[int, int], tuple[int, int]], bool], mandatory: Sequence[int]
 ) -> list[tuple[int, int]] | None:
-    """The longest chain from the first node to the last in which all neighbours fit and no mandatory position is missed."""
+    """The longest chain from the first node to the last in which all neighbours fit and no mandatory position is
+    missed."""
     best: list[tuple[int, int] | None] = [(0, 0)]  # length of the chain that ends here, and the node before
     for end in range(1, len(nodes)):
         found: tuple[int, int] | None = None
@@ -125,7 +127,7 @@ def _chain(
 def _fill(size: int, kept: Sequence[tuple[int, int]], room: _Free) -> list[int]:
     numbers: list[int] = []
     bounds = [(-1, LOWEST - 1), *kept, (size, HIGHEST + 1)]
-    for (before, low), (after, high) in zip(bounds, bounds[1:], strict=False):
+    for (before, low), (after, high) in pairwise(bounds):
         choice = room.between(low, high)
         numbers += _spread(choice, after - before - 1, from_start=before >= 0, to_end=after < size)
         if after < size:

@@ -1,9 +1,10 @@
 """The rules of one listener: steps after each of which every request gets the old or the new answer, never a third.
 
 Rules are told apart by their match, deeply equal; name and priority do not count. Each rule that changes makes one step
-from its old place to its new one, action and priority together: a new rule comes from nowhere, a surplus one goes there,
-and "nowhere" lies below all priorities. The default action is a rule that matches everything, just above nowhere. Let
-rule r go from priority p(r) to q(r). Of two rules that some request can match both, a has to step before b if
+from its old place to its new one, action and priority together: a new rule comes from nowhere, a surplus one goes
+there, and "nowhere" lies below all priorities. The default action is a rule that matches everything, just above
+nowhere. Let rule r go from priority p(r) to q(r). Of two rules that some request can match both, a has to step before
+b if
 
     q(a) < q(b) < p(a)      or b, in its new place, would answer what a is to answer: a rises over b's goal
     p(b) < p(a) < q(b)      or a, in its old place, would answer what b has answered: b sinks over a's start
@@ -12,7 +13,8 @@ rule r go from priority p(r) to q(r). Of two rules that some request can match b
 These conditions suffice. Were a request answered by a third rule in its new place, the rule that is to answer has not
 stepped, and one of the first and last lines says that it should have; likewise for one in its old place. And they never
 contradict each other, because this order obeys them all: first what rises, by new priority; then what stays in place;
-then what sinks, by old priority from the bottom. New and more specific rules thus come first, then updates, then deletes.
+then what sinks, by old priority from the bottom. New and more specific rules thus come first, then updates, then
+deletes.
 
 A priority that a step wants may be taken, though only where users fix priorities. Then the rule that has it, and its
 neighbours if need be, give way by one without changing the order of any two rules, and the steps are counted anew.
@@ -51,7 +53,8 @@ class Standing(NamedTuple):
 class Steps(NamedTuple):
     steps: list["Step"]
     whole: bool
-    """False if the rest can only be planned when these have run, because a rule that is yet to get an id has to move."""
+    """False if the rest can only be planned when these have run, because a rule that is yet to get an id has to
+    move."""
 
 
 class Step(NamedTuple):

@@ -1,8 +1,8 @@
 """A Lattice service with its tags, certificate, associations and listeners.
 
-Order: a service is made ours by its tag before anything on it is changed. Associations are added before old ones go, and
-listeners likewise, so that clients never lose the way to a service that is still wanted. Nothing waits for what it does
-not depend on: listeners and associations are made at the same time as soon as the service is ACTIVE.
+Order: a service is made ours by its tag before anything on it is changed. Associations are added before old ones go,
+and listeners likewise, so that clients never lose the way to a service that is still wanted. Nothing waits for what
+it does not depend on: listeners and associations are made at the same time as soon as the service is ACTIVE.
 
 Whose service it is, by its tags:
 
@@ -18,7 +18,6 @@ Whose service it is, by its tags:
 
 from collections.abc import Mapping, Sequence
 
-from controller.api.keys import RouteRef
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, Identity
 from controller.lattice.observed import (
     CREATE_FAILED,
@@ -54,11 +53,11 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
         _create(draft, desired, context)
     else:
         conflict = conflict_of(desired, observed, context.identity)
-        if conflict is not None:
+        if observed.status == DELETE_IN_PROGRESS:
+            draft.needs.append(Gone(observed.ref))
+        elif conflict is not None:
             draft.problems.append(Problem(reason="Conflicted", message=conflict))
         elif observed.custom_domain != desired.custom_domain:
-            draft.needs.append(Gone(observed.ref))
-        elif observed.status == DELETE_IN_PROGRESS:
             draft.needs.append(Gone(observed.ref))
         elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
             _delete(draft, observed)
@@ -207,11 +206,11 @@ def _associations(
 
 
 def _networks(draft: Draft, desired: DesiredService, context: PlanContext) -> list[ObservedNetwork]:
-    found: list[ObservedNetwork] = []
+    found: dict[str, ObservedNetwork] = {}
     for name in desired.networks:
         match context.network(name):
             case NetworkFound(network=network):
-                found.append(network)
+                found[network.id] = network
             case NetworkMissing():
                 message = f"no service network named {name} is visible to this account"
                 draft.problems.append(Problem(reason="NetworkNotFound", message=message))
@@ -221,7 +220,7 @@ def _networks(draft: Draft, desired: DesiredService, context: PlanContext) -> li
             case NetworkUnknown():
                 message = f"it is not known yet whether there is a service network named {name}"
                 draft.problems.append(Problem(reason="NetworkUnknown", message=message))
-    return found
+    return list(found.values())
 
 
 def _disassociate(
@@ -264,9 +263,3 @@ def _report_failure(draft: Draft, resource: str, status: str, failure: str) -> N
     elif status == DELETE_FAILED:
         reason = failure or "Lattice gives no reason"
         draft.problems.append(Problem(reason="DeleteFailed", message=f"deleting the {resource} failed: {reason}"))
-
-
-def held_route(tags: Mapping[str, str]) -> RouteRef | None:
-    """The route that a service or target group names in its tags."""
-    name, namespace = tags.get(ROUTE_TAGS[0]), tags.get(ROUTE_TAGS[1])
-    return None if name is None or namespace is None else RouteRef("HTTPRoute", namespace, name)

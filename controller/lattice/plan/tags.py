@@ -1,7 +1,8 @@
 """Tags: added and changed as desired, and removed only where this process wrote them.
 
 Other tools and people tag our resources too, and Lattice does not say who wrote a tag. So only what is known to be ours
-is removed: the keys that this process wrote and nobody desires any more. After a restart an old tag of a user's may stay.
+is removed: the keys that this process wrote and nobody desires any more. After a restart an old tag of a user's may
+stay.
 
 Listeners, rules and associations carry the user's tags as well, but theirs are not read, as that would cost a call for
 each. They are written before the service's own, which therefore tell whether all have been: while the service's tags
