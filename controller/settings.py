@@ -30,14 +30,14 @@ WORKERS: Final = 20
 
 UNSUPPORTED: Final = (
     "DEFAULT_SERVICE_NETWORK",
-    "DISABLE_TAGGING_SERVICE_API",
     "ENABLE_SERVICE_NETWORK_OVERRIDE",
     "WEBHOOK_ENABLED",
 )
 """Variables of the AWS Gateway API Controller that this version does not act on."""
 
 _REGION: Final = ("REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
-_FALSE: Final = frozenset({"", "0", "f", "false", "no"})
+_TRUE: Final = frozenset({"1", "t", "true"})
+_FALSE: Final = frozenset({"0", "f", "false"})
 
 
 class Bind(msgspec.Struct, frozen=True):
@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """None: as AWS's configuration files say."""
     lattice_endpoint: str | None
     """URL of VPC Lattice's API; None: AWS's own variables, then the region's endpoint."""
+    use_tagging_api: bool
+    """False (DISABLE_TAGGING_SERVICE_API) where the VPC has no way to the Resource Groups Tagging API."""
     call_rate: CallRate | None
     call_rates: Mapping[str, CallRate]
     """By API operation; all others have `call_rate`, or, if that is None, the built-in ceiling."""
@@ -151,6 +153,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         account_id=reader.text("AWS_ACCOUNT_ID", _parse_account, "12 digits"),
         region=next(filter(None, (reader.text(name, _parse_region, region) for name in _REGION)), None),
         lattice_endpoint=reader.text("LATTICE_ENDPOINT", _parse_url, "a URL, such as http://127.0.0.1:4566"),
+        use_tagging_api=not reader.text("DISABLE_TAGGING_SERVICE_API", _parse_bool, "true or false"),
         call_rate=rates.get("*"),
         call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
         log_level=reader.text("LOG_LEVEL", _parse_level, "debug, info or error") or "info",
@@ -161,7 +164,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         health_bind=reader.bind("--health-probe-bind-address", getattr(flags, "health_probe_bind_address", "0")),
         leader_elect=getattr(flags, "leader_elect", False),
         kubeconfig=getattr(flags, "kubeconfig", None),
-        ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in _FALSE),
+        ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in {"", *_FALSE}),
     )
     if settings.metrics_bind is not None and settings.metrics_bind == settings.health_bind:
         reader.problem("--health-probe-bind-address", str(settings.health_bind), "another address than that of metrics")
@@ -245,6 +248,14 @@ def _parse_form(value: str) -> LogFormat:
     for form in get_args(LogFormat):
         if value.lower() == form:
             return cast("LogFormat", form)
+    raise ValueError(value)
+
+
+def _parse_bool(value: str) -> bool:
+    if value.lower() in _FALSE:
+        return False
+    if value.lower() in _TRUE:
+        return True
     raise ValueError(value)
 
 

@@ -41,6 +41,7 @@ def test_a_cluster_and_its_vpc_are_all_that_is_needed() -> None:
     assert settings.health_bind == Bind("", 8081)
     assert settings.leader_elect is False
     assert settings.kubeconfig is None
+    assert settings.use_tagging_api is True
     assert settings.ignored == ()
 
 
@@ -104,6 +105,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "59"),
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "-1"),
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "nan"),
+        ("DISABLE_TAGGING_SERVICE_API", "maybe"),
         ("LATTICE_API_RATES", "fast"),
         ("LATTICE_API_RATES", "0"),
         ("LATTICE_API_RATES", "5:0"),
@@ -119,6 +121,11 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_variable(name: str, value: 
 
 def test_a_resync_of_zero_is_never() -> None:
     assert read({"RECONCILE_DEFAULT_RESYNC_SECONDS": "0"}).resync is None
+
+
+@pytest.mark.parametrize(("value", "used"), [("true", False), ("1", False), ("False", True), ("0", True), ("", True)])
+def test_the_tagging_api_can_be_left_out(value: str, used: bool) -> None:
+    assert read({"DISABLE_TAGGING_SERVICE_API": value}).use_tagging_api is used
 
 
 def test_the_region_is_aws_own_where_ours_is_not_set() -> None:
