@@ -62,7 +62,8 @@ class Poller:
         if state is None or not in_progress(state):
             self._wake(key)
             return
-        self._settle(ref.type)
+        if self._waits[ref.type].awaited(ref.id) not in {None, state}:
+            self._settle(ref.type)
         self._waits[ref.type].park(ref.id, state, key, self._clock.time())
         self._parked[ref.type].set()
 

@@ -100,6 +100,11 @@ class Waits:
     def __len__(self) -> int:
         return len(self._waits)
 
+    def awaited(self, ident: str) -> str | None:
+        """The state that `ident` is awaited to leave, None when nobody waits for it."""
+        wait = self._waits.get(ident)
+        return None if wait is None else wait.state
+
     def park(self, ident: str, state: str, key: Key, now: float) -> None:
         """Let `key` wait for `ident` to leave `state`."""
         wait = self._waits.get(ident)
