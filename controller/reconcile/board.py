@@ -7,7 +7,7 @@ leaves its name here, and is added again when that key has run.
 
 from collections.abc import Mapping
 
-from controller.api.keys import Key, ServiceKey, TargetGroupKey
+from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 
 
@@ -18,6 +18,8 @@ class Board:
         self._services: dict[ServiceKey, ServiceOutcome] = {}
         self._groups: dict[ServiceKey, dict[TargetGroupKey, Failed]] = {}
         self._waiting: dict[Key, dict[Key, None]] = {}
+        self._holders: dict[Key, RouteRef] = {}
+        self._at_work: set[ServiceKey] = set()
 
     def outcome(self, key: ServiceKey) -> ServiceOutcome:
         """The service's outcome. While it is pending, the failure of one of its target groups is its own."""
@@ -54,6 +56,26 @@ class Board:
         if not failures:
             del self._groups[key.owner]
         return self.outcome(key.owner) != before
+
+    def hold(self, key: ServiceKey | TargetGroupKey, route: RouteRef | None) -> None:
+        """Note for which route the resource of a key exists, while that can be told."""
+        if route is not None:
+            self._holders[key] = route
+
+    def let_go(self, key: ServiceKey | TargetGroupKey) -> RouteRef | None:
+        """The resource of a key is gone: the route for which it existed, as last noted."""
+        return self._holders.pop(key, None)
+
+    def worked(self, key: ServiceKey) -> None:
+        """Calls were made to program a service; its success is worth telling."""
+        self._at_work.add(key)
+
+    def rested(self, key: ServiceKey) -> bool:
+        """The service is as desired; whether calls were made for that since it was the last time."""
+        if key not in self._at_work:
+            return False
+        self._at_work.remove(key)
+        return True
 
     def wait(self, key: Key, held_by: Key) -> None:
         """Let `key` wait until `held_by` has run."""

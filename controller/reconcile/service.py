@@ -27,7 +27,7 @@ async def reconcile(env: Environment, key: ServiceKey) -> Result | None:
     with logs.key(key, object=about, generation=generation):
         return await twice(
             lambda: _pass(env, key, translation),
-            lambda failure: _report(env, key, translation, failure, calls=0),
+            lambda failure: _report(env, key, translation, failure),
         )
 
 
@@ -44,15 +44,20 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         return None
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    if applied.calls:
+        env.board.worked(key)
     failure = failure_of_plan(applied.problems)
     outcome = failure or _outcome(env, translation, applied)
-    _report(env, key, translation, outcome, calls=applied.calls)
-    route = _route_of(translation, observed)
-    if route is not None:
-        if outcome is None:
+    _report(env, key, translation, outcome)
+    env.board.hold(key, _route_of(translation, observed))
+    gone = applied.done and desired is None
+    if gone:
+        route = env.board.let_go(key)
+        if route is not None:
             env.add(route.key)
-        await add_leftovers(env, route, again=applied.calls > 0)
-    return pass_on(env, key, applied, failure=failure)
+    elif translation.routes:
+        await add_leftovers(env, translation.routes[0].ref, again=applied.calls > 0)
+    return pass_on(env, key, applied, failure=failure, news=gone)
 
 
 def _found(env: Environment, network: str) -> bool:
@@ -88,13 +93,12 @@ def _route_of(translation: ServiceTranslation, observed: ObservedService | None)
     return None if observed is None else route_of_service(observed.tags)
 
 
-def _report(
-    env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None, *, calls: int
-) -> None:
+def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None) -> None:
     unfinished = isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
     # What was programmed goes on serving while a change is on its way or has to be tried again.
     lasting = (env.board.programmed(key) or outcome) if unfinished else outcome
     news = env.board.post_service(key, lasting)
+    finished = isinstance(outcome, Programmed) and env.board.rested(key)
     for contributor in translation.routes:
         if news:
             env.add(contributor.ref.key)
@@ -105,5 +109,5 @@ def _report(
         if isinstance(outcome, Failed):
             reason = "Retry-Reconcile" if outcome.transient else "FailedDeployModel"
             env.tell(resource, route, reason, outcome.message, warning=True)
-        elif isinstance(outcome, Programmed) and calls:
+        elif isinstance(outcome, Programmed) and finished:
             env.tell(resource, route, "DeploySucceed", f"programmed in VPC Lattice, reached at {outcome.domain}")

@@ -44,11 +44,13 @@ async def _pass(
     first = registered is not None and registered.registered and not (observed is not None and observed.registered)
     if first:
         env.add(key.owner)
-    if applied.done and desired is None and observed is not None:
-        route = route_of_group(observed.tags)
+    env.board.hold(key, None if observed is None else route_of_group(observed.tags))
+    gone = applied.done and desired is None
+    if gone:
+        route = env.board.let_go(key)
         if route is not None:
             env.add(route.key)
-    return pass_on(env, key, applied, failure=failure, news=first)
+    return pass_on(env, key, applied, failure=failure, news=first or gone)
 
 
 def _report(env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None) -> None:
