@@ -106,17 +106,26 @@ def union(left: FieldSet, right: FieldSet) -> FieldSet:
 
 
 def difference(left: FieldSet, right: FieldSet) -> FieldSet:
-    """What of the first set is not in the second; a field owned as a whole takes all below it away."""
+    """What of the first set is not in the second, member by member."""
+    return _subtract(left, right, deep=False)
+
+
+def without(left: FieldSet, right: FieldSet) -> FieldSet:
+    """What is left of the first set when the fields of the second and all below them are gone."""
+    return _subtract(left, right, deep=True)
+
+
+def _subtract(left: FieldSet, right: FieldSet, *, deep: bool) -> FieldSet:
     result: FieldSet = {}
     for part, sub in left.items():
         other = right.get(part)
         if other is None:
             result[part] = sub
         elif other and sub:
-            rest = difference(sub, other)
+            rest = _subtract(sub, other, deep=deep)
             if rest:
                 result[part] = rest
-        elif other:
+        elif other or (sub and not deep):
             result[part] = sub
     return result
 

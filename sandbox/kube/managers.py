@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kube.errors import Json
-from sandbox.kube.fields import FieldSet, all_fields, changes, difference, union
+from sandbox.kube.fields import FieldSet, all_fields, changes, union, without
 from sandbox.kube.resource import Resource
 
 _TRACKED_METADATA = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
@@ -83,7 +83,7 @@ def _updated(entries: list[Json], changed: FieldSet, removed: FieldSet, manager:
     for entry in entries:
         if manager.is_of(entry):
             continue
-        fields = difference(entry["fieldsV1"], lost) if lost else entry["fieldsV1"]
+        fields = without(entry["fieldsV1"], lost) if lost else entry["fieldsV1"]
         if fields:
             result.append(entry if fields == entry["fieldsV1"] else {**entry, "fieldsV1": fields})
     return result
@@ -93,7 +93,7 @@ def _own_fields(own: Json | None, changed: FieldSet, removed: FieldSet, manager:
     if manager.applied is not None:
         return manager.applied
     before: FieldSet = own["fieldsV1"] if own is not None else {}
-    return union(difference(before, removed), changed)
+    return union(without(before, removed), changed)
 
 
 def _entry(manager: Manager, api_version: str, fields: FieldSet, now: str) -> Json:

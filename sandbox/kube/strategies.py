@@ -73,6 +73,9 @@ class ServiceStrategy(Strategy):
     def prepare_update(self, obj: Json, old: Json) -> None:
         spec, before = obj["spec"], old["spec"]
         if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
+            changed = spec.get("clusterIP") not in {None, "", before.get("clusterIP")}
+            if changed and spec.get("clusterIPs") in (None, before.get("clusterIPs")):
+                spec["clusterIPs"] = [spec["clusterIP"]]
             for part in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
                 if part not in spec and part in before:
                     spec[part] = copy(before[part])

@@ -63,10 +63,7 @@ class Writer:
         meta = check_envelope(resource, obj, namespace)
         if meta.get("resourceVersion"):
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        self._shape(resource, obj, options)
-        if resource.status and resource.plural != "nodes":
-            obj.pop("status", None)
-        default(resource.schema, obj)
+        self._shape(resource, obj, options, fresh=True)
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self._generate_name(resource, namespace, meta["generateName"])
         obj = resource.store(obj)
@@ -130,8 +127,9 @@ class Writer:
                 f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
             )
             raise errors.conflict(resource.name, key[1], why)
+        if resource.status and not subresource:
+            _restore(obj, resource.show(old), "status")
         self._shape(resource, obj, options)
-        default(resource.schema, obj)
         obj = resource.store(obj)
         self._settle(resource, obj, old, subresource)
         self._check(resource, obj, old)
@@ -156,8 +154,13 @@ class Writer:
             return resource
         return self._registry.by_storage(resource.storage) or resource
 
-    def _shape(self, resource: Resource, obj: Json, options: WriteOptions) -> None:
-        """Unknown fields, duplicates and types, before anything else is looked at."""
+    def _shape(self, resource: Resource, obj: Json, options: WriteOptions, *, fresh: bool = False) -> None:
+        """Unknown fields, duplicates, defaults and types, before anything else is looked at. A `fresh` object starts
+        without the status that it may bring.
+
+        What a kind's Go type and its tags would check on decoding is checked for built-in kinds here, so that their
+        strategies meet well-formed objects only; custom resources are validated when they are complete.
+        """
         complaints = [f'duplicate field "{path}"' for path in options.duplicates]
         complaints += [f'unknown field "{path}"' for path in prune(resource.schema, obj)]
         if complaints and options.strictness == "Strict":
@@ -166,12 +169,17 @@ class Writer:
             options.warnings += complaints
         if resource.deprecation and resource.deprecation not in options.warnings:
             options.warnings.append(resource.deprecation)
-        problems = Problems()
+        if fresh and resource.status and resource.plural != "nodes":
+            obj.pop("status", None)
         if resource.custom:
             _drop_nulls(obj["metadata"])
-            validate(resource.schema_of("metadata"), obj["metadata"], "metadata", problems)
         else:
             _drop_nulls(obj)
+        default(resource.schema, obj)
+        problems = Problems()
+        if resource.custom:
+            validate(resource.schema_of("metadata"), obj["metadata"], "metadata", problems)
+        else:
             validate(resource.schema, obj, "", problems)
         wrong_types = [cause for cause in problems.causes if cause.reason == "FieldValueTypeInvalid"]
         if wrong_types:
@@ -179,6 +187,8 @@ class Writer:
             raise errors.bad_request(
                 f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {listed}'
             )
+        if problems.causes:
+            raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
 
     def _settle(self, resource: Resource, obj: Json, old: Json, subresource: str) -> None:
         """Puts back what this request may not change, and lets the kind complete the rest."""
@@ -192,8 +202,6 @@ class Writer:
             if managed is not None:
                 obj["metadata"]["managedFields"] = managed
         else:
-            if resource.status:
-                _restore(obj, old, "status")
             for part in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
                          "selfLink"):  # fmt: skip
                 _restore(obj["metadata"], before, part)
@@ -205,9 +213,9 @@ class Writer:
 
     def _check(self, resource: Resource, obj: Json, old: Json | None) -> None:
         problems = Problems()
-        shown = resource.show(obj)
         check_metadata(obj, namespaced=resource.namespaced, name_rule=resource.strategy.name_rule, problems=problems)
-        validate(resource.schema, shown, "", problems)
+        if resource.custom:
+            validate(resource.schema, resource.show(obj), "", problems)
         if not problems.causes:
             resource.strategy.check(obj, problems)
         if old is not None and not problems.causes:
@@ -297,7 +305,7 @@ def _drop_nulls(value: object) -> None:
 
 def _restore(obj: Json, old: Json, part: str) -> None:
     if part in old:
-        obj[part] = old[part]
+        obj[part] = copy(old[part])
     else:
         obj.pop(part, None)
 

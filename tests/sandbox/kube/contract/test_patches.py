@@ -1,0 +1,124 @@
+"""Patches: JSON patch, merge patch and strategic merge patch, over HTTP."""
+
+import pytest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def config(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a", data={"k": "v", "l": "w"}))
+    return paths.core("configmaps", "a")
+
+
+async def test_a_merge_patch_merges_and_removes(cluster, config):
+    reply = await cluster.patch(config, {"data": {"k": None, "m": "x"}})
+    assert reply.body["data"] == {"l": "w", "m": "x"}
+
+
+async def test_a_json_patch_is_done_in_order(cluster, config):
+    patch = [
+        {"op": "test", "path": "/data/k", "value": "v"},
+        {"op": "move", "from": "/data/k", "path": "/data/n"},
+        {"op": "add", "path": "/metadata/labels", "value": {"a/b": "c"}},
+        {"op": "replace", "path": "/metadata/labels/a~1b", "value": "d"},
+    ]
+    body = (await cluster.patch(config, patch, "json")).body
+    assert body["data"] == {"l": "w", "n": "v"}
+    assert body["metadata"]["labels"] == {"a/b": "d"}
+
+
+async def test_a_json_patch_whose_test_fails_changes_nothing(cluster, config):
+    patch = [
+        {"op": "add", "path": "/data/x", "value": "y"},
+        {"op": "test", "path": "/data/k", "value": "other"},
+    ]
+    reply = await cluster.patch(config, patch, "json")
+    assert (reply.code, reply.reason) == (422, "Invalid")
+    assert "x" not in (await cluster.get(config)).body["data"]
+
+
+@pytest.mark.parametrize("patch", [{"op": "add"}, [{"op": "fly", "path": "/x"}], [{"path": "/x"}], ["x"]])
+async def test_a_malformed_json_patch_is_a_bad_request(cluster, config, patch):
+    assert (await cluster.patch(config, patch, "json")).code == 400
+
+
+async def test_a_patch_with_an_old_version_conflicts(cluster, config):
+    old = (await cluster.get(config)).body["metadata"]["resourceVersion"]
+    await cluster.patch(config, {"data": {"k": "2"}})
+    reply = await cluster.patch(config, {"metadata": {"resourceVersion": old}, "data": {"k": "3"}})
+    assert (reply.code, reply.reason) == (409, "Conflict")
+
+
+async def test_a_patch_of_a_missing_object_is_not_found(cluster, paths):
+    assert (await cluster.patch(paths.core("configmaps", "b"), {})).code == 404
+
+
+async def test_a_patch_cannot_rename(cluster, config):
+    assert (await cluster.patch(config, {"metadata": {"name": "b"}})).code == 400
+
+
+async def test_an_unknown_patch_language_is_unsupported(cluster, config):
+    reply = await cluster.send("PATCH", config, {}, type="application/json")
+    assert (reply.code, reply.reason) == (415, "UnsupportedMediaType")
+
+
+async def test_custom_resources_know_no_strategic_merge(cluster, paths, new):
+    await cluster.post(paths.gateways(), new.gateway("a"))
+    reply = await cluster.patch(paths.gateways("a"), {}, "strategic")
+    assert (reply.code, reply.reason) == (415, "UnsupportedMediaType")
+
+
+async def test_a_merge_patch_replaces_lists(cluster, paths, new):
+    await cluster.post(paths.deployments(), new.deployment("a"))
+    containers = [{"name": "other", "image": "other:1"}]
+    body = (await cluster.patch(paths.deployments("a"), {"spec": {"template": {"spec": {"containers": containers}}}})).body
+    assert [c["name"] for c in body["spec"]["template"]["spec"]["containers"]] == ["other"]
+
+
+async def test_a_strategic_merge_patch_merges_lists_by_their_key(cluster, paths, new):
+    await cluster.post(paths.deployments(), new.deployment("a"))
+    containers = [{"name": "web", "image": "web:2"}, {"name": "side", "image": "side:1"}]
+    patch = {"spec": {"template": {"spec": {"containers": containers}}}}
+    body = (await cluster.patch(paths.deployments("a"), patch, "strategic")).body
+    found = {c["name"]: c["image"] for c in body["spec"]["template"]["spec"]["containers"]}
+    assert found == {"web": "web:2", "side": "side:1"}
+
+
+async def test_a_strategic_merge_patch_removes_items_by_their_key(cluster, paths, new):
+    await cluster.post(paths.core("services"), new.service("a", ports=[{"name": "x", "port": 1}, {"name": "y", "port": 2}]))
+    patch = {"spec": {"ports": [{"port": 1, "$patch": "delete"}]}}
+    body = (await cluster.patch(paths.core("services", "a"), patch, "strategic")).body
+    assert [port["name"] for port in body["spec"]["ports"]] == ["y"]
+
+
+async def test_finalizers_are_merged_by_a_strategic_merge_patch(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"finalizers": ["x.io/a"]}))
+    patch = {"metadata": {"finalizers": ["x.io/b"]}}
+    body = (await cluster.patch(paths.core("configmaps", "a"), patch, "strategic")).body
+    assert body["metadata"]["finalizers"] == ["x.io/a", "x.io/b"]
+    patch = {"metadata": {"$deleteFromPrimitiveList/finalizers": ["x.io/a"]}}
+    body = (await cluster.patch(paths.core("configmaps", "a"), patch, "strategic")).body
+    assert body["metadata"]["finalizers"] == ["x.io/b"]
+
+
+async def test_conditions_are_merged_by_type(cluster, paths):
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    await cluster.post(paths.core("pods"), body)
+    for type_, status in (("Ready", "False"), ("gate.io/x", "True"), ("Ready", "True")):
+        patch = {"status": {"conditions": [{"type": type_, "status": status}]}}
+        reply = await cluster.patch(paths.core("pods", "a") + "/status", patch, "strategic")
+    assert [(c["type"], c["status"]) for c in reply.body["status"]["conditions"]] == [
+        ("Ready", "True"),
+        ("gate.io/x", "True"),
+    ]
+
+
+async def test_the_number_of_replicas_is_set_through_scale(cluster, paths, new):
+    await cluster.post(paths.deployments(), new.deployment("a"))
+    scale = (await cluster.get(paths.deployments("a") + "/scale")).body
+    assert (scale["kind"], scale["spec"]["replicas"], scale["status"]["selector"]) == ("Scale", 1, "app=a")
+    scale["spec"]["replicas"] = 4
+    assert (await cluster.put(paths.deployments("a") + "/scale", scale)).body["spec"]["replicas"] == 4
+    assert (await cluster.patch(paths.deployments("a") + "/scale", {"spec": {"replicas": 2}})).code == 200
+    assert (await cluster.get(paths.deployments("a"))).body["spec"]["replicas"] == 2
