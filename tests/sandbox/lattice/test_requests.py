@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.lattice import LatticeServer, is_write
+from sandbox.lattice.dispatch import LATTICE_HANDLERS
 from sandbox.lattice.networks import list_service_networks
 from sandbox.lattice.state import Call
 from tests.sandbox.lattice.harness import Account
@@ -177,3 +178,9 @@ async def test_certificates_are_listed_by_status_and_described(account: Account)
     assert len([entry async for page in pages for entry in page["CertificateSummaryList"]]) == 2
     with pytest.raises(account.acm.exceptions.ResourceNotFoundException):
         await account.acm.describe_certificate(CertificateArn=issued.arn[:-1] + "z")
+
+
+async def test_an_answer_that_the_model_does_not_allow_is_an_error_of_the_sandbox(account: Account, monkeypatch):
+    monkeypatch.setitem(LATTICE_HANDLERS, "ListServices", lambda *_: {"items": [{"id": "nonsense"}]})
+    with pytest.raises(account.lattice.exceptions.ClientError, match="FidelityError"):
+        await account.lattice.list_services()
