@@ -42,11 +42,5 @@ class AccessLog:
     def __iter__(self) -> Iterator[Access]:
         return iter(tuple(self._ring))
 
-    def __len__(self) -> int:
-        return len(self._ring)
-
     def add(self, access: Access) -> None:
         self._ring.append(access)
-
-    def clear(self) -> None:
-        self._ring.clear()
