@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from aiobotocore.session import AioSession, get_session
+from botocore.loaders import Loader
 
 from controller.lattice.client import LatticeClient
 from controller.lattice.limits import Limits, Rate
@@ -29,8 +31,26 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
 
 
+@pytest.fixture(scope="session")
+def service_models() -> Loader:
+    """botocore's service models, which take longer to read than a test takes to run."""
+    return Loader()
+
+
 @pytest.fixture
-def connect(lattice: LatticeServer, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Connect:
+def models_read_once(service_models: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    def session() -> AioSession:
+        made = get_session()
+        made.register_component("data_loader", service_models)
+        return made
+
+    monkeypatch.setattr("controller.lattice.client.get_session", session)
+
+
+@pytest.fixture
+def connect(
+    lattice: LatticeServer, credentials: None, models_read_once: None, monkeypatch: pytest.MonkeyPatch
+) -> Connect:
     monkeypatch.setenv("AWS_ENDPOINT_URL", lattice.url)
 
     def make(**settings: Any) -> LatticeClient:
