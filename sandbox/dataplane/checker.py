@@ -14,6 +14,7 @@ import anyio
 from anyio.abc import TaskStatus
 from yarl import URL
 
+from sandbox.dataplane.failures import describe
 from sandbox.dataplane.health import Health, matches_code
 from sandbox.lattice.directory import Directory, HealthCheck, Target, TargetGroup
 from sandbox.network import Network
@@ -99,7 +100,7 @@ class HealthChecker:
         except TimeoutError:
             return f"no answer in {check.timeout} s"
         except (aiohttp.ClientError, ValueError) as error:
-            return str(error)
+            return describe(error)
 
 
 def _checked(group: TargetGroup, target: Target) -> bool:

@@ -28,6 +28,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from sandbox.dataplane.balancing import choose_group, choose_target
+from sandbox.dataplane.failures import describe
 from sandbox.dataplane.headers import end_to_end, to_target
 from sandbox.dataplane.log import Access, AccessLog
 from sandbox.dataplane.routing import RequestHead, route, split_authority
@@ -199,8 +200,7 @@ async def _forward(
             return response
     except (aiohttp.ClientError, TimeoutError) as error:
         left = request.transport is None or request.transport.is_closing()
-        cause = str(error) or type(error).__name__
-        access.failure = "the caller left" if left else f"target {access.target}: {cause}"
+        access.failure = "the caller left" if left else f"target {access.target}: {describe(error)}"
         if response is None:
             silent = isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError)
             raise _RefusedError(504 if silent else 503, access.failure) from error

@@ -182,6 +182,7 @@ class TestRouting:
         directory.forward_all_to("tg-1", target, **fields)
         async with asked(client, plane) as answer:
             assert answer.status == 503
+            assert "127." not in await answer.text()
 
 
 class TestForwarding:
