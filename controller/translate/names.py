@@ -29,8 +29,9 @@ def service_name(route: RouteRef) -> str:
 
 
 def further_service_name(route: RouteRef, hostname: str) -> str:
-    """The name of the service of a further hostname of a route."""
-    return f"{truncate(route.name, 20)}-{truncate(route.namespace, 10)}-{sha256(hostname.encode()).hexdigest()[:7]}"
+    """The name of the service of a further hostname of a route, always one that Lattice takes."""
+    digest = sha256(hostname.encode()).hexdigest()[:7]
+    return _acceptable(f"{truncate(route.name, 20)}-{truncate(route.namespace, 10)}-{digest}").removeprefix("svc-")
 
 
 def service_name_problem(name: str) -> str | None:

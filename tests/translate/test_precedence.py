@@ -8,7 +8,7 @@ match first.
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.api.keys import RouteRef, ServiceKey
@@ -119,6 +119,7 @@ def by_lattice(rules: tuple[DesiredRule, ...], request: Request) -> str | None:
     return None
 
 
+@settings(deadline=None)
 @given(RULES, st.lists(REQUESTS, min_size=1, max_size=8))
 def test_lattices_answer_is_the_specifications(rules, requests):
     written = [{"backendRefs": [backend(name)], "matches": found} for name, found in rules]
