@@ -142,11 +142,11 @@ class Manager:
         identity = await identity_of(settings, lattice)
         log.info("works for %s", identity.owner)
         me = own_identity(self._environ, socket.gethostname(), uuid.uuid4().hex[:8])
-        work = Work(kube, lattice, identity, self._metrics, me=me, workers=settings.workers)
+        work = Work(kube, lattice, identity, self._metrics, settings, me=me)
         self._checks.ready("kubernetes", lambda: _sentence(work.cluster.doubts()))
 
         async def lead() -> None:
-            await work.lead(told, resync=settings.resync, grace=STOP_GRACE / 2)
+            await work.lead(told, grace=STOP_GRACE / 2)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work.run)

@@ -22,10 +22,12 @@ from controller.lattice.client import LatticeClient
 from controller.lattice.inventory import Inventory
 from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
+from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
+from controller.settings import Settings
 from controller.translate.context import TranslateContext
 from controller.translate.triggers import keys_for_change
 from workqueue import BULK, LIVE, ItemExponential, MonotonicClock, Queue, WorkerPool
@@ -52,11 +54,19 @@ class Work:
     """All that a controller does with its clients. `run` keeps it warm, `lead` does it."""
 
     def __init__(
-        self, kube: KubeClient, lattice: LatticeClient, identity: Identity, metrics: Metrics, *, me: str, workers: int
+        self,
+        kube: KubeClient,
+        lattice: LatticeClient,
+        identity: Identity,
+        metrics: Metrics,
+        settings: Settings,
+        *,
+        me: str,
     ) -> None:
-        """`me` identifies this replica in its Events; `workers` is how many keys are reconciled at the same time."""
+        """`me` identifies this replica in its Events."""
         clock = MonotonicClock()
         self._metrics = metrics
+        self._resync_interval = settings.resync
         self._leading = False
         self.cluster = Cluster(
             kube, on_change=self._on_change, on_state=self._on_state, on_undecodable=self._on_undecodable
@@ -67,7 +77,7 @@ class Work:
             limiter=ItemExponential(RETRY_FIRST, RETRY_MOST),
             metrics=metrics.queues,
         )
-        inventory = Inventory(lattice, identity, clock)
+        inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api)
         self._env = Environment(
             cluster=self.cluster,
             ctx=TranslateContext(controller_name=CONTROLLER_NAME, identity=identity),
@@ -79,7 +89,9 @@ class Work:
             queue=queue,
         )
         self._reconciler = Reconciler(self._env, metrics)
-        self._pool = WorkerPool(queue, self._reconciler.reconcile, size=workers, on_error=self._reconciler.failed)
+        self._pool = WorkerPool(
+            queue, self._reconciler.reconcile, size=settings.workers, on_error=self._reconciler.failed
+        )
         metrics.workers("lattice-controller", lambda: self._pool.busy, lambda: self._pool.size)
 
     async def run(self) -> None:
@@ -96,22 +108,25 @@ class Work:
         if doubts := self.cluster.doubts():
             log.warning("goes on without knowing all kinds", extra={"unknown": doubts})
 
-    async def lead(self, told: anyio.Event, *, resync: float | None, grace: float) -> None:
-        """Work until told to stop; then let what is in work finish, for at most `grace` seconds.
-
-        `resync` is after how many seconds everything is looked at again although nothing changed; None is never.
-        """
+    async def lead(self, told: anyio.Event, *, grace: float) -> None:
+        """Work until told to stop; then let what is in work finish, for at most `grace` seconds."""
         self._leading = True
         self._add_everything()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
-            if resync is not None:
-                tasks.start_soon(self._resync, resync)
+            if self._resync_interval is not None:
+                tasks.start_soon(self._resync, self._resync_interval)
             await told.wait()
             self._leading = False
             with anyio.move_on_after(grace):
                 await self._env.queue.shut_down_with_drain()
             tasks.cancel_scope.cancel()
+
+    @property
+    def pending(self) -> int:
+        """How many keys there is something to do for: ready, in work, delayed, or waiting for Lattice; 0 is rest."""
+        queue, poller = self._env.queue, self._env.poller
+        return len(queue) + queue.processing + queue.delayed + sum(map(poller.waiting, RESOURCE_TYPES))
 
     def _on_change(self, resource: Resource[Any], old: Object | None, new: Object | None) -> None:
         if self._leading:

@@ -94,13 +94,13 @@ class GatewayReconciler:
 
 async def _network(env: Environment, name: str) -> NetworkState:
     """The service network for which a Gateway of this name stands, read from Lattice unless it is known."""
+    try:
+        await env.inventory.ensure_loaded(lane=env.lane)
+        if not isinstance(env.inventory.network(name), NetworkFound):
+            await env.inventory.refresh_networks(name, lane=env.lane)
+    except LatticeError as error:
+        return Unavailable(message=str(error))
     found = env.inventory.network(name)
-    if not isinstance(found, NetworkFound):
-        try:
-            await env.inventory.refresh_networks()
-        except LatticeError as error:
-            return Unavailable(message=str(error))
-        found = env.inventory.network(name)
     match found:
         case NetworkFound(network=network):
             return Found(id=network.id, arn=network.arn)

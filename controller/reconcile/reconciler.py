@@ -3,7 +3,7 @@
 | raised          | what follows                                                                              |
 |-----------------|-------------------------------------------------------------------------------------------|
 | `UnknownError`  | the key rests until the kind that was in doubt is known, or its objects change            |
-| `FencedError`   | nothing was sent: whoever holds the lease does this work; all keys are added on leading   |
+| `FencedError`   | nothing was sent: tried again soon, in case we still lead; else nobody hands keys out     |
 | `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
 | `RetryError`    | tried again when AWS says so, else with growing delays                                    |
 | anything else   | logged, tried again with growing delays                                                   |
@@ -45,6 +45,10 @@ def controller_of(key: Key) -> str:
             return "service"
         case TargetGroupKey():
             return "targetgroup"
+
+
+FENCED = 2.0
+"""Seconds after which a key that the fence kept from writing is tried again: a late renewal opens it again."""
 
 
 class Reconciler:
@@ -97,6 +101,7 @@ class Reconciler:
         except FencedError as error:
             with logs.key(key):
                 log.info("left to the holder of the lease: %s", error)
+            return Result(requeue_after=FENCED)
         except TerminalError as error:
             with logs.key(key):
                 log.error("refused by AWS: %s", error, extra={"code": error.code, "request_id": error.request_id})
