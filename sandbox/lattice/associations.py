@@ -14,6 +14,8 @@ from sandbox.lattice.networks import network_to_associate
 from sandbox.lattice.resources import Described, Evolving, Service, ServiceAssociation, ServiceNetwork, VpcAssociation
 from sandbox.lattice.state import Call, Handler, State, page, require_active
 
+SPECIFIED_DOMAINS = ("VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "SPECIFIED_DOMAINS_ONLY")
+
 
 def _refuse_if_in_progress(association: Evolving) -> None:
     if association.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}:
@@ -98,12 +100,23 @@ def delete_service_association(state: State, call: Call) -> Described:
     return association.describe()
 
 
+def _check_dns_options(private_dns: bool | None, options: Described | None) -> None:
+    """API `DnsOptions`: only with private DNS, and domains only with a preference for specified domains."""
+    if options is None:
+        return
+    if not private_dns:
+        raise invalid("dnsOptions", "is supported only where private DNS is enabled")
+    if ("privateDnsSpecifiedDomains" in options) != (options.get("privateDnsPreference") in SPECIFIED_DOMAINS):
+        raise invalid("dnsOptions.privateDnsSpecifiedDomains", "goes with a preference for specified domains")
+
+
 def create_vpc_association(state: State, call: Call) -> Described:
     params = call.params
     network = network_to_associate(state, params["serviceNetworkIdentifier"])
     vpc_id = params["vpcIdentifier"]
     if existing := state.vpcs.get(vpc_id):
         raise conflict(existing.kind, existing.id, f"{vpc_id} is associated with service network {existing.network.id}")
+    _check_dns_options(params.get("privateDnsEnabled"), params.get("dnsOptions"))
     state.quotas.check("vpcs_per_network", len(network.vpcs) + 1, VpcAssociation.kind, network.id)
     association = VpcAssociation(
         vpc_id=vpc_id,
@@ -148,9 +161,11 @@ def update_vpc_association(state: State, call: Call) -> Described:
     params = call.params
     association = state.vpc_associations.find(params["serviceNetworkVpcAssociationIdentifier"])
     require_active(association)
+    private_dns = params.get("privateDnsEnabled", association.private_dns)
+    dns_options = params.get("dnsOptions", association.dns_options)
+    _check_dns_options(private_dns, dns_options)
     association.security_groups = params.get("securityGroupIds", association.security_groups)
-    association.private_dns = params.get("privateDnsEnabled", association.private_dns)
-    association.dns_options = params.get("dnsOptions", association.dns_options)
+    association.private_dns, association.dns_options = private_dns, dns_options
 
     def done() -> None:
         association.status = "ACTIVE"

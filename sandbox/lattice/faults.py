@@ -5,7 +5,7 @@ it happens; its effect is one of the small records below. Faults are given from 
 through the sandbox's control address (`fault_from_json`); both say the same.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -121,7 +121,7 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
 
     def add(
@@ -139,6 +139,7 @@ class Faults:
         return fault
 
     def put(self, fault: Fault) -> None:
+        """Put in force a fault that was made elsewhere."""
         self._faults.append(fault)
 
     def remove(self, fault: Fault) -> None:

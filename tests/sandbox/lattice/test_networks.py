@@ -107,16 +107,27 @@ async def test_associations_are_listed_by_either_side_and_not_without(account: A
 
 async def test_a_vpc_has_one_association(account: Account):
     network, other = await account.network(), await account.network("other")
-    for expected in (None, account.lattice.exceptions.ConflictException):
-        for side in (network,) if expected is None else (network, other):
-            request = account.lattice.create_service_network_vpc_association(
-                serviceNetworkIdentifier=side["id"], vpcIdentifier=VPC
-            )
-            if expected is None:
-                await request
-            else:
-                with pytest.raises(expected):
-                    await request
+    create = account.lattice.create_service_network_vpc_association
+    await create(serviceNetworkIdentifier=network["id"], vpcIdentifier=VPC)
+    for side in (network, other):
+        with pytest.raises(account.lattice.exceptions.ConflictException):
+            await create(serviceNetworkIdentifier=side["id"], vpcIdentifier=VPC)
+
+
+async def test_dns_options_go_with_private_dns(account: Account):
+    network = await account.network()
+    options = {"privateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "privateDnsSpecifiedDomains": ["example.com"]}
+    create = account.lattice.create_service_network_vpc_association
+    where = {"serviceNetworkIdentifier": network["id"], "vpcIdentifier": VPC}
+    for refused in (
+        {"dnsOptions": options},
+        {"privateDnsEnabled": True, "dnsOptions": {"privateDnsPreference": "SPECIFIED_DOMAINS_ONLY"}},
+        {"privateDnsEnabled": True, "dnsOptions": options | {"privateDnsPreference": "ALL_DOMAINS"}},
+    ):
+        with pytest.raises(account.lattice.exceptions.ValidationException):
+            await create(**where, **refused)
+    created = await create(**where, privateDnsEnabled=True, dnsOptions=options)
+    assert (created["privateDnsEnabled"], created["dnsOptions"]) == (True, options)
 
 
 async def test_a_vpc_associations_security_groups_are_updated_asynchronously_and_never_all_removed(account: Account):
