@@ -210,6 +210,9 @@ async def _forward(
 
 
 async def _body(request: web.BaseRequest) -> AsyncIterator[bytes]:
+    """The caller's body, asked for where the caller waits to be asked (RFC 9110, section 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     async for piece in request.content.iter_any():
         yield piece
 

@@ -260,6 +260,17 @@ class TestForwarding:
             async with asked(client, plane, "/", "PUT", data=io.BytesIO(b"x" * 3_000_000)) as answer:
                 assert await answer.text() == "3000000 3000000"
 
+    async def test_a_caller_that_waits_to_be_asked_for_its_body_is_asked(self, plane, directory, network):
+        async with http_target(network, echo("parking")) as target:
+            directory.forward_all_to("tg-1", target)
+            head = f"POST / HTTP/1.1\r\nHost: {FQDN}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+            with anyio.fail_after(5):
+                async with await anyio.connect_tcp("127.0.0.1", int(plane.url.rpartition(":")[2])) as stream:
+                    await stream.send(head.encode())
+                    assert await stream.receive() == b"HTTP/1.1 100 Continue\r\n\r\n"
+                    await stream.send(b"body")
+                    assert b" 200 " in await stream.receive()
+
     async def test_a_head_request_gets_the_length_and_no_body(self, plane, client, directory, network):
         async def handler(request):
             return web.Response(body=b"12345")

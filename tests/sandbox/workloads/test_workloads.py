@@ -1,6 +1,7 @@
 """Deployments that become pods that answer, on an API server with bad days."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import anyio
@@ -116,6 +117,19 @@ class TestDeployments:
         status = {**new["status"], "conditions": [*new["status"]["conditions"], opened]}
         api.store("pods", {**api.find("pods", new["metadata"]["name"]), "status": status})
         await api.until(lambda: ready_of(api, 2) and not ready_of(api, 1))
+
+    async def test_a_pod_is_available_when_it_was_ready_for_long_enough(self, api, network):
+        now = [datetime(2026, 1, 1, tzinfo=UTC)]
+        async with running(api.url, network, clock=lambda: now[0]):
+            api.store("deployments", fresh(deployment(1, minReadySeconds=3600)))
+            waiting = await api.until(
+                lambda: (status := api.find("deployments", "parking").get("status", {})).get("readyReplicas") and status
+            )
+            assert waiting["availableReplicas"] == 0
+            now[0] += timedelta(hours=1)
+            (pod,) = api.find("pods")
+            api.store("pods", pod)
+            await api.until(lambda: settled(api, "parking"))
 
     @pytest.mark.parametrize("finalizer", [None, "foregroundDeletion"])
     async def test_deleting_it_takes_all_that_it_made(self, api, workloads, network, finalizer):
