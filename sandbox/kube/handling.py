@@ -99,8 +99,8 @@ class Handler:
         options = WatchOptions(
             version=query.get("resourceVersion", ""),
             version_match=query.get("resourceVersionMatch", ""),
-            bookmarks=_flag(query, "allowWatchBookmarks"),
-            initial_events=None if initial is None else initial in {"true", "1"},
+            bookmarks=flag(query, "allowWatchBookmarks"),
+            initial_events=None if initial is None else flag(query, "sendInitialEvents"),
         )
         renderer = self._renderer(resource, call)
         return self._api.reader.watch(scope(request, resource, call), options, renderer.one, self._watch_limit)
@@ -133,7 +133,7 @@ class Handler:
             return self._written(resource, stored, call, options)
         if not call.query.get("fieldManager"):
             raise errors.bad_request("fieldManager is required for apply patch")
-        force = _flag(call.query, "force")
+        force = flag(call.query, "force")
         stored, new = self._api.apply_patch(resource, key, body, options, request.subresource, force=force)
         return self._written(resource, stored, call, options, code=201 if new else 200)
 
@@ -219,8 +219,9 @@ def _key(request: Request) -> Key:
     return request.namespace, request.name
 
 
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    return query.get(name, "") in {"true", "1"}
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """A parameter that is true or false, in any spelling that Go's `strconv.ParseBool` takes for true."""
+    return query.get(name, "") in {"1", "t", "T", "true", "TRUE", "True"}
 
 
 def _list_options(call: Call) -> ListOptions:

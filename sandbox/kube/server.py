@@ -23,7 +23,7 @@ from sandbox.kube import discovery, errors, openapi
 from sandbox.kube.api import Api
 from sandbox.kube.errors import ApiError, Json
 from sandbox.kube.faults import Faults, Request
-from sandbox.kube.handling import Answer, Call, Handler
+from sandbox.kube.handling import Answer, Call, Handler, flag
 from sandbox.kube.objects import Clock
 from sandbox.kube.resource import Resource
 from sandbox.kube.watch import Watch
@@ -261,7 +261,7 @@ class KubeServer:
         try:
             response = await _stream(http)
             with anyio.move_on_after(timeout):
-                if call.query.get("allowWatchBookmarks") in {"true", "1"}:
+                if flag(call.query, "allowWatchBookmarks"):
                     async with anyio.create_task_group() as group:
                         group.start_soon(self._bookmark, watch)
                         await _send(watch, response)
@@ -334,7 +334,7 @@ class KubeServer:
 
 def _verb(http: web.BaseRequest, name: str) -> str:
     verb = _VERBS.get(http.method, "")
-    if verb == "get" and http.rel_url.query.get("watch", "") in {"true", "1"}:
+    if verb == "get" and flag(http.rel_url.query, "watch"):
         return "watch"
     if verb == "get" and not name:
         return "list"

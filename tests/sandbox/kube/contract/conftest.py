@@ -1,6 +1,7 @@
 """What the contract tests share: a server, reached over HTTP only, and a namespace of its own for each test.
 
-Nothing here or in the tests knows that the server is the sandbox's, so that they can be run against a real API server.
+Nothing here or in the tests knows that the server is the sandbox's, so that they can be run against a real API
+server.
 """
 
 import asyncio
@@ -60,10 +61,12 @@ class Cluster:
         self.url = url
         self._session = session
 
-    async def send(self, method: str, path: str, body: Any = None, *, type: str = "application/json", **query: Any) -> Reply:
+    async def send(
+        self, method: str, path: str, body: Any = None, *, media: str = "application/json", **query: Any
+    ) -> Reply:
         headers = {"Accept": query.pop("accept", "application/json")}
         if body is not None:
-            headers["Content-Type"] = type
+            headers["Content-Type"] = media
         raw = body if isinstance(body, bytes | None) else orjson.dumps(body)
         data = None if raw is None else io.BytesIO(raw)
         async with self._session.request(method, self.url + path, data=data, params=query, headers=headers) as response:
@@ -87,7 +90,7 @@ class Cluster:
             "strategic": "application/strategic-merge-patch+json",
             "apply": "application/apply-patch+yaml",
         }
-        return await self.send("PATCH", path, body, type=types[kind], **query)
+        return await self.send("PATCH", path, body, media=types[kind], **query)
 
     async def delete(self, path: str, body: Any = None, **query: Any) -> Reply:
         return await self.send("DELETE", path, body, **query)

@@ -24,7 +24,9 @@ async def test_a_list_is_sorted_by_name(cluster, paths, three):
 
 async def test_a_list_of_all_namespaces_has_all(cluster, paths, three):
     reply = await cluster.get("/api/v1/configmaps")
-    found = [item["metadata"]["name"] for item in reply.body["items"] if item["metadata"]["namespace"] == paths.namespace]
+    found = [
+        item["metadata"]["name"] for item in reply.body["items"] if item["metadata"]["namespace"] == paths.namespace
+    ]
     assert found == ["a", "b", "c"]
 
 
@@ -61,7 +63,12 @@ async def test_a_malformed_label_selector_is_refused(cluster, paths, selector):
 
 @pytest.mark.parametrize(
     ("selector", "expected"),
-    [("metadata.name=a", "a"), ("metadata.name!=a", "bc"), ("metadata.name=a,metadata.name!=a", ""), ("metadata.name==b", "b")],
+    [
+        ("metadata.name=a", "a"),
+        ("metadata.name!=a", "bc"),
+        ("metadata.name=a,metadata.name!=a", ""),
+        ("metadata.name==b", "b"),
+    ],
 )
 async def test_fields_select(cluster, paths, three, selector, expected):
     assert names(await cluster.get(paths.core("configmaps"), fieldSelector=selector)) == list(expected)

@@ -10,7 +10,9 @@ async def test_a_created_object_has_what_the_server_gives(cluster, paths, new):
     meta = reply.body["metadata"]
     assert reply.code == 201
     assert meta["namespace"] == paths.namespace
-    assert meta["uid"] and meta["creationTimestamp"].endswith("Z") and int(meta["resourceVersion"]) > 0
+    assert meta["uid"]
+    assert meta["creationTimestamp"].endswith("Z")
+    assert int(meta["resourceVersion"]) > 0
     assert (await cluster.get(paths.core("configmaps", "a"))).body == reply.body
 
 
@@ -78,12 +80,14 @@ async def test_a_body_that_is_no_object_is_refused(cluster, paths, body):
 
 async def test_yaml_is_accepted(cluster, paths):
     body = b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {day: 2020-01-01, yes: 'no'}\n"
-    reply = await cluster.send("POST", paths.core("configmaps"), body.replace(b"yes", b"'yes'"), type="application/yaml")
+    reply = await cluster.send(
+        "POST", paths.core("configmaps"), body.replace(b"yes", b"'yes'"), media="application/yaml"
+    )
     assert reply.body["data"] == {"day": "2020-01-01", "yes": "no"}
 
 
 async def test_other_bodies_are_unsupported(cluster, paths):
-    reply = await cluster.send("POST", paths.core("configmaps"), b"x", type="text/plain")
+    reply = await cluster.send("POST", paths.core("configmaps"), b"x", media="text/plain")
     assert (reply.code, reply.reason) == (415, "UnsupportedMediaType")
 
 
@@ -139,7 +143,10 @@ async def test_a_built_in_kind_may_be_updated_without_a_version(cluster, paths, 
 
 async def test_what_the_server_gave_cannot_be_changed(cluster, paths, new):
     created = (await cluster.post(paths.gateways(), new.gateway("a"))).body
-    changed = {**created, "metadata": {**created["metadata"], "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 9}}
+    changed = {
+        **created,
+        "metadata": {**created["metadata"], "creationTimestamp": "2001-01-01T00:00:00Z", "generation": 9},
+    }
     meta = (await cluster.put(paths.gateways("a"), changed)).body["metadata"]
     assert meta["creationTimestamp"] == created["metadata"]["creationTimestamp"]
     assert meta["generation"] == 1
@@ -154,7 +161,9 @@ async def test_the_generation_counts_changes_of_the_spec(cluster, paths, new):
 
 
 async def test_the_status_is_written_through_its_subresource_only(cluster, paths, new):
-    created = (await cluster.post(paths.gateways(), {**new.gateway("a"), "status": {"addresses": [{"value": "x"}]}})).body
+    created = (
+        await cluster.post(paths.gateways(), {**new.gateway("a"), "status": {"addresses": [{"value": "x"}]}})
+    ).body
     assert "addresses" not in created["status"]
     status = {"addresses": [{"type": "Hostname", "value": "example.com"}]}
     await cluster.patch(paths.gateways("a"), {"status": status})

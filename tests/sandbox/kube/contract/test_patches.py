@@ -59,7 +59,7 @@ async def test_a_patch_cannot_rename(cluster, config):
 
 
 async def test_an_unknown_patch_language_is_unsupported(cluster, config):
-    reply = await cluster.send("PATCH", config, {}, type="application/json")
+    reply = await cluster.send("PATCH", config, {}, media="application/json")
     assert (reply.code, reply.reason) == (415, "UnsupportedMediaType")
 
 
@@ -72,7 +72,9 @@ async def test_custom_resources_know_no_strategic_merge(cluster, paths, new):
 async def test_a_merge_patch_replaces_lists(cluster, paths, new):
     await cluster.post(paths.deployments(), new.deployment("a"))
     containers = [{"name": "other", "image": "other:1"}]
-    body = (await cluster.patch(paths.deployments("a"), {"spec": {"template": {"spec": {"containers": containers}}}})).body
+    body = (
+        await cluster.patch(paths.deployments("a"), {"spec": {"template": {"spec": {"containers": containers}}}})
+    ).body
     assert [c["name"] for c in body["spec"]["template"]["spec"]["containers"]] == ["other"]
 
 
@@ -86,7 +88,9 @@ async def test_a_strategic_merge_patch_merges_lists_by_their_key(cluster, paths,
 
 
 async def test_a_strategic_merge_patch_removes_items_by_their_key(cluster, paths, new):
-    await cluster.post(paths.core("services"), new.service("a", ports=[{"name": "x", "port": 1}, {"name": "y", "port": 2}]))
+    await cluster.post(
+        paths.core("services"), new.service("a", ports=[{"name": "x", "port": 1}, {"name": "y", "port": 2}])
+    )
     patch = {"spec": {"ports": [{"port": 1, "$patch": "delete"}]}}
     body = (await cluster.patch(paths.core("services", "a"), patch, "strategic")).body
     assert [port["name"] for port in body["spec"]["ports"]] == ["y"]
@@ -103,7 +107,12 @@ async def test_finalizers_are_merged_by_a_strategic_merge_patch(cluster, paths, 
 
 
 async def test_conditions_are_merged_by_type(cluster, paths):
-    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }
     await cluster.post(paths.core("pods"), body)
     for type_, status in (("Ready", "False"), ("gate.io/x", "True"), ("Ready", "True")):
         patch = {"status": {"conditions": [{"type": type_, "status": status}]}}

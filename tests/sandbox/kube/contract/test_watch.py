@@ -59,7 +59,9 @@ async def test_a_watch_without_a_version_begins_with_what_is_there(cluster, path
 async def test_a_watch_of_a_namespace_hears_of_no_other(cluster, paths, new):
     path = paths.core("configmaps")
     async with cluster.watch(path, resourceVersion=await version(cluster, path)) as stream:
-        elsewhere = await cluster.post("/api/v1/namespaces/default/configmaps", new.config_map(f"other-{paths.namespace}"))
+        elsewhere = await cluster.post(
+            "/api/v1/namespaces/default/configmaps", new.config_map(f"other-{paths.namespace}")
+        )
         assert elsewhere.code == 201
         await cluster.post(path, new.config_map("here"))
         assert await stream.take(1) == [("ADDED", "here")]
@@ -80,7 +82,9 @@ async def test_an_object_comes_and_goes_with_its_labels(cluster, paths, new):
 
 async def test_a_field_selector_watches_one_object(cluster, paths, new):
     path = paths.core("configmaps")
-    async with cluster.watch(path, resourceVersion=await version(cluster, path), fieldSelector="metadata.name=b") as stream:
+    async with cluster.watch(
+        path, resourceVersion=await version(cluster, path), fieldSelector="metadata.name=b"
+    ) as stream:
         await cluster.post(path, new.config_map("a"))
         await cluster.post(path, new.config_map("b"))
         assert await stream.take(1) == [("ADDED", "b")]
