@@ -12,8 +12,9 @@ Callers are outside pods or pods; both are in the VPC. Bodies are streamed both 
 Answers of the data plane's own: 404 where no service that is associated with a service network answers to the host, or
 the service has no listener on that port; 503 where no target may take the request, or the target refuses or drops it
 before answering; 504 where it stays silent for a minute (API Reference, `CreateService`, idleTimeoutSeconds: a
-connection idles for 60 seconds by default and lasts for at most ten minutes). An answer that breaks off half way breaks
-the caller's connection too: an end that looks regular would be a lie.
+connection idles for 60 seconds by default and lasts for at most ten minutes). Lattice documents none of these codes;
+503 for targets that cannot be reached is what its users report. An answer that breaks off half way breaks the caller's
+connection too: an end that looks regular would be a lie.
 """
 
 from collections.abc import AsyncIterator
@@ -160,9 +161,11 @@ class DataPlane:
     def _target_url(self, action: Forward, access: Access) -> str:
         """Scheme, address and port of the target chosen; fills the log's entry in."""
         access.group = choose_group(action, self._random)
-        group = None if access.group is None else self._directory.target_group(access.group)
-        if group is None:
+        if access.group is None:
             raise _RefusedError(503, "no target group has a weight above 0")
+        group = self._directory.target_group(access.group)
+        if group is None:
+            raise _RefusedError(503, f"target group {access.group} is gone")
         target = choose_target(group, self._random)
         if target is None:
             raise _RefusedError(503, f"target group {group.group_id} has no healthy target")

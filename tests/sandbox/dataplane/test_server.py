@@ -184,6 +184,15 @@ class TestRouting:
             assert answer.status == 503
             assert "127." not in await answer.text()
 
+    @pytest.mark.parametrize(
+        ("weights", "why"), [({"tg-1": 0}, "weight above 0"), ({"tg-gone": 1}, "target group tg-gone is gone")]
+    )
+    async def test_without_a_group_to_choose_the_service_is_unavailable(self, plane, client, directory, weights, why):
+        directory.service(default=Forward(weights))
+        async with asked(client, plane) as answer:
+            assert answer.status == 503
+            assert why in await answer.text()
+
 
 class TestForwarding:
     async def test_method_target_and_body_arrive_unchanged(self, plane, client, directory, network):
