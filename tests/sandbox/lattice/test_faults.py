@@ -8,7 +8,8 @@ import anyio
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from sandbox.lattice import Delay, Hang, LatticeServer, Rate, Refuse, Reset, Throttle
+from sandbox.lattice import Delay, Fail, Hang, LatticeServer, Partial, Rate, Refuse, Reset, Throttle
+from sandbox.lattice.faults import fault_from_json
 from tests.sandbox.lattice.harness import VPC, Account, Clock, connect
 
 pytestmark = pytest.mark.anyio
@@ -185,6 +186,30 @@ async def test_a_fault_that_makes_no_sense_is_refused(account: Account, fault):
     status, answer = await ask(account, "POST", "faults", fault)
     assert (status, bool(answer["message"])) == (400, True)
     assert (await ask(account, "GET", "faults"))[1] == {"faults": []}
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [
+        ({"kind": "throttle", "retry_after": 2, "quota_code": "L-1"}, Throttle(2, "L-1")),
+        (
+            {"kind": "error", "code": "ConflictException", "status": 409, "message": "no", "after": True},
+            Refuse("ConflictException", 409, "no", after=True),
+        ),
+        ({"kind": "reset", "after": True}, Reset(after=True)),
+        ({"kind": "hang"}, Hang()),
+        ({"kind": "delay", "seconds": 0.5}, Delay(0.5)),
+        ({"kind": "partial", "positions": [0, 2]}, Partial((0, 2))),
+        ({"kind": "fail", "code": "Broken", "message": "no"}, Fail("Broken", "no")),
+    ],
+    ids=lambda value: value["kind"] if isinstance(value, dict) else "",
+)
+def test_every_effect_can_be_said_in_json(effect, expected):
+    document = {"operation": "CreateService", "effect": effect, "match": {"name": "bad"}, "first": 2, "times": 3}
+    fault = fault_from_json(document)
+    assert (fault.effect, fault.first, fault.times) == (expected, 2, 3)
+    assert fault.when is not None
+    assert [fault.when({"name": name}) for name in ("bad", "good")] == [True, False]
 
 
 async def test_another_process_makes_what_no_operation_makes(account: Account):
