@@ -1,0 +1,133 @@
+"""What a run would do, without doing it: the same translations, observations and plans, and no apply.
+
+A plan is made for every service and target group that a route asks for, and for what is left over of the routes. What
+would follow from the changes themselves (a plan that is not `whole`) is not shown.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import anyio
+
+from controller.api.gateway import HTTPRoute
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.gateway.view import UnknownError, View
+from controller.lattice.inventory import Inventory
+from controller.lattice.limits import Lane
+from controller.lattice.model import Frozen
+from controller.lattice.plan import Plan, plan_service, plan_target_group
+from controller.translate.context import TranslateContext
+from controller.translate.route import RouteTranslation, translate_route
+from controller.translate.service import translate_service
+from controller.translate.target_group import translate_target_group
+
+AT_ONCE = 20
+"""Keys that are observed at the same time."""
+
+
+class Step(Frozen, frozen=True):
+    """The plan of one key, for the route that it serves."""
+
+    route: RouteRef
+    key: ServiceKey | TargetGroupKey
+    plan: Plan
+
+
+class Remark(Frozen, frozen=True):
+    """Why something that a route asks for is not planned, or not all of it."""
+
+    route: RouteRef
+    reason: str
+    message: str
+
+
+class Preview(Frozen, frozen=True):
+    steps: tuple[Step, ...]
+    """Only those with operations, in the order of the routes; target groups first."""
+    remarks: tuple[Remark, ...]
+
+    @property
+    def operations(self) -> int:
+        return sum(len(step.plan.operations) for step in self.steps)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "operations": [
+                {"route": str(step.route), "key": str(step.key), **operation.to_json()}
+                for step in self.steps
+                for operation in step.plan.operations
+            ],
+            "remarks": [
+                {"route": str(remark.route), "reason": remark.reason, "message": remark.message}
+                for remark in self.remarks
+            ],
+        }
+
+
+async def preview(
+    view: View, routes: Iterable[HTTPRoute], ctx: TranslateContext, inventory: Inventory, *, now: int
+) -> Preview:
+    """Plan for these routes. `now` is Unix time in seconds. Raises `LatticeError`; what is unknown becomes a remark."""
+    await inventory.ensure_loaded(lane=Lane.BULK)
+    planner = _Planner(view, ctx, inventory, now)
+    refs = sorted(RouteRef("HTTPRoute", route.namespace, route.name) for route in routes)
+    async with anyio.create_task_group() as tasks:
+        for ref in refs:
+            tasks.start_soon(planner.route, ref)
+    order = {ref: place for place, ref in enumerate(refs)}
+    return Preview(
+        steps=tuple(sorted(planner.steps, key=lambda step: (order[step.route], isinstance(step.key, ServiceKey)))),
+        remarks=tuple(sorted(planner.remarks, key=lambda remark: order[remark.route])),
+    )
+
+
+class _Planner:
+    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, now: int) -> None:
+        self._view = view
+        self._ctx = ctx
+        self._inventory = inventory
+        self._now = now
+        self._limit = anyio.CapacityLimiter(AT_ONCE)
+        self.steps: list[Step] = []
+        self.remarks: list[Remark] = []
+
+    async def route(self, ref: RouteRef) -> None:
+        async with self._limit:
+            try:
+                translation = translate_route(self._view, ref, self._ctx)
+                self._refusals(translation)
+                await self._groups(translation)
+                await self._services(translation)
+            except UnknownError as error:
+                self.remarks.append(Remark(route=ref, reason="Unknown", message=str(error)))
+
+    def _refusals(self, translation: RouteTranslation) -> None:
+        for parent in translation.parents:
+            for condition in parent.conditions:
+                good = "False" if condition.type == "PartiallyInvalid" else "True"
+                if condition.status != good:
+                    self.remarks.append(
+                        Remark(route=translation.ref, reason=condition.reason, message=condition.message)
+                    )
+
+    async def _groups(self, translation: RouteTranslation) -> None:
+        desired = {key: translate_target_group(self._view, key, self._ctx) for key in translation.target_groups}
+        wanted = [group for group in desired.values() if group is not None]
+        left_over = [key for key in self._inventory.target_groups_of(translation.ref, wanted) if key not in desired]
+        for key in (*desired, *left_over):
+            group = desired.get(key)
+            observed = await self._inventory.observe_target_group(key, group, lane=Lane.BULK)
+            self._add(translation.ref, key, plan_target_group(group, observed, self._inventory.context(self._now)))
+
+    async def _services(self, translation: RouteTranslation) -> None:
+        held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
+        for key in dict.fromkeys((*translation.services, *held)):
+            desired = translate_service(self._view, key, self._ctx).desired
+            observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
+            self._add(translation.ref, key, plan_service(desired, observed, self._inventory.context(self._now)))
+
+    def _add(self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan) -> None:
+        for problem in plan.problems:
+            self.remarks.append(Remark(route=route, reason=problem.reason, message=problem.message))
+        if plan.operations:
+            self.steps.append(Step(route=route, key=key, plan=plan))
