@@ -4,7 +4,8 @@ Steps of rules become calls: creates and deletes one each, updates up to ten in 
 to keep an order, because a batch may be done in part and in any order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 from controller.api.keys import ServiceKey, TargetGroupKey
@@ -117,6 +118,8 @@ class ListenerPlanner:
             self._draft.problems.append(Problem(reason="NoPriority", message=f"{_name(listener)}: {error}"))
             return []
         self._draft.whole = self._draft.whole and todo.whole
+        place: dict[str, Any] = {"serviceIdentifier": self._service_id, "listenerIdentifier": listener_id}
+        taken: Collection[str] = () if observed is None else {rule.name for rule in observed.rules.values()}
         first, calls = tuple(after), _calls(todo.steps, lambda step: self._step_needs(step, listener))
         indexes: list[int] = []
         for position, call in enumerate(calls):
@@ -125,7 +128,7 @@ class ListenerPlanner:
                 for index, earlier in zip(indexes, calls[:position], strict=True)
                 if any(precedes(one, other) for one in earlier.steps for other in call.steps)
             ]
-            indexes.append(self._add(call, listener, listener_id, (*first, *before)))
+            indexes.append(self._add(call, listener, place, taken, (*first, *before)))
         return indexes
 
     def _step_needs(self, step: Step, listener: DesiredListener) -> tuple[Need, ...]:
@@ -135,9 +138,13 @@ class ListenerPlanner:
         return self._registered(listener.default_action if standing.wanted is None else standing.wanted.action)
 
     def _add(
-        self, call: "_Call", listener: DesiredListener, listener_id: str | Reference, after: tuple[int, ...]
+        self,
+        call: "_Call",
+        listener: DesiredListener,
+        place: dict[str, Any],
+        taken: Collection[str],
+        after: tuple[int, ...],
     ) -> int:
-        place: dict[str, Any] = {"serviceIdentifier": self._service_id, "listenerIdentifier": listener_id}
         step = call.steps[0]
         wanted, name = step.standing.wanted, f"rule {step.goal} of {_name(listener)}"
         if call.name == "UpdateListener":
@@ -151,7 +158,7 @@ class ListenerPlanner:
             assert wanted is not None
             arguments = {
                 **place,
-                "name": f"k8s-{self._context.now}-rule-{step.goal}",
+                "name": self._rule_name(step.goal, taken),
                 "priority": step.goal,
                 "match": match_shape(normal(wanted.match)),
                 "action": action_shape(wanted.action, self._context),
@@ -166,6 +173,11 @@ class ListenerPlanner:
             name = f"{len(call.steps)} rules of {_name(listener)}"
             text = "; ".join(_change_text(each) for each in call.steps)
         return self._draft.add(call.name, name, text, arguments, after=after, needs=call.needs)
+
+    def _rule_name(self, priority: int, taken: Collection[str]) -> str:
+        """Names are unique in a listener; a rule that was made in this second may have moved and kept its name."""
+        times = count(self._context.now)
+        return next(name for name in (f"k8s-{time}-rule-{priority}" for time in times) if name not in taken)
 
     def _update(self, step: Step) -> dict[str, Any]:
         standing = step.standing

@@ -1,0 +1,78 @@
+"""The emulated VPC Lattice without sockets: a client that calls the emulation's handlers, so that properties are quick.
+
+Calls that run at the same time get their turns in a random order, which the test chooses by a seed.
+"""
+
+import random
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any
+
+import anyio.lowlevel
+
+from controller.lattice.errors import SuspectError, TerminalError
+from controller.lattice.limits import Lane
+from sandbox.lattice import Quotas, Timings
+from sandbox.lattice.dispatch import LATTICE_HANDLERS
+from sandbox.lattice.errors import ApiError
+from sandbox.lattice.state import Call, State
+from sandbox.lattice.tagging import get_resources
+
+
+class InProcess:
+    """As `controller.lattice.client.LatticeClient`. `wrote` is called after each write."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = State(
+            account="123456789012",
+            region="us-west-2",
+            seed=0,
+            timings=Timings.instant(),
+            quotas=Quotas.unlimited(),
+            clock=lambda: 1_800_000_000.0,
+        )
+        self.log: list[str] = []
+        self.wrote: Callable[[], None] = lambda: None
+        self._random = random.Random(seed)
+
+    @property
+    def writes(self) -> list[str]:
+        return [call for call in self.log if not call.startswith(("Get", "List"))]
+
+    async def call(
+        self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE, token: str | None = None
+    ) -> dict[str, Any]:
+        for _ in range(self._random.randrange(4)):
+            await anyio.lowlevel.checkpoint()
+        return self._handle(operation, LATTICE_HANDLERS[operation], params)
+
+    def _handle(self, operation: str, handler: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+        self.log.append(operation)
+        self.state.transitions.run_due()
+        try:
+            answer: dict[str, Any] = handler(self.state, Call(operation, dict(params)))
+        except ApiError as error:
+            if error.status in {404, 409}:
+                ident = error.members.get("resourceId")
+                raise SuspectError(operation, error.code, error.message, resource_id=ident) from error
+            raise TerminalError(operation, error.code, error.message) from error
+        if not operation.startswith(("Get", "List")):
+            self.wrote()
+        return answer
+
+    async def pages(
+        self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        yield await self.call(operation, params)
+
+    async def tagged(
+        self, tags: Mapping[str, str], resource_types: Sequence[str], *, lane: Lane = Lane.LIVE
+    ) -> list[tuple[str, dict[str, str]]]:
+        params = {
+            "TagFilters": [{"Key": name, "Values": [value]} for name, value in tags.items()],
+            "ResourceTypeFilters": list(resource_types),
+        }
+        answer = self._handle("GetResources", get_resources, params)
+        return [
+            (item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item["Tags"]})
+            for item in answer["ResourceTagMappingList"]
+        ]
