@@ -97,9 +97,9 @@ async def start(
     divides the intervals of health checks. The seed fixes every random choice. Raises OSError when a port is taken,
     and NetworkUnavailableError where there can be no pods.
     """
-    network = Network()
-    network.check()
     async with AsyncExitStack() as stack:
+        network = stack.enter_context(Network())
+        network.check()
         kube = await stack.enter_async_context(KubeServer(port=ports.kubernetes, seed=seed))
         lattice = await stack.enter_async_context(
             LatticeServer(port=ports.lattice, account=ACCOUNT, region=REGION, seed=seed, timings=timings)
