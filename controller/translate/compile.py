@@ -13,7 +13,7 @@ from controller.gateway.view import View
 from controller.lattice.model import Frozen, Match
 from controller.translate.annotations import rule_priority
 from controller.translate.backends import Backend, Unsupported, resolve
-from controller.translate.matches import lattice_matches, match_problems
+from controller.translate.matches import lattice_match, match_problems
 from controller.translate.weights import scale
 
 MAX_GROUPS = 10
@@ -22,7 +22,7 @@ MAX_GROUPS = 10
 
 class CompiledMatch(Frozen, frozen=True):
     rank: MatchRank
-    matches: tuple[Match, ...]
+    match: Match
 
 
 class CompiledRule(Frozen, frozen=True):
@@ -68,7 +68,7 @@ def compile_route(view: View, route: HTTPRoute) -> CompiledRoute:
             CompiledRule(
                 index=index,
                 matches=tuple(
-                    CompiledMatch(rank=match_rank(match), matches=lattice_matches(match)) for match in _matches(rule)
+                    CompiledMatch(rank=match_rank(match), match=lattice_match(match)) for match in _matches(rule)
                 ),
                 backends=backends,
                 priority=priority,

@@ -1,10 +1,11 @@
-"""One match of a route in the terms of VPC Lattice.
+"""One match of a route in the terms of VPC Lattice: one match, one rule.
 
 The Gateway API compares path prefixes by element: `/foo` covers `/foo` and `/foo/bar`, not `/foobar`. VPC Lattice
-documents its prefix match as one of text, and all that it documents beside it is the exact match. So a prefix other
-than the root takes two Lattice rules, an exact one for `/foo` and a prefix one for `/foo/`, next to each other in
-precedence. A plain prefix `/foo`, as the AWS Gateway API Controller writes it, would send other paths' requests to a
-backend that was never asked to serve them.
+documents "a prefix match of the path" and does not say whether it compares elements or characters. A prefix is
+written as the AWS Gateway API Controller writes it, so that its rules are found and kept, without a trailing slash,
+which the specification ignores. Should Lattice compare characters, `/foobar` would be served by the rule of `/foo`
+where no rule of its own takes it; an exact `/foo` and a prefix `/foo/` in its place would rule that out, at the price
+of two of the ten rules that a listener may have, and two calls for each change.
 
 Source: Gateway API v1.6, `HTTPRouteMatch`; VPC Lattice API reference, `HttpMatch`, `PathMatchType`, `HeaderMatch`.
 """
@@ -26,19 +27,13 @@ MAX_METHOD: Final = 16
 _PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
 
 
-def lattice_matches(match: HTTPRouteMatch) -> tuple[Match, ...]:
-    """The Lattice matches that together are this match. Only for one without `match_problems`."""
+def lattice_match(match: HTTPRouteMatch) -> Match:
+    """The match as Lattice has it. Only for one without `match_problems`."""
     path = match.path or PathMatch()
     headers = tuple(sorted(HeaderMatch(name=header.name, value=header.value) for header in _headers(match)))
     if path.type == EXACT:
-        return (Match(method=match.method, path_exact=path.value, headers=headers),)
-    prefix = prefix_of(path.value)
-    if prefix == "/":
-        return (Match(method=match.method, path_prefix="/", headers=headers),)
-    return (
-        Match(method=match.method, path_exact=prefix, headers=headers),
-        Match(method=match.method, path_prefix=prefix + "/", headers=headers),
-    )
+        return Match(method=match.method, path_exact=path.value, headers=headers)
+    return Match(method=match.method, path_prefix=prefix_of(path.value), headers=headers)
 
 
 def same_requests(match: Match) -> tuple[object, ...]:
@@ -71,14 +66,13 @@ def _path_problems(path: PathMatch, field: str) -> list[str]:
     if path.type not in {EXACT, PREFIX}:
         return [f"{field}.type: VPC Lattice cannot match paths by {path.type}; use {EXACT} or {PREFIX}."]
     value = path.value if path.type == EXACT else prefix_of(path.value)
-    longest = MAX_PATH if path.type == EXACT or value == "/" else MAX_PATH - 1
     problems = []
     if not _PATH.fullmatch(value):
         problems.append(
             f"{field}.value: VPC Lattice takes paths that begin with / and have only letters, digits and @:%_+.~#?&/=-."
         )
-    if len(value) > longest:
-        problems.append(f"{field}.value: VPC Lattice takes at most {longest} characters here, not {len(value)}.")
+    if len(value) > MAX_PATH:
+        problems.append(f"{field}.value: VPC Lattice takes at most {MAX_PATH} characters here, not {len(value)}.")
     return problems
 
 

@@ -27,7 +27,7 @@ class Contribution(Frozen, frozen=True):
 
 class _Entry(Frozen, frozen=True):
     order: tuple[MatchRank, str, str, str, int, int]
-    matches: tuple[Match, ...]
+    match: Match
     rule: CompiledRule
 
 
@@ -36,11 +36,10 @@ def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple
     kept: list[tuple[Match, CompiledRule]] = []
     seen: set[tuple[object, ...]] = set()
     for entry in sorted(_entries(contributions), key=lambda entry: entry.order):
-        for match in entry.matches:
-            requests = same_requests(match)
-            if requests not in seen:
-                seen.add(requests)
-                kept.append((match, entry.rule))
+        requests = same_requests(entry.match)
+        if requests not in seen:
+            seen.add(requests)
+            kept.append((entry.match, entry.rule))
     priorities = _priorities([rule.priority for _, rule in kept])
     return tuple(
         DesiredRule(match=match, action=_action(key, rule), priority=priority)
@@ -61,7 +60,7 @@ def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
     return [
         _Entry(
             order=(match.rank, of.age, of.ref.namespace, of.ref.name, rule.index, place),
-            matches=match.matches,
+            match=match.match,
             rule=rule,
         )
         for of in contributions

@@ -101,6 +101,11 @@ def by_specification(rules: list[tuple[str, list[dict[str, Any]]]], request: Req
     return best[0] if best is not None else None
 
 
+def under(prefix: str, path: str) -> bool:
+    """By element, which is what a prefix match is trusted to mean (see `controller.translate.matches`)."""
+    return path == prefix or path.startswith(prefix if prefix.endswith("/") else prefix + "/")
+
+
 def by_lattice(rules: tuple[DesiredRule, ...], request: Request) -> str | None:
     for made in rules:
         match = made.match
@@ -108,7 +113,7 @@ def by_lattice(rules: tuple[DesiredRule, ...], request: Request) -> str | None:
             continue
         if match.path_exact is not None and request.path != match.path_exact:
             continue
-        if match.path_prefix is not None and not request.path.startswith(match.path_prefix):
+        if match.path_prefix is not None and not under(match.path_prefix, request.path):
             continue
         if any(request.headers.get(header.name.lower()) != header.value for header in match.headers):
             continue
