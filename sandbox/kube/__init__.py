@@ -6,8 +6,9 @@ asked. Nothing runs the workloads, there is no authorisation but on demand, and 
 (`x-kubernetes-validations`) are stored and not called.
 """
 
+from sandbox.kube.bundled import bundled_crds
 from sandbox.kube.errors import ApiError
 from sandbox.kube.faults import Fault, Faults, Request
-from sandbox.kube.server import KubeServer, Served, bundled_crds
+from sandbox.kube.server import KubeServer, Served
 
 __all__ = ["ApiError", "Fault", "Faults", "KubeServer", "Request", "Served", "bundled_crds"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.kube import errors
 from sandbox.kube.apply import applied_fields, merge_applied
-from sandbox.kube.builtins import builtin_resources, metadata_schema, scale_schema
+from sandbox.kube.builtins import builtin_resources, type_schema
 from sandbox.kube.definitions import resources_of
 from sandbox.kube.deletion import DeleteOptions, Deleter
 from sandbox.kube.errors import ApiError, Json
@@ -36,7 +36,7 @@ class _DefinitionWatcher:
 
     def __init__(self, api: "Api") -> None:
         self._api = api
-        self._metadata = metadata_schema()
+        self._metadata = type_schema("ObjectMeta")
 
     def push(self, event: Event) -> None:
         spec = event.stored.obj["spec"]
@@ -67,7 +67,7 @@ class Api:
         self.writer = Writer(self.store, self.registry, self.env, self.deleter)
         definitions = self.resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
         self.store.collection(definitions.storage).watchers.add(_DefinitionWatcher(self))
-        self._scale_schema = scale_schema()
+        self._scale_schema = type_schema("Scale")
         for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 

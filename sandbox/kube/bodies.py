@@ -28,6 +28,15 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def load_yaml(raw: bytes | str) -> list[Any]:
+    """The documents of a YAML stream.
+
+    Raises:
+        yaml.YAMLError: it is none.
+    """
+    return list(yaml.load_all(raw, Loader=_Loader))
+
+
 def parse(raw: bytes, media_type: str) -> Any:
     """The body's value.
 
@@ -38,9 +47,10 @@ def parse(raw: bytes, media_type: str) -> Any:
         raise errors.bad_request("the request has an empty body")
     if media_type in _YAML_TYPES and not raw.lstrip().startswith((b"{", b"[")):
         try:
-            return yaml.load(raw, Loader=_Loader)  # noqa: S506 # a SafeLoader, less timestamps
-        except yaml.YAMLError as wrong:
+            (document,) = load_yaml(raw)
+        except (yaml.YAMLError, ValueError) as wrong:
             raise errors.bad_request(f"error decoding YAML: {wrong}") from wrong
+        return document
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as wrong:

@@ -1,14 +1,17 @@
 """The built-in kinds: under which names they are served, with which schema, strategy, columns and fields to select."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sandbox.kube import columns, strategies
 from sandbox.kube.definitions import DefinitionStrategy
 from sandbox.kube.errors import Json
+from sandbox.kube.pods import PodStrategy, TemplateStrategy
 from sandbox.kube.resource import Column, Environment, Resource, Strategy
 from sandbox.kube.schema import Schema, compile_schema
 from sandbox.kube.selectors import FieldGetter, field_getter
+from sandbox.kube.services import ServiceStrategy
 from sandbox.kube.types import TypeCatalog
 
 
@@ -58,16 +61,19 @@ def event_from_core(event: Json) -> Json:
     return {**{_EVENT_NAMES.get(key, key): value for key, value in event.items()}, "apiVersion": "events.k8s.io/v1"}
 
 
+@cache
+def type_schema(name: str) -> Schema:
+    """The schema of a type of this package, such as `ObjectMeta` or `Pod`; schemas are shared by all servers.
+
+    Raises:
+        KeyError: no such type.
+    """
+    return compile_schema(TypeCatalog.load().schema(name), name)
+
+
 class _Builder:
     def __init__(self) -> None:
-        self._types = TypeCatalog.load()
-        self._compiled: dict[str, Schema] = {}
         self.resources: list[Resource] = []
-
-    def schema(self, name: str) -> Schema:
-        if name not in self._compiled:
-            self._compiled[name] = compile_schema(self._types.schema(name), name)
-        return self._compiled[name]
 
     def add(
         self,
@@ -93,22 +99,12 @@ class _Builder:
                 list_kind=f"{kind}List",
                 namespaced=namespaced,
                 short_names=short,
-                schema=self.schema(schema or kind),
+                schema=type_schema(schema or kind),
                 strategy=strategy or Strategy(),
                 columns=shown,
                 **more,
             )
         )
-
-
-def metadata_schema() -> Schema:
-    """The schema of `ObjectMeta`, which custom resources have too."""
-    return compile_schema(TypeCatalog.load().schema("ObjectMeta"), "metadata")
-
-
-def scale_schema() -> Schema:
-    """The schema of autoscaling/v1 `Scale`, the body of the scale subresource."""
-    return compile_schema(TypeCatalog.load().schema("Scale"), "Scale")
 
 
 def builtin_resources(env: Environment) -> list[Resource]:
@@ -124,10 +120,10 @@ def _add_core(build: _Builder, env: Environment) -> None:
     event = strategies.EventStrategy()
     build.add("v1", "namespaces", "Namespace", strategy=strategies.NamespaceStrategy(), shown=columns.NAMESPACES,
               short=("ns",), namespaced=False, status=True, fields=_fields("status.phase"))  # fmt: skip
-    build.add("v1", "services", "Service", strategy=strategies.ServiceStrategy(env), shown=columns.SERVICES,
+    build.add("v1", "services", "Service", strategy=ServiceStrategy(env), shown=columns.SERVICES,
               short=("svc",), categories=("all",), status=True,
               fields=_fields("spec.clusterIP", "spec.type"))  # fmt: skip
-    build.add("v1", "pods", "Pod", strategy=strategies.PodStrategy(), shown=columns.PODS, short=("po",),
+    build.add("v1", "pods", "Pod", strategy=PodStrategy(), shown=columns.PODS, short=("po",),
               categories=("all",), status=True,
               fields=_fields("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
                              "status.phase", "status.podIP", "status.nominatedNodeName"))  # fmt: skip
@@ -140,15 +136,15 @@ def _add_core(build: _Builder, env: Environment) -> None:
     build.add("v1", "nodes", "Node", shown=columns.NODES, short=("no",), namespaced=False, status=True,
               fields=_fields("spec.unschedulable"))  # fmt: skip
     build.add("v1", "events", "Event", strategy=event, shown=columns.EVENTS, short=("ev",), fields=_EVENT_FIELDS)
-    build.add("events.k8s.io/v1", "events", "Event", schema="EventsV1Event", strategy=event, shown=columns.EVENTS,
-              short=("ev",), fields=_REGARDING_FIELDS, storage_version="v1", to_storage=event_to_core,
-              from_storage=event_from_core)  # fmt: skip
+    build.add("events.k8s.io/v1", "events", "Event", schema="EventsV1Event",
+              strategy=strategies.NewEventStrategy(), shown=columns.EVENTS, short=("ev",), fields=_REGARDING_FIELDS,
+              storage_version="v1", to_storage=event_to_core, from_storage=event_from_core)  # fmt: skip
 
 
 def _add_workloads(build: _Builder) -> None:
-    build.add("apps/v1", "deployments", "Deployment", strategy=strategies.TemplateStrategy(),
+    build.add("apps/v1", "deployments", "Deployment", strategy=TemplateStrategy(),
               shown=columns.DEPLOYMENTS, short=("deploy",), categories=("all",), status=True, scale=True)  # fmt: skip
-    build.add("apps/v1", "replicasets", "ReplicaSet", strategy=strategies.TemplateStrategy(),
+    build.add("apps/v1", "replicasets", "ReplicaSet", strategy=TemplateStrategy(),
               shown=columns.REPLICA_SETS, short=("rs",), categories=("all",), status=True, scale=True,
               fields=_fields("status.replicas"))  # fmt: skip
     build.add("discovery.k8s.io/v1", "endpointslices", "EndpointSlice", strategy=strategies.EndpointSliceStrategy(),

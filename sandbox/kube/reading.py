@@ -81,7 +81,8 @@ class Reader:
         self._check_version(scope, options)
         objects = self._objects(scope)
         version = self._store.version
-        if options.limit <= 0:
+        if options.limit <= 0 or options.version == "0":
+            # A list of any version comes from the API server's cache, which knows no pages.
             return Page([stored for stored in objects if scope.selects(stored)], version)
         return self._page(scope, objects, 0, version, options.limit)
 

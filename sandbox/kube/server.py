@@ -9,18 +9,17 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from random import Random
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 import orjson
-import yaml
 from aiohttp import web
 
 from sandbox.kube import discovery, errors, openapi
 from sandbox.kube.api import Api
+from sandbox.kube.bundled import bundled_crds
 from sandbox.kube.errors import ApiError, Json
 from sandbox.kube.faults import Faults, Request
 from sandbox.kube.handling import Answer, Call, Handler, flag
@@ -44,13 +43,6 @@ class Served:
     name: str
     code: int
     user_agent: str
-
-
-def bundled_crds() -> list[Json]:
-    """This package's own CustomResourceDefinitions: Gateway API, short."""
-    folder = files("sandbox.kube").joinpath("crds")
-    found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".yaml")), key=lambda entry: entry.name)
-    return [document for entry in found for document in yaml.safe_load_all(entry.read_text(encoding="utf-8"))]
 
 
 def utc_now() -> datetime:

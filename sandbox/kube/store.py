@@ -68,9 +68,12 @@ class Watcher(Protocol):
 
 
 class Collection:
-    """All objects of one kind (of one group and plural, whatever the version)."""
+    """All objects of one kind (of one group and plural, whatever the version).
 
-    def __init__(self, name: str, history: int) -> None:
+    What was up to the version `forgotten` is not known to it.
+    """
+
+    def __init__(self, name: str, history: int, forgotten: int) -> None:
         self.name = name
         self.watchers: set[Watcher] = set()
         self._objects: dict[Key, Stored] = {}
@@ -78,7 +81,7 @@ class Collection:
         self._sorted: list[Key] | None = []
         self._history: deque[Event] = deque()
         self._limit = history
-        self._forgotten = 0
+        self._forgotten = forgotten
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -158,6 +161,7 @@ class Store:
         self.version = 0
         self._history = history
         self._collections: dict[str, Collection] = {}
+        self._dropped: dict[str, int] = {}
         self._dependents: dict[str, set[tuple[str, Key]]] = {}
         self._places: dict[str, tuple[str, Key]] = {}
         self._sizes: Counter[str] = Counter()
@@ -165,7 +169,7 @@ class Store:
     def collection(self, name: str) -> Collection:
         found = self._collections.get(name)
         if found is None:
-            found = self._collections[name] = Collection(name, self._history)
+            found = self._collections[name] = Collection(name, self._history, self._dropped.get(name, 0))
         return found
 
     def collections(self) -> Mapping[str, Collection]:
@@ -174,6 +178,7 @@ class Store:
     def drop(self, name: str) -> None:
         found = self._collections.pop(name, None)
         if found is not None:
+            self._dropped[name] = self.version
             found.close()
 
     def next_version(self) -> int:

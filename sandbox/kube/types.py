@@ -16,11 +16,12 @@ A type that is a mapping with the key `$kind` is the object of a whole kind: it 
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 
 import orjson
-import yaml
 
+from sandbox.kube.bodies import load_yaml
 from sandbox.kube.errors import Json
 
 _PRIMITIVES: dict[str, Json] = {
@@ -45,12 +46,13 @@ class TypeCatalog:
         self._expanded: dict[str, Json] = {}
 
     @classmethod
+    @cache
     def load(cls) -> "TypeCatalog":
-        """All types of this package."""
+        """All types of this package; they are read once."""
         notation: dict[str, Mapping[str, str]] = {}
         for resource in sorted(files("sandbox.kube").joinpath("schemas").iterdir(), key=lambda entry: entry.name):
             if resource.name.endswith(".yaml"):
-                notation.update(yaml.safe_load(resource.read_text(encoding="utf-8")))
+                notation.update(*load_yaml(resource.read_bytes()))
         return cls(notation)
 
     def schema(self, name: str) -> Json:

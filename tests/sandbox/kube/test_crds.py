@@ -1,11 +1,12 @@
 """The bundled definitions against the real ones, and the real ones against the server, where they are at hand."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sandbox.kube import KubeServer, bundled_crds
+from sandbox.kube.bodies import load_yaml
 
 REAL = Path(__file__).parents[3].parent / "shared" / "crds"
 COMPARED = (
@@ -14,11 +15,12 @@ COMPARED = (
 )  # fmt: skip
 
 
+@cache
 def real(folder):
     found = sorted((REAL / folder).glob("*.yaml"))
     if not found:
         pytest.skip(f"the definitions of {folder} are not beside this repository, at {REAL}")
-    return [yaml.safe_load(path.read_text()) for path in found]
+    return [document for path in found for document in load_yaml(path.read_bytes())]
 
 
 def differences(ours, theirs, path):

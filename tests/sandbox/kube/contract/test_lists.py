@@ -127,6 +127,10 @@ async def test_any_version_that_was_is_fresh_enough(cluster, paths, three):
     assert names(reply) == ["a", "b", "c"]
 
 
+async def test_a_list_of_any_version_comes_without_pages(cluster, paths, three):
+    assert names(await cluster.get(paths.core("configmaps"), resourceVersion="0", limit=1)) == ["a", "b", "c"]
+
+
 async def test_a_version_has_to_be_a_number(cluster, paths):
     assert (await cluster.get(paths.core("configmaps"), resourceVersion="new")).code == 400
 

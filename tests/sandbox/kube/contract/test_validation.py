@@ -277,3 +277,24 @@ async def test_an_event_is_in_the_namespace_of_its_object(cluster, paths):
     }
     reply = await cluster.post(paths.core("events"), body)
     assert (reply.code, reply.fields) == (422, {"involvedObject.namespace"})
+
+
+@pytest.mark.parametrize("missing", ["eventTime", "action", "reason", "reportingController", "reportingInstance"])
+async def test_an_event_of_the_new_group_says_who_reports_what(cluster, paths, missing):
+    body = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "e"},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "action": "Reconcile",
+        "reason": "Done",
+        "reportingController": "example.com/tests",
+        "reportingInstance": "one",
+        "regarding": {"kind": "Pod", "name": "p", "namespace": paths.namespace},
+        "type": "Normal",
+    }
+    path = paths.group("events.k8s.io/v1", "events")
+    incomplete = {key: value for key, value in body.items() if key != missing}
+    reply = await cluster.post(path, incomplete)
+    assert (reply.code, reply.fields) == (422, {missing})
+    assert (await cluster.post(path, body)).code == 201
