@@ -1,0 +1,299 @@
+"""A whole world for a test: the sandbox's Kubernetes API and VPC Lattice on real sockets, and the controller between.
+
+The controller runs in this process, wired as the manager wires it, with nothing replaced: its clients talk HTTP to the
+sandbox. It can be started, stopped as by SIGTERM, and crashed, which is to be cancelled wherever it happens to be; the
+world stays. What was written to whom is told by the logs of the two servers.
+
+Tests have no deadlines of their own: `eventually` waits for an assertion to hold, for a time that only a defect
+exceeds, and then fails with the last difference; `quiet` waits until the controller has nothing to do.
+"""
+
+import os
+from argparse import Namespace
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import aiohttp
+import anyio
+import orjson
+import yaml
+from prometheus_client import CollectorRegistry
+
+from controller import settings
+from controller.kube.client import KubeClient
+from controller.lattice.client import LatticeClient
+from controller.manager import USER_AGENT, identity_of, limits_of
+from controller.metrics import Metrics
+from controller.work import Work
+from sandbox.kube import KubeServer
+from sandbox.kube.server import Served
+from sandbox.kube.store import Collection
+from sandbox.lattice import LatticeServer, Timings
+from sandbox.lattice.networks import create_service_network
+from sandbox.lattice.state import Call
+
+Json = dict[str, Any]
+
+CLUSTER, VPC = "e2e", "vpc-0123456789abcdef0"
+PREFIX = "application-networking.k8s.aws/"
+CONTROLLER = "application-networking.k8s.aws/gateway-api-controller"
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+PATIENCE = 90.0
+"""Seconds for which `eventually` waits: on a slow machine that runs other tests too, still many times the usual."""
+
+_RESOURCES = {
+    "Namespace": ("/api/v1", "namespaces", False),
+    "Service": ("/api/v1", "services", True),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
+    "GatewayClass": (f"/apis/{GATEWAY_API}", "gatewayclasses", False),
+    "Gateway": (f"/apis/{GATEWAY_API}", "gateways", True),
+    "HTTPRoute": (f"/apis/{GATEWAY_API}", "httproutes", True),
+    "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
+    "Event": ("/apis/events.k8s.io/v1", "events", True),
+}
+
+
+async def eventually(check: Callable[[], None], patience: float = PATIENCE) -> None:
+    """Return once `check` holds: no assertion fails and nothing is missing; after `patience` seconds, raise why not."""
+    with anyio.move_on_after(patience):
+        while True:
+            try:
+                check()
+            except (AssertionError, LookupError, ValueError):
+                await anyio.sleep(0.05)
+            else:
+                return
+    check()
+
+
+def owner_of(server: LatticeServer) -> str:
+    """The owner tag of what the controller of this world makes."""
+    return f"{server.account}/{CLUSTER}/{VPC}"
+
+
+def environment(server: LatticeServer) -> dict[str, str]:
+    """The environment of a controller for this account: what an AWS SDK needs to find it, and the settings."""
+    return {
+        "CLUSTER_NAME": CLUSTER,
+        "CLUSTER_VPC_ID": VPC,
+        "AWS_ACCOUNT_ID": server.account,
+        "LATTICE_API_RATES": "10000",
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": "e2e",
+        "AWS_SECRET_ACCESS_KEY": "e2e",
+        "AWS_REGION": server.region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+class Controller:
+    """One run of the controller in this process."""
+
+    def __init__(self, work: Work, scope: anyio.CancelScope, told: anyio.Event) -> None:
+        self.work = work
+        self._scope = scope
+        self._told = told
+        self._ended = anyio.Event()
+
+    async def stop(self) -> None:
+        """End it as SIGTERM does: what is in work is finished."""
+        self._told.set()
+        await self._ended.wait()
+
+    async def crash(self) -> None:
+        """End it where it happens to be."""
+        self._scope.cancel()
+        await self._ended.wait()
+
+    def ended(self) -> None:
+        self._ended.set()
+
+
+class World:
+    """The sandbox's two servers, a plain HTTP client for tests, and the controller when it runs."""
+
+    def __init__(
+        self,
+        kube: KubeServer,
+        lattice: LatticeServer,
+        directory: Path,
+        tasks: anyio.abc.TaskGroup,
+        settings: Mapping[str, str],
+    ) -> None:
+        self.kube = kube
+        self.lattice = lattice
+        self.owner = owner_of(lattice)
+        self.controller: Controller | None = None
+        self._tasks = tasks
+        self._settings = settings
+        self._kubeconfig = directory / "kubeconfig"
+        self._kubeconfig.write_text(yaml.safe_dump(kube.kubeconfig()))
+        self._http = aiohttp.ClientSession(base_url=kube.url)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    # The controller
+
+    async def start(self) -> None:
+        """Start a controller and return when it leads."""
+        assert self.controller is None
+        self.controller = await self._tasks.start(self._run)
+
+    async def stop(self) -> None:
+        """Stop it as SIGTERM does."""
+        assert self.controller is not None
+        await self.controller.stop()
+        self.controller = None
+
+    async def crash(self) -> None:
+        """Kill it in the middle of whatever it does."""
+        assert self.controller is not None
+        await self.controller.crash()
+        self.controller = None
+
+    async def _run(self, *, task_status: anyio.abc.TaskStatus[Controller]) -> None:
+        told = anyio.Event()
+        with anyio.CancelScope() as scope:
+            controller: Controller | None = None
+            try:
+                async with AsyncExitStack() as stack:
+                    stack.enter_context(mock.patch.dict(os.environ, environment(self.lattice)))
+                    chosen = settings.load({**environment(self.lattice), **self._settings}, Namespace())
+                    metrics = Metrics(CollectorRegistry())
+                    kube = KubeClient.from_config(self._kubeconfig, user_agent=USER_AGENT)
+                    await stack.enter_async_context(kube)
+                    lattice = LatticeClient(
+                        region=chosen.region,
+                        endpoint_url=chosen.lattice_endpoint,
+                        limits=limits_of(chosen),
+                        observer=metrics.aws,
+                    )
+                    await stack.enter_async_context(lattice)
+                    work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me="e2e")
+                    controller = Controller(work, scope, told)
+                    tasks = await stack.enter_async_context(anyio.create_task_group())
+                    tasks.start_soon(work.run)
+                    await work.wait_synced()
+                    task_status.started(controller)
+                    await work.lead(told, grace=30.0)
+                    tasks.cancel_scope.cancel()
+            finally:
+                if controller is not None:
+                    controller.ended()
+
+    async def quiet(self, seconds: float = 0.3) -> None:
+        """Return when the controller has nothing to do and made no call for so many seconds."""
+        rested = 0.0
+        mark = self._mark()
+        with anyio.move_on_after(PATIENCE):
+            while rested < seconds:
+                await anyio.sleep(0.05)
+                now = self._mark()
+                busy = self.controller is not None and self.controller.work.pending
+                rested = 0.0 if busy or now != mark else rested + 0.05
+                mark = now
+            return
+        pending = self.controller.work.pending if self.controller is not None else 0
+        raise AssertionError(f"the controller does not come to rest: {pending} keys pending")
+
+    def _mark(self) -> tuple[int, int]:
+        return self.lattice.calls.mark(), self.kube.counts.total()
+
+    # Objects
+
+    async def apply(self, *objects: Mapping[str, Any]) -> None:
+        """Create objects or make them these, by server-side apply."""
+        for obj in objects:
+            meta = obj["metadata"]
+            path = _path(obj["kind"], meta.get("namespace", "default"), meta["name"])
+            query = {"fieldManager": "e2e", "force": "true"}
+            await self._send("PATCH", path, obj, "application/apply-patch+yaml", query)
+
+    async def patch(self, kind: str, name: str, change: Json, *, namespace: str = "default", sub: str = "") -> None:
+        """Change an object by a merge patch."""
+        path = _path(kind, namespace, name) + (f"/{sub}" if sub else "")
+        await self._send("PATCH", path, change, "application/merge-patch+json")
+
+    async def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
+        """Ask for an object's deletion; its finalizers may keep it for a while."""
+        await self._send("DELETE", _path(kind, namespace, name), None, "application/json")
+
+    async def _send(
+        self, method: str, path: str, body: Any, media_type: str, query: Mapping[str, str] | None = None
+    ) -> None:
+        data = None if body is None else orjson.dumps(body)
+        headers = {"Content-Type": media_type}
+        async with self._http.request(method, path, data=data, headers=headers, params=query) as response:
+            assert response.status < 300, f"{method} {path}: {response.status} {await response.text()}"
+
+    def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
+        """An object as it is stored, looked at without a request."""
+        stored = self._collection(kind).get((namespace if _RESOURCES[kind][2] else "", name))
+        return None if stored is None else stored.obj
+
+    def all(self, kind: str) -> list[Json]:
+        """All objects of a kind as they are stored."""
+        return [stored.obj for stored in self._collection(kind).ordered()]
+
+    def _collection(self, kind: str) -> Collection:
+        base, plural, _ = _RESOURCES[kind]
+        group, _, version = base.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
+        return self.kube.api.store.collection(self.kube.api.resource(group, version, plural).storage)
+
+    # What was done
+
+    def lattice_calls(self, since: int = 0) -> dict[str, int]:
+        """Calls by operation, of all AWS services."""
+        return dict(self.lattice.calls.by_operation(since))
+
+    def kubernetes_writes(self, since: int = 0) -> list[Served]:
+        """The controller's writes of objects, but Events, from a position (a length of `kube.requests`) on."""
+        return [
+            served
+            for served in list(self.kube.requests)[since:]
+            if served.user_agent.startswith("lattice-controller")
+            and served.verb in {"create", "update", "patch", "delete"}
+            and not served.resource.startswith("events")
+        ]
+
+    def make_network(self, name: str) -> str:
+        """A service network of this account, as somebody made it by hand; its id."""
+        return str(create_service_network(self.lattice.state, Call("CreateServiceNetwork", {"name": name}))["id"])
+
+
+def _path(kind: str, namespace: str, name: str) -> str:
+    base, plural, namespaced = _RESOURCES[kind]
+    return f"{base}/namespaces/{namespace}/{plural}/{name}" if namespaced else f"{base}/{plural}/{name}"
+
+
+@asynccontextmanager
+async def world(
+    directory: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None, **kube: Any
+) -> AsyncGenerator[World]:
+    """A world without a controller yet. `directory` gets the kubeconfig; `settings` are environment
+    variables of the controller's, `kube` arguments of `KubeServer`."""
+    failure: Exception | None = None
+    async with (
+        KubeServer(seed=1, **kube) as api,
+        LatticeServer(timings=timings or Timings.instant(), validate_answers=True) as lattice,
+        anyio.create_task_group() as tasks,
+    ):
+        made = World(api, lattice, directory, tasks, settings or {})
+        try:
+            yield made
+        except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
+            failure = error
+        finally:
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await made.close()
+    if failure is not None:
+        raise failure

@@ -1,0 +1,100 @@
+"""Kubernetes objects in short, as their authors would write them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tests.e2e.harness import CONTROLLER, GATEWAY_API, Json
+
+CLASS = "amazon-vpc-lattice"
+
+
+def gateway_class(name: str = CLASS, controller: str = CONTROLLER) -> Json:
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "GatewayClass",
+        "metadata": {"name": name},
+        "spec": {"controllerName": controller},
+    }
+
+
+def listener(name: str = "http", port: int = 80, protocol: str = "HTTP", **more: Any) -> Json:
+    return {"name": name, "port": port, "protocol": protocol, **more}
+
+
+def gateway(
+    name: str = "my-hotel", *listeners: Json, gateway_class_name: str = CLASS, namespace: str = "default"
+) -> Json:
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "Gateway",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"gatewayClassName": gateway_class_name, "listeners": list(listeners) or [listener()]},
+    }
+
+
+def parent(name: str = "my-hotel", **more: Any) -> Json:
+    return {"name": name, **more}
+
+
+def prefix(value: str, **more: Any) -> Json:
+    return {"path": {"type": "PathPrefix", "value": value}, **more}
+
+
+def backend(name: str, *, port: int = 80, weight: int = 1, **more: Any) -> Json:
+    return {"name": name, "port": port, "weight": weight, **more}
+
+
+def rule(*backends: Json, matches: Sequence[Json] = ()) -> Json:
+    return {"matches": list(matches) or [prefix("/")], "backendRefs": list(backends)}
+
+
+def route(
+    name: str,
+    *rules: Json,
+    namespace: str = "default",
+    parents: Iterable[Json] = (),
+    hostnames: Sequence[str] = (),
+    annotations: Mapping[str, str] | None = None,
+) -> Json:
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "HTTPRoute",
+        "metadata": {"name": name, "namespace": namespace, "annotations": dict(annotations or {})},
+        "spec": {
+            "parentRefs": list(parents) or [parent()],
+            "rules": list(rules),
+            **({"hostnames": list(hostnames)} if hostnames else {}),
+        },
+    }
+
+
+def namespace(name: str, **labels: str) -> Json:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def service(name: str, *, namespace: str = "default", port: int = 80) -> Json:
+    """A Service without a selector: the test itself says what its endpoints are."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"ports": [{"port": port, "protocol": "TCP", "targetPort": 8090}]},
+    }
+
+
+def endpoints(
+    name: str, addresses: Iterable[str], *, namespace: str = "default", piece: str = "1", port: int = 8090
+) -> Json:
+    """An EndpointSlice of the Service `name`."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-{piece}",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "ports": [{"port": port, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}} for address in addresses],
+    }
