@@ -31,6 +31,8 @@ class InProcess:
             clock=lambda: 1_800_000_000.0,
         )
         self.log: list[str] = []
+        self.hidden = ""
+        """A list operation that shows nothing."""
         self.wrote: Callable[[], None] = lambda: None
         self._random = random.Random(seed)
 
@@ -62,7 +64,8 @@ class InProcess:
     async def pages(
         self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
     ) -> AsyncGenerator[dict[str, Any], None]:
-        yield await self.call(operation, params)
+        page = await self.call(operation, params)
+        yield {**page, "items": []} if operation == self.hidden else page
 
     async def tagged(
         self, tags: Mapping[str, str], resource_types: Sequence[str], *, lane: Lane = Lane.LIVE

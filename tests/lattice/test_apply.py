@@ -319,13 +319,14 @@ async def test_what_failed_to_be_created_is_reported_deleted_and_made_again(worl
     assert any("no capacity" in message for message in problems)
 
 
-async def test_a_crash_after_any_write_leaves_nothing_that_the_next_run_does_not_finish(world: World) -> None:
+@pytest.mark.parametrize("sent", [False, True], ids=["before a call", "before its answer"])
+async def test_a_crash_at_any_write_leaves_nothing_that_the_next_run_does_not_finish(world: World, sent: bool) -> None:
     await world.network()
     desired = service(listener(rule("/", "parking"), rule("/review", "review")))
     groups = [group("parking", "10.0.0.1"), group("review", "10.0.0.2")]
     for survived in range(10):
         world.restart()
-        world.applier = Applier(Crashing(world.client, survived), world.inventory)
+        world.applier = Applier(Crashing(world.client, survived, sent), world.inventory)
         with contextlib.suppress(RetryError):
             await world.settle(desired, groups)
         world.restart()
@@ -337,7 +338,7 @@ async def test_a_crash_after_any_write_leaves_nothing_that_the_next_run_does_not
         where = {"serviceIdentifier": one["id"], "listenerIdentifier": listening["id"]}
         assert len(await world.listed("ListRules", **where)) == 3
         world.restart()
-        world.applier = Applier(Crashing(world.client, survived), world.inventory)
+        world.applier = Applier(Crashing(world.client, survived, sent), world.inventory)
         await world.inventory.ensure_loaded()
         with contextlib.suppress(RetryError):
             await world.settle(None, gone=list(world.inventory.target_groups_of(ROUTE)))
@@ -349,15 +350,18 @@ async def test_a_crash_after_any_write_leaves_nothing_that_the_next_run_does_not
 
 
 class Crashing:
-    """A client whose process dies after some writes."""
+    """A client whose process dies after some writes, before the next is sent or before it is answered."""
 
-    def __init__(self, client: LatticeClient, survived: int) -> None:
+    def __init__(self, client: LatticeClient, survived: int, sent: bool) -> None:
         self._client = client
         self._left = survived
+        self._sent = sent
 
     async def call(self, operation: str, params: Any, **more: Any) -> dict[str, Any]:
         if not operation.startswith(("Get", "List")):
             self._left -= 1
+            if self._left == -1 and self._sent:
+                await self._client.call(operation, params, **more)
             if self._left < 0:
                 raise RetryError(operation, "Crashed", "the process died")
         return await self._client.call(operation, params, **more)

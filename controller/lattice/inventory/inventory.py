@@ -126,15 +126,15 @@ class Inventory:
     ) -> ObservedService | None:
         """The service of a key with all below it; None if there is none. `plan_service` takes it.
 
-        With `desired`, it is the one that the key used before, or the one of that name, whoever's it is; the key claims
-        it if it is of the desired custom domain. Without, it is the one that the key used, or that tags and
-        associations say was the key's; never one that another key claims.
+        With `desired`, it is the one that the key used before, or that tags and associations say was the key's, or the
+        one of that name, whoever's it is; the key claims it if it is of the desired custom domain. Without, it is never
+        one that another key claims, and never one for its name alone.
         """
         await self.ensure_loaded(lane=lane)
         mirror = self._mirror
         ident = mirror.service_claims.id_of(key)
         if ident not in mirror.services:
-            ident = await self._unclaimed(key, lane) if desired is None else self._named(desired)
+            ident = await self._unclaimed(key, lane) if desired is None else await self._wanted(key, desired, lane)
         service = None if ident is None else mirror.services.get(ident)
         if service is None or ident is None:
             return None
@@ -146,8 +146,18 @@ class Inventory:
             mirror.service_claims.claim(key, ident)
         return service
 
-    def _named(self, desired: DesiredService) -> str | None:
-        return next(iter(self._mirror.service_names[desired.name]), None)
+    async def _wanted(self, key: ServiceKey, desired: DesiredService, lane: Lane) -> str | None:
+        """The service of the name, unless that is somebody else's and the key has one of another name.
+
+        A name is chosen when a service is created, and stays when the annotation or the owning route changes.
+        """
+        mirror = self._mirror
+        named = next(iter(mirror.service_names[desired.name]), None)
+        if named is not None:
+            service = mirror.services[named]
+            if mirror.ours(service.tags) and service.custom_domain == desired.custom_domain:
+                return named
+        return await self._unclaimed(key, lane) or named
 
     async def _unclaimed(self, key: ServiceKey, lane: Lane) -> str | None:
         mirror = self._mirror

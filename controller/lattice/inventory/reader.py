@@ -83,8 +83,10 @@ class Reader:
 
     async def _load_ours(self, lane: Lane) -> None:
         if not self._use_tagging_api:
-            await together(lambda: self._load_by_tags_of_each("service", lane))
-            await self._load_by_tags_of_each("target_group", lane)
+            await together(
+                lambda: self._load_by_tags_of_each("service", lane),
+                lambda: self._load_by_tags_of_each("target_group", lane),
+            )
             return
         found = await self._client.tagged({MANAGED_BY: self._identity.owner}, (_SERVICE, _GROUP), lane=lane)
         services = {short_id(arn): tags for arn, tags in found if _is(arn, "service")}

@@ -37,6 +37,9 @@ def assign(slots: Sequence[Slot], occupied: Collection[int] = ()) -> list[int]:
     `occupied` are the priorities that rules of the listener have now, wanted ones and others. Of two rules with the
     same fixed number the first has it, the other counts as not fixed. Raises NoPriorityError.
     """
+    settled = [slot.current for slot in slots if slot.current is not None and slot.fixed in {None, slot.current}]
+    if len(settled) == len(slots) and all(low < high for low, high in pairwise(settled)):
+        return settled
     fixed: dict[int, int] = {}
     for index, slot in enumerate(slots):
         if slot.fixed is not None and slot.fixed not in fixed.values():

@@ -76,7 +76,7 @@ def conflict_of(desired: DesiredService, observed: ObservedService, identity: Id
         )
     held, wanted = _route(observed.tags), _route(desired.tags)
     succession = desired.custom_domain is not None and observed.custom_domain == desired.custom_domain
-    if held and held != wanted and not succession:
+    if not succession and any(one not in {"", other} for one, other in zip(held, wanted, strict=True)):
         return (
             f"the Lattice service {observed.name} belongs to the route {'/'.join(held[1::-1])}; choose another name "
             f"with the annotation {TAG_PREFIX}service-name-override"
@@ -85,8 +85,7 @@ def conflict_of(desired: DesiredService, observed: ObservedService, identity: Id
 
 
 def _route(tags: Mapping[str, str]) -> tuple[str, ...]:
-    found = tuple(tags.get(name, "") for name in ROUTE_TAGS)
-    return found if any(found) else ()
+    return tuple(tags.get(name, "") for name in ROUTE_TAGS)
 
 
 def _create(draft: Draft, desired: DesiredService, context: PlanContext) -> None:

@@ -1,0 +1,345 @@
+"""Plans as data: their operations, their order, and what they wait for."""
+
+import json
+from typing import Any
+
+from msgspec.structs import replace
+
+from controller.lattice.model import MANAGED_BY, FixedResponse, Forward, HeaderMatch, HealthCheck, Match, Target
+from controller.lattice.observed import (
+    NetworkAmbiguous,
+    NetworkFound,
+    NetworkLookup,
+    NetworkMissing,
+    NetworkUnknown,
+    ObservedAssociation,
+    ObservedListener,
+    ObservedNetwork,
+    ObservedRule,
+    ObservedService,
+    ObservedTargetGroup,
+)
+from controller.lattice.plan import (
+    Active,
+    Gone,
+    Plan,
+    PlanContext,
+    Reference,
+    Registered,
+    Settled,
+    Unused,
+    plan_service,
+    plan_target_group,
+)
+from controller.lattice.plan.wire import health_check_shape, match_shape
+from controller.lattice.refs import ResourceRef
+from tests.lattice.world import IDENTITY, KEY, NOT_FOUND, VPC, forward, group, group_key, listener, rule, service
+
+NETWORK = ObservedNetwork(id="sn-1", arn="arn:aws:vpc-lattice:us-west-2:1:servicenetwork/sn-1", name="my-hotel")
+OWNED = {MANAGED_BY: IDENTITY.owner}
+
+
+def context(network: NetworkLookup | None = None, *groups: ObservedTargetGroup) -> PlanContext:
+    known = {group_key(one.name): one for one in groups}
+    return PlanContext(
+        identity=IDENTITY,
+        now=1_800_000_000,
+        network=lambda _: network or NetworkFound(network=NETWORK),
+        target_group=known.get,
+    )
+
+
+def observed_service(*listeners: ObservedListener, **more: Any) -> ObservedService:
+    fields: dict[str, Any] = {
+        "status": "ACTIVE",
+        "custom_domain": None,
+        "tags": {**OWNED, **service().tags},
+        "associations": {"sn-1": observed_association()},
+    } | more
+    return ObservedService(
+        id="svc-1",
+        arn="arn:svc-1",
+        name="rates-default",
+        domain="rates.example",
+        certificate_arn=None,
+        auth_type="NONE",
+        listeners={one.port: one for one in listeners},
+        **fields,
+    )
+
+
+def observed_association(network: str = "sn-1", name: str = "my-hotel", status: str = "ACTIVE") -> ObservedAssociation:
+    return ObservedAssociation(id=f"snsa-{network}", arn="", status=status, network_id=network, network_name=name)
+
+
+def observed_listener(*rules: ObservedRule, port: int = 80, protocol: str = "HTTP") -> ObservedListener:
+    return ObservedListener(
+        id=f"listener-{port}",
+        arn=f"arn:listener-{port}",
+        name=f"listener-{port}",
+        port=port,
+        protocol=protocol,
+        default_action=NOT_FOUND,
+        rules={one.id: one for one in rules},
+    )
+
+
+def observed_rule(path: str, *ids: str, priority: int = 1000) -> ObservedRule:
+    action = Forward(weights=tuple((ident, 1) for ident in ids))
+    match = Match(path_prefix=path)
+    return ObservedRule(id=f"rule-{priority}", arn="", name="", priority=priority, match=match, action=action)
+
+
+def observed_group(name: str = "parking", **more: Any) -> ObservedTargetGroup:
+    fields: dict[str, Any] = {
+        "status": "ACTIVE",
+        "tags": {**OWNED, **group(name).tags},
+        "health_check": HealthCheck(),
+        "targets": {},
+    } | more
+    return ObservedTargetGroup(
+        id=f"tg-{name}",
+        arn=f"arn:tg-{name}",
+        name=name,
+        port=80,
+        protocol="HTTP",
+        protocol_version="HTTP1",
+        ip_address_type="IPV4",
+        vpc=VPC,
+        **fields,
+    )
+
+
+def calls(plan: Plan) -> list[str]:
+    return [operation.call for operation in plan.operations]
+
+
+def test_from_nothing_a_plan_shows_the_whole_set_with_references_for_ids() -> None:
+    plan = plan_service(service(listener(rule("/", "parking"))), None, context())
+    assert calls(plan) == ["CreateService", "CreateServiceNetworkServiceAssociation", "CreateListener", "CreateRule"]
+    create, associate, listen, forwarding = plan.operations
+    assert create.arguments["tags"][MANAGED_BY] == IDENTITY.owner
+    assert associate.arguments["serviceIdentifier"] == Reference(to=KEY)
+    assert associate.after == (0,)
+    assert Active(KEY) in listen.needs
+    assert forwarding.after == (2,)
+    assert forwarding.needs == (Registered(group_key("parking")),)
+    assert forwarding.arguments["name"] == f"k8s-1800000000-rule-{forwarding.arguments['priority']}"
+
+
+def test_a_plan_is_plain_json() -> None:
+    plan = plan_service(service(listener(rule("/", "parking"))), None, context())
+    shown = json.loads(json.dumps(plan.to_json()))
+    assert shown["operations"][0]["call"] == "CreateService"
+    assert shown["operations"][3]["description"] == "/*: forward to default/parking:80"
+    assert shown["operations"][1]["arguments"]["serviceIdentifier"] == "(id of Service/HTTPRoute/default/rates)"
+
+
+def test_nothing_desired_and_nothing_there_is_nothing_to_do() -> None:
+    assert plan_service(None, None, context()) == Plan()
+    assert plan_target_group(None, None, context()) == Plan()
+
+
+def test_what_is_not_ours_is_never_deleted() -> None:
+    for tags in ({}, {MANAGED_BY: "1/other/vpc-2"}):
+        assert plan_service(None, observed_service(tags=tags), context()) == Plan()
+        assert plan_target_group(None, observed_group(tags=tags), context()) == Plan()
+
+
+def test_a_service_is_deleted_when_its_associations_are_gone() -> None:
+    plan = plan_service(None, observed_service(), context())
+    assert calls(plan) == ["DeleteServiceNetworkServiceAssociation", "DeleteService"]
+    assert plan.operations[1].after == (0,)
+    assert plan.operations[1].needs == (Gone(ResourceRef("service_association", "snsa-sn-1")),)
+    assert plan.needs == (Gone(ResourceRef("service", "svc-1")),)
+
+
+def test_what_is_being_created_is_deleted_when_that_has_ended() -> None:
+    plan = plan_service(None, observed_service(status="CREATE_IN_PROGRESS", associations={}), context())
+    assert plan.operations[0].needs == (Settled(ResourceRef("service", "svc-1")),)
+    plan = plan_target_group(None, observed_group(status="CREATE_IN_PROGRESS"), context())
+    assert Settled(ResourceRef("target_group", "tg-parking")) in plan.operations[0].needs
+
+
+def test_what_is_being_deleted_is_waited_for_and_not_changed() -> None:
+    plan = plan_service(service(), observed_service(status="DELETE_IN_PROGRESS"), context())
+    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),))
+    group_plan = plan_target_group(group(), observed_group(status="DELETE_IN_PROGRESS"), context())
+    assert group_plan == Plan(needs=(Gone(ResourceRef("target_group", "tg-parking")),))
+
+
+def test_a_name_that_a_former_hostname_of_the_route_holds_is_waited_for() -> None:
+    desired = service(custom_domain="new.example.com")
+    plan = plan_service(desired, observed_service(custom_domain="old.example.com"), context())
+    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),))
+
+
+def test_a_service_whose_owning_route_went_is_tagged_for_the_next() -> None:
+    desired = service(custom_domain="rates.example.com")
+    tags = {key: value.replace("rates", "older") for key, value in desired.tags.items()}
+    observed = observed_service(custom_domain="rates.example.com", tags={**OWNED, **tags})
+    plan = plan_service(desired, observed, context())
+    assert calls(plan) == ["TagResource"]
+    assert "rates" in plan.operations[0].arguments["tags"].values()
+
+
+def test_no_association_is_removed_while_a_network_is_unknown_missing_or_ambiguous() -> None:
+    for lookup in (NetworkUnknown(), NetworkMissing(), NetworkAmbiguous(ids=("sn-1", "sn-2"))):
+        plan = plan_service(service(), observed_service(), context(lookup))
+        assert plan.operations == ()
+        assert len(plan.problems) == 1
+
+
+def test_a_network_that_is_named_twice_is_associated_once() -> None:
+    plan = plan_service(service(networks=("my-hotel", "sn-1")), None, context())
+    assert calls(plan).count("CreateServiceNetworkServiceAssociation") == 1
+
+
+def test_an_association_that_is_being_removed_is_made_anew_when_it_is_gone() -> None:
+    associations = {"sn-1": observed_association(status="DELETE_IN_PROGRESS")}
+    plan = plan_service(service(), observed_service(associations=associations), context())
+    assert calls(plan) == ["CreateServiceNetworkServiceAssociation"]
+    assert Gone(ResourceRef("service_association", "snsa-sn-1")) in plan.operations[0].needs
+
+
+def test_a_listener_of_another_protocol_is_replaced_when_its_groups_are_ready() -> None:
+    desired = service(listener(rule("/", "parking"), protocol="HTTPS"))
+    observed = observed_service(observed_listener(observed_rule("/", "tg-old")))
+    plan = plan_service(desired, observed, context())
+    assert calls(plan) == ["DeleteListener", "CreateListener", "CreateRule"]
+    assert Registered(group_key("parking")) in plan.operations[0].needs
+    assert plan.operations[1].after == (0,)
+
+
+def test_a_listener_that_nothing_asks_for_goes_when_the_new_one_is_whole() -> None:
+    desired = service(listener(rule("/", "parking"), port=8080))
+    plan = plan_service(desired, observed_service(observed_listener()), context())
+    assert calls(plan) == ["CreateListener", "CreateRule", "DeleteListener"]
+    assert plan.operations[2].after == (0, 1)
+
+
+def test_a_default_action_is_changed_in_place() -> None:
+    observed = observed_service(replace(observed_listener(), default_action=FixedResponse(status_code=500)))
+    plan = plan_service(service(listener()), observed, context())
+    assert calls(plan) == ["UpdateListener"]
+
+
+def test_a_group_in_use_by_the_service_need_not_be_registered_again() -> None:
+    observed = observed_service(observed_listener(observed_rule("/", "tg-parking")))
+    desired = service(listener(rule("/", "parking", "review", weights=(9, 1))))
+    plan = plan_service(desired, observed, context(None, observed_group("parking"), observed_group("review")))
+    assert calls(plan) == ["UpdateRule"]
+    assert plan.operations[0].needs == (Registered(group_key("review")),)
+
+
+def test_a_rule_that_the_model_cannot_express_is_removed_last() -> None:
+    foreign = replace(observed_rule("/", "tg-parking", priority=1), match=None)
+    desired = service(listener(rule("/", "parking")))
+    plan = plan_service(desired, observed_service(observed_listener(foreign)), context(None, observed_group("parking")))
+    assert calls(plan) == ["CreateRule", "DeleteRule"]
+    assert plan.operations[1].after == (0,)
+
+
+def test_updates_that_wait_for_different_groups_do_not_hold_each_other_up() -> None:
+    observed = observed_service(
+        observed_listener(observed_rule("/a", "tg-x", priority=1), observed_rule("/b", "tg-x", priority=2))
+    )
+    desired = service(listener(rule("/a", "parking"), rule("/b", "review")))
+    plan = plan_service(desired, observed, context(None, observed_group("parking"), observed_group("review")))
+    assert calls(plan) == ["UpdateRule", "UpdateRule"]
+
+
+def test_an_external_group_is_the_same_by_id_and_by_arn() -> None:
+    observed = observed_service(observed_listener(observed_rule("/", "tg-theirs")))
+    arn = "arn:aws:vpc-lattice:us-west-2:1:targetgroup/tg-theirs"
+    for name in ("tg-theirs", arn):
+        theirs = replace(rule("/"), action=Forward(weights=((name, 1),)))
+        assert plan_service(service(listener(theirs)), observed, context()).operations == ()
+
+
+def test_users_tags_reach_the_children_before_the_service() -> None:
+    observed = observed_service(observed_listener(observed_rule("/", "tg-parking")))
+    desired = service(listener(rule("/", "parking")), user_tags={"team": "blue"})
+    plan = plan_service(desired, observed, context(None, observed_group("parking")))
+    assert calls(plan) == ["TagResource"] * 4
+    assert plan.operations[3].arguments["resourceArn"] == "arn:svc-1"
+    assert plan.operations[3].after == (0, 1, 2)
+
+
+def test_only_tags_that_this_process_wrote_are_removed() -> None:
+    tags = {**OWNED, **service().tags, "mine": "1", "theirs": "1"}
+    observed = observed_service(tags=tags, written_tags=frozenset({MANAGED_BY, "mine"}))
+    plan = plan_service(service(), observed, context())
+    assert {tuple(operation.arguments["tagKeys"]) for operation in plan.operations} == {("mine",)}
+
+
+def test_a_new_certificate_updates_the_service() -> None:
+    plan = plan_service(service(certificate_arn="arn:new"), observed_service(), context())
+    assert calls(plan) == ["UpdateService"]
+    assert plan.operations[0].arguments["certificateArn"] == "arn:new"
+
+
+def test_a_group_from_nothing_is_created_and_filled_when_active() -> None:
+    plan = plan_target_group(group("parking", "10.0.0.1"), None, context())
+    assert calls(plan) == ["CreateTargetGroup", "RegisterTargets"]
+    assert plan.operations[1].needs == (Active(group_key("parking")),)
+    assert plan.operations[1].arguments["targetGroupIdentifier"] == Reference(to=group_key("parking"))
+
+
+def test_a_group_for_tcp_has_neither_protocol_version_nor_health_check() -> None:
+    desired = group(protocol="TCP", protocol_version="", health_check=HealthCheck(enabled=False))
+    config = plan_target_group(desired, None, context()).operations[0].arguments["config"]
+    assert "protocolVersion" not in config
+    assert config["healthCheck"] == {"enabled": False}
+
+
+def test_draining_targets_are_not_deregistered_and_are_registered_when_wanted_again() -> None:
+    draining, wanted = Target(ip="10.0.0.1", port=8090), Target(ip="10.0.0.2", port=8090)
+    observed = observed_group(targets={draining: "DRAINING", wanted: "DRAINING"})
+    plan = plan_target_group(group("parking", "10.0.0.2"), observed, context())
+    assert calls(plan) == ["RegisterTargets"]
+    assert plan.operations[0].arguments["targets"] == [{"id": "10.0.0.2", "port": 8090}]
+
+
+def test_a_group_is_emptied_and_deleted_when_unused() -> None:
+    observed = observed_group(targets={Target(ip="10.0.0.1", port=8090): "HEALTHY"})
+    plan = plan_target_group(None, observed, context())
+    assert calls(plan) == ["DeregisterTargets", "DeleteTargetGroup"]
+    assert all(Unused("tg-parking") in operation.needs for operation in plan.operations)
+
+
+def test_what_lattice_failed_to_create_is_told_in_its_words() -> None:
+    observed = observed_service(status="CREATE_FAILED", failure="out of luck", associations={})
+    plan = plan_service(service(), observed, context())
+    assert calls(plan) == ["DeleteService"]
+    assert "out of luck" in plan.problems[0].message
+
+
+def test_more_rules_than_lattice_has_priorities_for_is_a_problem_and_changes_no_rule() -> None:
+    many = [rule(f"/{number}", "parking") for number in range(2001)]
+    plan = plan_service(service(listener(*many)), observed_service(observed_listener()), context())
+    assert plan.operations == ()
+    assert [problem.reason for problem in plan.problems] == ["NoPriority"]
+
+
+def test_matches_on_the_wire() -> None:
+    match = Match(method="GET", path_exact="/a", headers=(HeaderMatch(name="x-team", value="blue"),))
+    assert match_shape(match) == {
+        "httpMatch": {
+            "method": "GET",
+            "pathMatch": {"match": {"exact": "/a"}, "caseSensitive": True},
+            "headerMatches": [{"name": "x-team", "match": {"exact": "blue"}, "caseSensitive": True}],
+        }
+    }
+    anything = {"httpMatch": {"pathMatch": {"match": {"prefix": "/"}, "caseSensitive": True}}}
+    assert match_shape(Match()) == anything
+
+
+def test_a_health_check_on_another_port_says_so() -> None:
+    assert health_check_shape(HealthCheck(port=8081))["port"] == 8081
+    assert "port" not in health_check_shape(HealthCheck())
+
+
+def test_the_same_desire_and_observation_give_the_same_plan() -> None:
+    desired = service(listener(rule("/a", "parking"), replace(rule("/b"), action=forward("review"))))
+    assert plan_service(desired, None, context()) == plan_service(desired, None, context())
