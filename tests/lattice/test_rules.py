@@ -219,6 +219,14 @@ def test_a_new_rule_moves_no_other():
         assert [step.standing.rule_id for step in plan(old, new, False).steps] == [None]
 
 
+def test_rules_that_are_appended_one_after_another_move_none():
+    old: list[ObservedRule] = []
+    for number in range(20):
+        new = [DesiredRule(match=one.match, action=one.action) for one in old]
+        (step,) = plan(old, [*new, DesiredRule(match=Match(path_exact=f"/{number}"), action=OLD)], False).steps
+        old.append(rule(number, step.goal, step.standing.match, OLD))
+
+
 def test_two_rules_with_one_fixed_priority_the_first_has_it():
     new = [
         DesiredRule(match=Match(path_exact="/a"), action=OLD, priority=7),

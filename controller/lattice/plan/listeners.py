@@ -4,12 +4,12 @@ Steps of rules become calls: creates and deletes one each, updates up to ten in 
 to keep an order, because a batch may be done in part and in any order.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 from controller.api.keys import ServiceKey, TargetGroupKey
-from controller.lattice.model import MANAGED_BY, Action, DesiredListener, DesiredRule, DesiredService, Forward
+from controller.lattice.model import MANAGED_BY, Action, DesiredListener, DesiredService, Forward
 from controller.lattice.observed import ObservedListener
 from controller.lattice.plan.context import PlanContext
 from controller.lattice.plan.draft import Draft, action_text, match_text
@@ -195,7 +195,7 @@ class _Call(NamedTuple):
     needs: tuple[Need, ...]
 
 
-def _calls(todo: Sequence[Step], needs_of: Any) -> list[_Call]:
+def _calls(todo: Sequence[Step], needs_of: Callable[[Step], tuple[Need, ...]]) -> list[_Call]:
     calls: list[_Call] = []
     for step in todo:
         name, needs = _call_name(step), needs_of(step)
@@ -227,7 +227,7 @@ def _change_text(step: Step) -> str:
     parts = [match_text(standing.match) + ":"] if standing.match is not None else []
     if step.goal != standing.place:
         parts.append(f"priority {standing.place} → {step.goal}")
-    if standing.changes and not step.barrier and isinstance(standing.wanted, DesiredRule):
+    if standing.changes and not step.barrier and standing.wanted is not None:
         parts.append(action_text(standing.wanted.action))
     return " ".join(parts)
 
