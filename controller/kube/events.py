@@ -119,6 +119,11 @@ class EventRecorder:
         self._named = 0
 
     @property
+    def waiting(self) -> int:
+        """How many Events wait to be written."""
+        return len(self._waiting)
+
+    @property
     def dropped(self) -> int:
         """How many writes were given up: queue full, or the API server would not take them."""
         return self._dropped
@@ -193,21 +198,14 @@ class EventRecorder:
             try:
                 await self._send(key, told)
             except (Unreachable, ServerError, TooManyRequests) as error:
-                if attempt < attempts:
-                    await self._sleep(backoff.next(at_least=error.retry_after or 0.0))
-                    continue
-                self._give_up(key, error)
+                if attempt == attempts:
+                    return _given_up(key, error)
+                await self._sleep(backoff.next(at_least=error.retry_after or 0.0))
             except ApiError as error:
-                self._give_up(key, error)
+                return _given_up(key, error)
             else:
                 return True
-        return False
-
-    def _give_up(self, key: _Key, error: ApiError) -> None:
-        log.warning(
-            "event not written",
-            extra={"object": f"{key.kind}/{key.namespace}/{key.name}", "reason": key.reason, "error": str(error)},
-        )
+        raise AssertionError("the last attempt returns")
 
     async def _send(self, key: _Key, told: _Told) -> None:
         # Events about cluster-scoped objects live in the namespace "default".
@@ -254,3 +252,11 @@ class EventRecorder:
             "reportingComponent": self._component,
             "reportingInstance": self._instance,
         }
+
+
+def _given_up(key: _Key, error: ApiError) -> Literal[False]:
+    log.warning(
+        "event not written",
+        extra={"object": f"{key.kind}/{key.namespace}/{key.name}", "reason": key.reason, "error": str(error)},
+    )
+    return False

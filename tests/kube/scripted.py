@@ -56,7 +56,11 @@ class Watch:
         self.end()
 
     def close(self) -> None:
+        """End it for whoever still reads."""
         self._send.close()
+
+    def discard(self) -> None:
+        self._receive.close()
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -69,6 +73,13 @@ class Watch:
         if self.broken and request.transport is not None:
             request.transport.abort()
         return response
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return once this is so; fail after five seconds."""
+    with anyio.fail_after(5):
+        while not condition():  # noqa: ASYNC110 -- what is waited for has no event to tell it
+            await anyio.sleep(0.001)
 
 
 def listing(*items: Mapping[str, Any], version: str = "1", continue_token: str = "") -> Answer:
@@ -151,6 +162,8 @@ class ScriptedServer:
             for watch in self._watches:
                 watch.close()
             await runner.cleanup()
+            for watch in self._watches:
+                watch.discard()
 
 
 class PlainCredentials:

@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.api.gateway import HTTPRoute
@@ -71,6 +71,7 @@ def test_the_events_of_a_watch() -> None:
 
 
 @given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(repr).map(str.encode))
+@settings(deadline=None)
 def test_no_bytes_at_all_raise_anything_but_unreadable(data: bytes) -> None:
     for decode in (decoder.object, decoder.page, decoder.event):
         with pytest.raises(UnreadableError):

@@ -164,7 +164,7 @@ def turn(which: int, turns: int, pause: float) -> tuple[int, str, str, int, floa
 @given(steps, st.sampled_from([0, 1000, -1000]))
 @example([turn(0, 8, 0), turn(1, 8, 13), turn(1, 8, 0)], 0)
 @example([turn(0, 4, 0), turn(1, 8, 15.5), turn(1, 8, 0), turn(0, 8, 0)], 0)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) -> None:
     world = World()
     candidates = [world.elector("a", 0.0), world.elector("b", float(offset))]
@@ -186,6 +186,7 @@ def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) ->
 
 
 @given(st.lists(st.sampled_from(["none", "lost on the way", "answer lost"]), max_size=10))
+@settings(deadline=None)
 def test_when_the_trouble_is_over_somebody_leads(mishaps: list[str]) -> None:
     world = World()
     (first, wire), (second, _) = world.elector("a", 0.0), world.elector("b", 5.0)

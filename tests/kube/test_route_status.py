@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.kube.route_status import MAX_PARENTS, merge_route_parents
@@ -127,6 +127,7 @@ wanted = st.lists(
 
 
 @given(entries, wanted)
+@settings(deadline=None)
 def test_after_a_merge_our_part_is_as_wanted_the_other_as_it_was_and_a_second_merge_does_nothing(
     old: list[Any], ours: list[Any]
 ) -> None:

@@ -1,6 +1,6 @@
 """Writes: only our fields, only on the version they were decided on, and only when something changes."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -14,7 +14,7 @@ from controller.kube.errors import Conflict, Forbidden
 from controller.kube.route_status import merge_route_parents
 from controller.kube.writes import ATTEMPTS, patch_annotations, patch_status, update_finalizers
 from sandbox.kube import KubeServer
-from tests.kube.scripted import PlainCredentials, ScriptedServer, answer, failure, route
+from tests.kube.scripted import ScriptedServer, answer, failure, route
 from tests.kube.test_conditions import NOW, condition
 
 pytestmark = pytest.mark.anyio
@@ -145,27 +145,14 @@ async def test_a_status_is_built_from_what_is_there_and_goes_to_the_subresource(
     assert second.body == {"status": {"parents": [1.5]}, "metadata": {"resourceVersion": "9", "uid": "uid-a"}}
 
 
-@pytest.fixture
-async def kube() -> AsyncIterator[KubeServer]:
-    async with KubeServer(seed=1) as running:
-        yield running
-
-
-@pytest.fixture
-async def kube_client(kube: KubeServer) -> AsyncIterator[KubeClient]:
-    async with KubeClient(PlainCredentials(kube.url), user_agent="test/1") as opened:
-        yield opened
-
-
 def stored(kube: KubeServer, **fields: Any) -> HTTPRoute:
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
     obj = {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": "a", "namespace": "shop"},
         "spec": {"parentRefs": [{"name": "gw"}]},
     }
-    _, made = kube.apply(namespace, obj | fields)
+    (made,) = kube.apply(obj | fields)
     return decoded(dict(made))
 
 
