@@ -18,6 +18,7 @@ from sandbox.kube.errors import Json
 from sandbox.kube.faults import Request
 from sandbox.kube.managers import Manager
 from sandbox.kube.patch import PatchError, json_patch, merge_patch
+from sandbox.kube.protobuf import MEDIA_TYPE, UnreadableError, decode
 from sandbox.kube.reading import ListOptions, Page, WatchOptions
 from sandbox.kube.resource import Resource
 from sandbox.kube.selectors import parse_fields, parse_labels
@@ -111,7 +112,7 @@ class Handler:
 
     def _create(self, request: Request, resource: Resource, call: Call) -> Answer:
         options = _write_options(call, "")
-        obj = parse(call.body, call.media_type)
+        obj = _body(call)
         namespace = request.namespace if resource.namespaced else ""
         return self._written(
             resource, self._api.writer.create(resource, namespace, obj, options), call, options, code=201
@@ -119,7 +120,7 @@ class Handler:
 
     def _update(self, request: Request, resource: Resource, call: Call) -> Answer:
         options = _write_options(call, request.subresource)
-        obj = parse(call.body, call.media_type)
+        obj = _body(call)
         check_envelope(resource, obj, request.namespace, name=request.name)
         stored = self._api.replace(resource, _key(request), obj, options, request.subresource)
         return self._written(resource, stored, call, options)
@@ -179,7 +180,7 @@ class Handler:
         return Answer(200, orjson.dumps(self._api.set_scale(resource, key, body, options)), options.warnings)
 
     def _access_review(self, resource: Resource, call: Call) -> Answer:
-        review = parse(call.body, call.media_type)
+        review = _body(call)
         check_envelope(resource, review, "")
         review["status"] = {"allowed": True, "reason": "the sandbox allows everything"}
         return Answer(201, orjson.dumps(review))
@@ -213,6 +214,21 @@ def scope(request: Request, resource: Resource, call: Call) -> Scope:
     if request.name and fields.name is None:
         fields = parse_fields(f"metadata.name={request.name}", resource.selectable)
     return Scope(resource, namespace, parse_labels(call.query.get("labelSelector", "")), fields)
+
+
+def _body(call: Call) -> Any:
+    """The object of a create or an update, in any of the encodings.
+
+    Raises:
+        ApiError: 400, or 415 for a protobuf message that is not described here.
+    """
+    if call.media_type != MEDIA_TYPE:
+        return parse(call.body, call.media_type)
+    try:
+        return decode(call.body)
+    except UnreadableError as wrong:
+        refusal = errors.unsupported_media_type(["application/json", "application/yaml"])
+        raise errors.ApiError(415, refusal.reason, f"{refusal.message} ({wrong})") from wrong
 
 
 def _key(request: Request) -> Key:

@@ -1,6 +1,7 @@
 """Pods and what makes them: the defaults and rules of a pod's spec, alone and in the template of a Deployment.
 
-Of a pod's spec, containers, ports and volume mounts are checked; what only a kubelet would look at is taken as it comes.
+Of a pod's spec, containers, ports and volume mounts are checked; what only a kubelet would look at is taken as it
+comes.
 """
 
 from collections.abc import Mapping

@@ -354,7 +354,7 @@ async def _body(http: web.BaseRequest) -> bytes:
         if size > _BODY_LIMIT:
             raise errors.request_too_large(_BODY_LIMIT)
         chunks.append(chunk)
-    if size and not http.content_type.endswith(("json", "yaml", "octet-stream")):
+    if size and not http.content_type.endswith(("json", "yaml", "protobuf", "octet-stream")):
         raise errors.unsupported_media_type([_JSON, "application/yaml"])
     return b"".join(chunks)
 

@@ -1,7 +1,7 @@
 """Services: which fields depend on which, and the addresses and node ports that they are given.
 
-What a cluster would allocate is allocated here too, so that what is read back looks as it does there; nothing listens on
-those addresses.
+What a cluster would allocate is allocated here too, so that what is read back looks as it does there; nothing listens
+on those addresses.
 """
 
 import ipaddress

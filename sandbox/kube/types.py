@@ -55,6 +55,14 @@ class TypeCatalog:
                 notation.update(*load_yaml(resource.read_bytes()))
         return cls(notation)
 
+    def notation(self, name: str) -> Mapping[str, str]:
+        """The fields of a type, as they are written.
+
+        Raises:
+            KeyError: no such type.
+        """
+        return self._notation[name]
+
     def schema(self, name: str) -> Json:
         """The OpenAPI schema of a type.
 

@@ -347,5 +347,8 @@ def _check_finalizers(obj: Json, old: Json, problems: Problems) -> None:
 
 
 def _check_size(obj: Json) -> None:
+    """Refuses what etcd could not hold; the upkeep of managedFields gives way before that, as it does there."""
     if len(orjson.dumps(obj)) > _OBJECT_LIMIT:
-        raise errors.object_too_large()
+        obj["metadata"].pop("managedFields", None)
+        if len(orjson.dumps(obj)) > _OBJECT_LIMIT:
+            raise errors.object_too_large()

@@ -1,10 +1,13 @@
 """Small pure parts: durations, JSONPath, request bodies."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.kube.bodies import duplicates, parse
 from sandbox.kube.durations import human
 from sandbox.kube.jsonpath import compile_path
+from sandbox.kube.protobuf import UnreadableError, decode
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,33 @@ def test_fields_that_come_twice_are_named_by_their_path():
 
 def test_times_in_yaml_are_text():
     assert parse(b"a: 2020-01-01T00:00:00Z\nb: 1.5\n", "application/yaml") == {"a": "2020-01-01T00:00:00Z", "b": 1.5}
+
+
+def message(number, content):
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def test_a_protobuf_body_is_read():
+    types = message(1, message(1, b"v1") + message(2, b"ConfigMap"))
+    config_map = message(1, message(1, b"a")) + message(2, message(1, b"k") + message(2, b"v")) + bytes([4 << 3, 0])
+    body = b"k8s\x00" + types + message(2, config_map)
+    expected = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a"},
+        "data": {"k": "v"},
+        "immutable": False,
+    }
+    assert decode(body) == expected
+
+
+def test_a_protobuf_field_that_is_not_described_is_refused():
+    types = message(1, message(1, b"v1") + message(2, b"ConfigMap"))
+    with pytest.raises(UnreadableError, match="field 9 of ConfigMap"):
+        decode(b"k8s\x00" + types + message(2, message(9, b"x")))
+
+
+@given(st.binary())
+def test_what_is_no_protobuf_is_refused(raw):
+    with pytest.raises(UnreadableError):
+        decode(b"k8s\x00" + raw)

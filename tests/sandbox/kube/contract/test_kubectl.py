@@ -255,3 +255,20 @@ async def test_what_there_is(kubectl):
         assert line in resources
     assert "gateway.networking.k8s.io/v1beta1" in await kubectl("api-versions")
     assert "Server Version" in await kubectl("version")
+
+
+async def test_its_generators_send_protobuf(kubectl, cluster, paths):
+    await kubectl("create", "deployment", "web", "--image=web:2", "--replicas=3", "--port=80")
+    spec = (await cluster.get(paths.deployments("web"))).body["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert (spec["replicas"], container["image"], container["ports"]) == (
+        3, "web:2", [{"containerPort": 80, "protocol": "TCP"}],
+    )  # fmt: skip
+    await kubectl("create", "service", "clusterip", "web", "--tcp=80:http")
+    ports = (await cluster.get(paths.core("services", "web"))).body["spec"]["ports"]
+    assert ports == [{"name": "80-http", "port": 80, "protocol": "TCP", "targetPort": "http"}]
+    await kubectl("create", "secret", "generic", "web", "--from-literal=a=b")
+    assert (await cluster.get(paths.core("secrets", "web"))).body["data"] == {"a": "Yg=="}
+    await kubectl("create", "configmap", "web", "--from-literal=a=b")
+    assert (await cluster.get(paths.core("configmaps", "web"))).body["data"] == {"a": "b"}
+    assert (await kubectl("auth", "can-i", "create", "gateways")).strip() == "yes"
