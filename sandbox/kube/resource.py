@@ -178,8 +178,5 @@ class Registry:
         found.sort(key=lambda resource: resource.storage_version not in {"", resource.api_version})
         return found[0] if found else None
 
-    def has_group(self, group: str, version: str) -> bool:
-        return any(key[0] == group and key[1] == version for key in self._by_path)
-
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._by_path.values())

@@ -158,6 +158,11 @@ class KubeServer:
         """
         return self.api.apply_all(objects)
 
+    def compact(self) -> None:
+        """Forgets all history: older watches and the pages of running lists are told 410 from now on."""
+        self.api.store.compact()
+        self.api.reader.forget_snapshots()
+
     def _cut_watches(self, resource: str | None) -> int:
         cut = [watch for watch in self._watches if resource in {None, str(watch.scope.resource.name)}]
         for watch in cut:

@@ -10,7 +10,7 @@ lock. A write costs the same however many objects there are; only a list sorts, 
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import orjson
@@ -88,9 +88,6 @@ class Collection:
 
     def get(self, key: Key) -> Stored | None:
         return self._objects.get(key)
-
-    def namespaces(self) -> Iterable[str]:
-        return self._namespaces
 
     def ordered(self, namespace: str | None = None) -> list[Stored]:
         """The objects of a namespace, or all of them, by namespace and name."""
@@ -172,8 +169,10 @@ class Store:
             found = self._collections[name] = Collection(name, self._history, self._dropped.get(name, 0))
         return found
 
-    def collections(self) -> Mapping[str, Collection]:
-        return self._collections
+    def compact(self) -> None:
+        """Forgets all history, as etcd's compaction does."""
+        for collection in self._collections.values():
+            collection.forget(self.version)
 
     def drop(self, name: str) -> None:
         found = self._collections.pop(name, None)

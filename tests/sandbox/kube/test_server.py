@@ -153,6 +153,15 @@ async def test_a_watch_that_starts_before_the_history_is_too_late():
     assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
 
 
+async def test_a_watch_from_before_a_compaction_is_too_late(server, session):
+    version = server.apply(CONFIG_MAP)[0]["metadata"]["resourceVersion"]
+    server.apply({**CONFIG_MAP, "data": {"k": "v"}})
+    server.compact()
+    async with session.get(PATH, params={"watch": "true", "resourceVersion": version}) as response:
+        event = orjson.loads(await response.content.read())
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+
+
 async def test_watches_can_be_cut(server, session):
     async with session.get(PATH, params={"watch": "true"}) as response:
         assert server.faults.cut_watches("pods") == 0
@@ -164,7 +173,7 @@ async def test_a_page_of_a_list_that_is_forgotten_can_be_gone_on_from_now(server
     for name in "abc":
         server.apply({**CONFIG_MAP, "metadata": {"name": name}})
     first = await (await session.get(PATH, params={"limit": "1"})).json()
-    server.api.reader.forget_snapshots()
+    server.compact()
     async with session.get(PATH, params={"limit": "1", "continue": first["metadata"]["continue"]}) as response:
         expired = await response.json()
     assert (response.status, expired["reason"]) == (410, "Expired")
