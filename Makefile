@@ -36,7 +36,7 @@ lint: $(STAMP) ## ruff, mypy --strict, and the layers of the design
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## let ruff write the code's form
 	@$(BIN)/ruff format .

@@ -53,6 +53,7 @@ def pass_on(
     if applied.calls or news:
         for released in env.board.released_by(key):
             env.add(released)
+    env.parked.pop(key, None)
     for ref in applied.waits:
         env.park(key, ref)
     for holder in applied.holds:

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from tests.workqueue.settling import settle
-from workqueue import BULK, LIVE, Queue, Result, WorkerPool
+from workqueue import BULK, LIVE, Queue, Result, WorkerPool, current_priority
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
@@ -125,6 +125,22 @@ async def test_a_key_comes_back_at_the_priority_it_was_handed_out_with(queue, cl
     await run_until_idle(WorkerPool(queue, answering(answer), size=1, on_error=lambda key, error: None))
     clock.advance(1)
     assert queue.take_nowait() == ("a", BULK)
+
+
+async def test_a_reconcile_and_what_it_starts_see_the_priority_of_its_key(queue):
+    seen = {}
+
+    async def look(key):
+        seen[key] = current_priority.get()
+
+    async def reconcile(key):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(look, key)
+
+    queue.add("bulk", BULK)
+    queue.add("live")
+    await run_until_idle(WorkerPool(queue, reconcile, size=1, on_error=no_error))
+    assert seen == {"bulk": BULK, "live": LIVE}
 
 
 async def test_a_key_added_during_its_reconcile_is_reconciled_again_afterwards(queue, reconciler):
