@@ -43,7 +43,7 @@ class DefinitionStrategy(Strategy):
 
     def prepare_update(self, obj: Json, old: Json) -> None:
         status = dict(old["status"])
-        stored = status["storedVersions"]
+        stored = status.get("storedVersions") or []
         current = [version["name"] for version in obj["spec"].get("versions") or () if version.get("storage")]
         status["storedVersions"] = stored + [name for name in current if name not in stored]
         status["acceptedNames"] = obj["spec"].get("names")
@@ -103,7 +103,7 @@ class DefinitionStrategy(Strategy):
             if new_value != old_value:
                 problems.immutable(f"spec.{'.'.join(path)}", new_value)
         names = {version["name"] for version in obj["spec"]["versions"]}
-        for index, name in enumerate(old["status"]["storedVersions"]):
+        for index, name in enumerate(old["status"].get("storedVersions") or ()):
             if name not in names:
                 problems.invalid(f"status.storedVersions[{index}]", name, "must appear in spec.versions")
 
@@ -119,7 +119,8 @@ def _check_schema(version: Json, path: str, problems: Problems) -> None:
         compile_schema(raw, path)
     except SchemaError as wrong:
         problems.invalid(path, "", str(wrong))
-    _check_structural(raw, path, problems)
+    else:
+        _check_structural(raw, path, problems)
 
 
 def _check_structural(raw: Any, path: str, problems: Problems) -> None:

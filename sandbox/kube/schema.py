@@ -112,6 +112,24 @@ _COPIED = {
 }
 
 
+_KEYWORDS: tuple[tuple[type | tuple[type, ...], tuple[str, ...]], ...] = (
+    (str, ("type", "format", "pattern", "x-kubernetes-list-type", "x-kubernetes-map-type")),
+    (bool, ("nullable", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems", "x-kubernetes-int-or-string",
+            "x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource")),
+    ((int, float), ("minimum", "maximum", "multipleOf")),
+    (int, ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")),
+    (dict, ("properties", "items", "not")),
+    (list, ("required", "enum", "allOf", "anyOf", "oneOf", "x-kubernetes-list-map-keys")),
+)  # fmt: skip
+
+
+def _check_keywords(raw: Mapping[str, Any], path: str) -> None:
+    for type_, keywords in _KEYWORDS:
+        for keyword in keywords:
+            if keyword in raw and not isinstance(raw[keyword], type_):
+                raise SchemaError(f"{path}.{keyword}: Invalid value: {raw[keyword]!r}")
+
+
 def compile_schema(raw: Mapping[str, Any], path: str = "openAPIV3Schema") -> Schema:
     """Compiles a structural schema.
 
@@ -136,6 +154,7 @@ class _Compiler:
         return done
 
     def _compile(self, raw: Mapping[str, Any], path: str) -> Schema:
+        _check_keywords(raw, path)
         node = Schema(raw=raw, **{name: raw[key] for key, name in _COPIED.items() if key in raw})
         node.required = tuple(raw.get("required") or ())
         node.enum = tuple(raw.get("enum") or ())
