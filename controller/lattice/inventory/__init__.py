@@ -2,13 +2,14 @@
 
 - `inventory`  what reconcilers, `apply` and the poller use
 - `mirror`     what is known, with indexes and claims; no I/O
-- `reader`     reads Lattice into the mirror
+- `states`     reads what is ours and its states into the mirror
+- `children`   reads what hangs below it
 - `record`     writes the answers to our own writes into the mirror
 - `decode`     shapes of the API as observed structs
 - `once`       one read for all that want it at the same time
 """
 
 from controller.lattice.inventory.inventory import Inventory, Unmet
-from controller.lattice.inventory.reader import Client
+from controller.lattice.inventory.states import Client
 
 __all__ = ["Client", "Inventory", "Unmet"]

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
+from controller.lattice.inventory.children import Children
 from controller.lattice.inventory.mirror import Mirror, backend_of_group
 from controller.lattice.inventory.once import Once
-from controller.lattice.inventory.reader import Client, Reader
 from controller.lattice.inventory.record import Shape, record
+from controller.lattice.inventory.states import Client, States
 from controller.lattice.limits import Lane
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, DesiredTargetGroup, Frozen, Identity
 from controller.lattice.observed import (
@@ -67,7 +68,8 @@ class Inventory:
         self._identity = identity
         self._clock = clock
         self._mirror = Mirror(identity, clock.time)
-        self._reader = Reader(client, self._mirror, identity, use_tagging_api=use_tagging_api)
+        self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
+        self._children = Children(client, self._mirror, self._states)
         self._loading = Once()
         self._loaded = False
         self._terms = 0
@@ -85,7 +87,7 @@ class Inventory:
 
     async def _load(self, lane: Lane) -> None:
         term = self._terms
-        await self._reader.load(lane)
+        await self._states.load(lane)
         self._networks_at = self._clock.time()
         self._loaded = term == self._terms
 
@@ -113,12 +115,12 @@ class Inventory:
             await self._refreshing.run(lambda: self._refresh_elsewhere(lane))
 
     async def _refresh_networks(self, lane: Lane) -> None:
-        await self._reader.networks(lane)
+        await self._states.networks(lane)
         self._networks_at = self._clock.time()
         self._elsewhere_read = False
 
     async def _refresh_elsewhere(self, lane: Lane) -> None:
-        await self._reader.vpc_associations(lane)
+        await self._states.vpc_associations(lane)
         self._elsewhere_read = True
 
     async def observe_service(
@@ -140,7 +142,7 @@ class Inventory:
             return None
         suspect = service.ref in mirror.suspects or (desired is not None and not mirror.ours(service.tags))
         mirror.suspects.discard(service.ref)
-        await self._reader.service(ident, lane, anew=suspect)
+        await self._children.service(ident, lane, anew=suspect)
         service = mirror.services.get(ident)
         if service is not None and desired is not None and service.custom_domain == desired.custom_domain:
             mirror.service_claims.claim(key, ident)
@@ -170,7 +172,7 @@ class Inventory:
     async def _key_of(self, ident: str, lane: Lane) -> ServiceKey | None:
         service = self._mirror.services[ident]
         if service.custom_domain is not None and service.associations is None:
-            await self._reader.associations(ident, lane)
+            await self._children.associations(ident, lane)
             service = self._mirror.services[ident]
         return self._mirror.service_key(service) if self._mirror.ours(service.tags) else None
 
@@ -224,10 +226,10 @@ class Inventory:
         group = mirror.groups[ident]
         suspect = group.ref in mirror.suspects
         mirror.suspects.discard(group.ref)
-        await self._reader.group(ident, lane, anew=suspect)
+        await self._children.group(ident, lane, anew=suspect)
         group_ = mirror.groups.get(ident)
         if group_ is not None and desired is None and self._foreign_users(group_):
-            await self._reader.refresh("target_group", ident, lane)
+            await self._states.refresh("target_group", ident, lane)
             group_ = mirror.groups.get(ident)
         return group_
 
@@ -288,11 +290,11 @@ class Inventory:
 
     async def get(self, ref: ResourceRef) -> None:
         """Read one state (`poller.Look`)."""
-        await self._reader.refresh(ref.type, ref.id, Lane.LIVE)
+        await self._states.refresh(ref.type, ref.id, Lane.LIVE)
 
     async def list(self, kind: ResourceType) -> None:
         """Read all states of a type (`poller.Look`)."""
-        await self._reader.refresh_all(kind, Lane.LIVE)
+        await self._states.refresh_all(kind, Lane.LIVE)
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None when the resource does not exist (`poller.Look`)."""
@@ -300,7 +302,7 @@ class Inventory:
 
     def pages(self, kind: ResourceType) -> int:
         """How many calls `list` is expected to take (`poller.Look`)."""
-        return self._reader.pages(kind)
+        return self._states.pages(kind)
 
     def record(self, operation: str, arguments: Shape, answer: Shape, creates: Resource | None = None) -> None:
         """Write-through: take note of a write of ours that succeeded; `creates` claims what it made."""
@@ -330,7 +332,7 @@ class Inventory:
 
     async def look_up(self, resource: ServiceKey | TargetGroupKey, name: str, *, lane: Lane = Lane.LIVE) -> bool:
         """A create met a name that is taken: read whoever has it, so that the next plan can decide. False if nobody."""
-        read = self._reader.service_named if isinstance(resource, ServiceKey) else self._reader.group_named
+        read = self._children.service_named if isinstance(resource, ServiceKey) else self._children.group_named
         return await read(name, lane) is not None
 
     def resolve(self, reference: Reference) -> str | None:

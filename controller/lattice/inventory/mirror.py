@@ -1,7 +1,7 @@
 """What is known of our corner of VPC Lattice, in memory: observed structs, indexes to find them, and who claims them.
 
-Synchronous and without I/O: `record` writes the answers to our own calls in, `read` what it reads. Finding is by index,
-never by a scan.
+Synchronous and without I/O: `record` writes the answers to our own calls in, `states` and `children` what they read.
+Finding is by index, never by a scan.
 
 **Claims.** A key claims the resource that it observed for something desired. The last claim wins, because an identity
 can pass from one key to another: a route that changes a backend's port keeps its target group. A key for which

@@ -1,4 +1,4 @@
-"""Reading Lattice into the mirror: what is ours, its states, and what hangs below it, each only when first needed.
+"""Reading into the mirror what is ours, the states of it, and the service networks; what is below it: `children`.
 
 **What is ours** is found by one query for the owner tag (Resource Groups Tagging API, 100 resources a page), or, in a
 VPC without a way to that API, by listing everything and asking for the tags of each. The tagging API follows changes
@@ -20,10 +20,10 @@ from controller.lattice.errors import LatticeError, SuspectError
 from controller.lattice.inventory import decode
 from controller.lattice.inventory.mirror import Mirror
 from controller.lattice.limits import Lane
-from controller.lattice.model import MANAGED_BY, TAG_PREFIX, Identity, Target
-from controller.lattice.observed import DELETE_IN_PROGRESS, ObservedAssociation, ObservedListener, ObservedRule
+from controller.lattice.model import MANAGED_BY, TAG_PREFIX, Identity
+from controller.lattice.observed import DELETE_IN_PROGRESS
 from controller.lattice.plan.wire import short_id
-from controller.lattice.refs import ResourceRef, ResourceType
+from controller.lattice.refs import ResourceType
 
 _SERVICE, _GROUP = "vpc-lattice:service", "vpc-lattice:targetgroup"
 _PROTOCOL_VERSION = TAG_PREFIX + "ProtocolVersion"
@@ -63,7 +63,7 @@ async def together(*work: Callable[[], Awaitable[None]]) -> None:
         raise first[0]
 
 
-class Reader:
+class States:
     """Reads into one mirror. All methods raise LatticeError, and leave what was read before an error."""
 
     def __init__(self, client: Client, mirror: Mirror, identity: Identity, *, use_tagging_api: bool) -> None:
@@ -105,31 +105,31 @@ class Reader:
                     read += 1
                     for item in page.get("items", ()):
                         if item["id"] in missing:
-                            self._put(kind, item, missing.pop(item["id"]))
+                            self.put(kind, item, missing.pop(item["id"]))
                     if not page.get("nextToken"):
                         self._pages[kind] = read
                         return
                     if len(missing) <= read:
                         break
         self._pages[kind] = max(read + 1, self.pages(kind))
-        await together(*(_bind(self._load_one, kind, ident, tags[ident], lane) for ident in missing))
+        await together(*(bind(self._load_one, kind, ident, tags[ident], lane) for ident in missing))
 
     async def _load_one(self, kind: ResourceType, ident: str, tags: Mapping[str, str], lane: Lane) -> None:
-        answer = await self._get(kind, ident, lane)
+        answer = await self.read(kind, ident, lane)
         if answer is not None:
-            self._put(kind, answer, tags)
+            self.put(kind, answer, tags)
             if kind == "service":
                 self._mirror.detailed.add(ident)
 
     async def _load_by_tags_of_each(self, kind: ResourceType, lane: Lane) -> None:
-        items = await self._list(kind, lane)
+        items = await self.items(kind, lane)
 
         async def one(item: Mapping[str, Any]) -> None:
             tags = await self.tags(item["arn"], lane)
             if self._mirror.ours(tags):
-                self._put(kind, item, tags)
+                self.put(kind, item, tags)
 
-        await together(*(_bind(one, item) for item in items))
+        await together(*(bind(one, item) for item in items))
 
     async def tags(self, arn: str, lane: Lane) -> dict[str, str]:
         """The tags of one resource; none for what does not exist."""
@@ -144,7 +144,8 @@ class Reader:
     def _filter(self, kind: ResourceType) -> dict[str, str]:
         return {"vpcIdentifier": self._identity.vpc} if kind == "target_group" else {}
 
-    async def _list(self, kind: ResourceType, lane: Lane) -> list[dict[str, Any]]:
+    async def items(self, kind: ResourceType, lane: Lane) -> list[dict[str, Any]]:
+        """All that the list of services or target groups shows, whoever's it is."""
         items: list[dict[str, Any]] = []
         read = 0
         async for page in self._client.pages(_LISTS[kind], self._filter(kind), lane=lane):
@@ -153,7 +154,8 @@ class Reader:
         self._pages[kind] = read
         return items
 
-    async def _get(self, kind: ResourceType, ident: str, lane: Lane) -> dict[str, Any] | None:
+    async def read(self, kind: ResourceType, ident: str, lane: Lane) -> dict[str, Any] | None:
+        """What Get says of one resource; None if it does not exist."""
         operation, parameter = _GETS[kind]
         try:
             return await self._client.call(operation, {parameter: ident}, lane=lane)
@@ -162,8 +164,8 @@ class Reader:
                 return None
             raise
 
-    def _put(self, kind: ResourceType, answer: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-        """What was known and is not in the answer stays: children, and which tags we wrote."""
+    def put(self, kind: ResourceType, answer: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Take an answer into the mirror; what was known and is not in it stays: children, and which tags we wrote."""
         mirror = self._mirror
         if kind == "service":
             service = decode.service(answer, tags)
@@ -195,8 +197,8 @@ class Reader:
                 )
             mirror.put_group(group)
 
-    async def networks(self, lane: Lane, elsewhere: bool = False) -> None:
-        """The service networks that the list shows, and, if wanted, those that only this VPC's associations show."""
+    async def networks(self, lane: Lane) -> None:
+        """The service networks that the list shows."""
         found: dict[str, Any] = {}
         read = 0
         async for page in self._client.pages("ListServiceNetworks", {}, lane=lane):
@@ -204,8 +206,6 @@ class Reader:
             read += 1
         self._pages["network"] = read
         self._mirror.networks = found
-        if elsewhere:
-            await self.vpc_associations(lane)
 
     async def vpc_associations(self, lane: Lane) -> None:
         """This VPC's associations: their states, and the networks behind the active ones."""
@@ -230,7 +230,7 @@ class Reader:
         if kind in {"network", "vpc_association"}:
             await (self.networks(lane) if kind == "network" else self.vpc_associations(lane))
             return
-        answer = await self._get(kind, ident, lane)
+        answer = await self.read(kind, ident, lane)
         if kind == "service_association":
             if answer is None:
                 mirror.drop_association(ident)
@@ -241,14 +241,14 @@ class Reader:
             if answer is None:
                 mirror.drop_service(ident)
             elif known is not None:
-                self._put(kind, answer, known.tags)
+                self.put(kind, answer, known.tags)
                 mirror.detailed.add(ident)
         else:
             group = mirror.groups.get(ident)
             if answer is None:
                 mirror.drop_group(ident)
             elif group is not None:
-                self._put(kind, answer, group.tags)
+                self.put(kind, answer, group.tags)
 
     async def refresh_all(self, kind: ResourceType, lane: Lane) -> None:
         """The states of all of ours of a type by lists.
@@ -265,13 +265,13 @@ class Reader:
             await self._refresh_associations(lane)
         else:
             known = set(mirror.services if kind == "service" else mirror.groups)
-            seen = {item["id"]: item for item in await self._list(kind, lane)}
+            seen = {item["id"]: item for item in await self.items(kind, lane)}
             for ident in known:
                 held = mirror.services.get(ident) if kind == "service" else mirror.groups.get(ident)
                 if held is None:
                     continue
                 if ident in seen:
-                    self._put(kind, seen[ident], held.tags)
+                    self.put(kind, seen[ident], held.tags)
                 elif held.status != DELETE_IN_PROGRESS:
                     mirror.suspects.add(held.ref)
                 elif kind == "service":
@@ -299,137 +299,6 @@ class Reader:
                     mirror.drop_association(association.id)
         self._pages["service_association"] = read
 
-    async def service(self, ident: str, lane: Lane, *, anew: bool) -> None:
-        """A service and all below it; only what was not read yet, unless `anew`."""
-        mirror = self._mirror
-        known = mirror.services.get(ident)
-        if known is None:
-            return
-        work: list[Callable[[], Awaitable[None]]] = []
-        if anew or (known.custom_domain is not None and ident not in mirror.detailed) or _failed(known):
-            work.append(_bind(self.refresh, "service", ident, lane))
-        if anew:
-            work.append(_bind(self._retag, ident, known.arn, lane))
-        if anew or known.associations is None:
-            work.append(_bind(self.associations, ident, lane))
-        if anew or known.listeners is None:
-            work.append(_bind(self._listeners, ident, lane))
-        await together(*work)
-
-    async def group(self, ident: str, lane: Lane, *, anew: bool) -> None:
-        """A target group, its health check and its targets; only what was not read yet, unless `anew`."""
-        known = self._mirror.groups.get(ident)
-        if known is None:
-            return
-        work: list[Callable[[], Awaitable[None]]] = []
-        if anew or known.health_check is None or _failed(known):
-            work.append(_bind(self.refresh, "target_group", ident, lane))
-        if anew:
-            work.append(_bind(self._retag, ident, known.arn, lane))
-        if anew or known.targets is None:
-            work.append(_bind(self._targets, ident, lane))
-        await together(*work)
-
-    async def _retag(self, ident: str, arn: str, lane: Lane) -> None:
-        tags, mirror = await self.tags(arn, lane), self._mirror
-        if ident in mirror.services:
-            mirror.put_service(replace(mirror.services[ident], tags=tags))
-        elif ident in mirror.groups:
-            mirror.put_group(replace(mirror.groups[ident], tags=tags))
-
-    async def associations(self, ident: str, lane: Lane) -> None:
-        """The associations of a service with networks."""
-        found: dict[str, ObservedAssociation] = {}
-        where = {"serviceIdentifier": ident}
-        async for page in self._client.pages("ListServiceNetworkServiceAssociations", where, lane=lane):
-            found.update({item["serviceNetworkId"]: decode.association(item) for item in page.get("items", ())})
-        failed = [key for key, one in found.items() if _failed(one)]
-
-        async def reason(key: str) -> None:
-            answer = await self._get("service_association", found[key].id, lane)
-            if answer is not None:
-                found[key] = decode.association(answer)
-
-        await together(*(_bind(reason, key) for key in failed))
-        service = self._mirror.services.get(ident)
-        if service is not None:
-            self._mirror.put_service(replace(service, associations=found))
-
-    async def _listeners(self, ident: str, lane: Lane) -> None:
-        found: dict[int, ObservedListener] = {}
-
-        async def one(listener_id: str) -> None:
-            where = {"serviceIdentifier": ident, "listenerIdentifier": listener_id}
-            rules: dict[str, ObservedRule] = {}
-            answers: list[dict[str, Any]] = []
-
-            async def itself() -> None:
-                answers.append(await self._client.call("GetListener", where, lane=lane))
-
-            await together(itself, lambda: self._rules(where, rules, lane))
-            listener = decode.listener(answers[0], rules)
-            found[listener.port] = listener
-
-        try:
-            ids = await self._ids("ListListeners", {"serviceIdentifier": ident}, lane)
-            await together(*(_bind(one, listener_id) for listener_id in ids))
-        except SuspectError as error:
-            await self._gone_or_raise(error, "service", ident, lane)
-        service = self._mirror.services.get(ident)
-        if service is not None:
-            self._mirror.put_service(replace(service, listeners=found))
-
-    async def _gone_or_raise(self, error: SuspectError, kind: ResourceType, ident: str, lane: Lane) -> None:
-        """Something below it was not found: that is an answer only if the resource itself is gone."""
-        await self.refresh(kind, ident, lane)
-        if self._mirror.state(ResourceRef(kind, ident)) is not None:
-            raise error
-
-    async def _rules(self, where: dict[str, str], rules: dict[str, ObservedRule], lane: Lane) -> None:
-        async def one(rule_id: str) -> None:
-            rule = decode.rule(await self._client.call("GetRule", {**where, "ruleIdentifier": rule_id}, lane=lane))
-            rules[rule.id] = rule
-
-        ids = await self._ids("ListRules", where, lane)
-        await together(*(_bind(one, rule_id) for rule_id in ids))
-
-    async def _ids(self, operation: str, where: Mapping[str, str], lane: Lane) -> list[str]:
-        return [
-            item["id"]
-            async for page in self._client.pages(operation, where, lane=lane)
-            for item in page["items"]
-            if not item.get("isDefault", False)
-        ]
-
-    async def _targets(self, ident: str, lane: Lane) -> None:
-        found: dict[Target, str | None] = {}
-        try:
-            async for page in self._client.pages("ListTargets", {"targetGroupIdentifier": ident}, lane=lane):
-                found.update({Target(ip=one["id"], port=one["port"]): one.get("status") for one in page["items"]})
-        except SuspectError as error:
-            await self._gone_or_raise(error, "target_group", ident, lane)
-        group = self._mirror.groups.get(ident)
-        if group is not None:
-            self._mirror.put_group(replace(group, targets=found))
-
-    async def service_named(self, name: str, lane: Lane) -> str | None:
-        """The id of the service of that name, whoever's it is; read with tags and all below it, and kept."""
-        for item in await self._list("service", lane):
-            if item["name"] == name:
-                self._put("service", item, await self.tags(item["arn"], lane))
-                await self.service(item["id"], lane, anew=False)
-                return str(item["id"])
-        return None
-
-    async def group_named(self, name: str, lane: Lane) -> str | None:
-        """The id of the target group of that name, whoever's it is; read with tags and targets, and kept."""
-        for item in await self._list("target_group", lane):
-            if item["name"] == name:
-                self._put("target_group", item, await self.tags(item["arn"], lane))
-                await self.group(item["id"], lane, anew=False)
-                return str(item["id"])
-        return None
-
 
 _LISTS: Mapping[ResourceType, str] = {"service": "ListServices", "target_group": "ListTargetGroups"}
 _GETS: Mapping[ResourceType, tuple[str, str]] = {
@@ -448,9 +317,6 @@ def _is(arn: str, kind: str) -> bool:
     return len(parts) == 2 and parts[0] == kind
 
 
-def _failed(observed: Any) -> bool:
-    return observed.status.endswith("_FAILED") and not observed.failure
-
-
-def _bind(work: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:
+def bind(work: Callable[..., Awaitable[None]], *arguments: Any) -> Callable[[], Awaitable[None]]:
+    """For `together`."""
     return lambda: work(*arguments)
