@@ -1,0 +1,58 @@
+"""Our definitions against the existing controller's: a cluster that changes from one to the other must not notice.
+
+Compared twice, as one comparison can be wrong: the definitions themselves in a normal form, and what a server does with
+objects that they accept and objects that are slightly wrong.
+"""
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.deploy.definitions import KINDS, OURS, THEIRS, definitions, nodes, normal_form, resource, schema, submit
+from tests.deploy.generated import mutated, objects
+
+pytestmark = pytest.mark.skipif(
+    not THEIRS.is_dir(), reason="the existing controller's definitions are not in ../shared/crds/application-networking"
+)
+thorough = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def test_the_same_kinds_are_defined():
+    assert set(definitions(OURS)) == set(definitions(THEIRS)) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_scope_columns_subresources_and_schema_are_the_same(kind):
+    assert normal_form(definitions(OURS)[kind]) == normal_form(definitions(THEIRS)[kind])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@thorough
+@given(data=st.data())
+def test_no_object_tells_the_two_apart(kind, data):
+    raw = schema(definitions(data.draw(st.sampled_from([OURS, THEIRS])))[kind])
+    obj = data.draw(objects(kind, raw) | mutated(kind, raw) | mutated(kind, raw))
+    assert submit(resource(OURS, kind), obj) == submit(resource(THEIRS, kind), obj)
+
+
+def words(text: str) -> str:
+    """The text without what a copyist would change: case, spaces, marks."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def test_every_description_is_our_own():
+    theirs = {
+        words(node["description"])
+        for definition in definitions(THEIRS).values()
+        for _, node in nodes(schema(definition))
+        if "description" in node
+    }
+    copied = [
+        f"{kind}{path}"
+        for kind, definition in definitions(OURS).items()
+        for path, node in nodes(schema(definition))
+        if words(node.get("description", "")) in theirs
+    ]
+    assert copied == []
