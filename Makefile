@@ -8,7 +8,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test lint format lock clean
+.PHONY: help install demo sandbox test bench loadtest lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctr
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: $(STAMP) ## queue, ingest and decoding against a reference each, as ratios of one run
+	@$(BIN)/python -m perf.bench $(ARGS)
+
+loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; ARGS="--routes 1000", ARGS=--help
+	@$(BIN)/python -m perf.loadtest $(ARGS)
 
 lint: $(STAMP) ## ruff, mypy --strict, and the layers of the design
 	@$(BIN)/ruff format --check .
