@@ -62,6 +62,10 @@ class Board:
         if route is not None:
             self._holders[key] = route
 
+    def holder(self, key: ServiceKey | TargetGroupKey) -> RouteRef | None:
+        """The route for which the resource of a key exists, or did, as last noted."""
+        return self._holders.get(key)
+
     def let_go(self, key: ServiceKey | TargetGroupKey) -> RouteRef | None:
         """The resource of a key is gone: the route for which it existed, as last noted."""
         return self._holders.pop(key, None)

@@ -4,14 +4,14 @@ Also here: how a Lattice error reads as an outcome for a route's author, and how
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
-from controller.api.keys import Key
+from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.plan import Problem
-from controller.reconcile.environment import Environment
+from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.translate.outcomes import Failed
 from workqueue import Result
 
@@ -64,6 +64,17 @@ def pass_on(
     if applied.holds:
         return Result(requeue_after=HELD)
     return None if applied.done or applied.waits else Result(requeue=True)
+
+
+def tell_failure(
+    env: Environment, key: ServiceKey | TargetGroupKey, routes: Iterable[RouteRef], failure: Failed
+) -> None:
+    """Record a failure as an event on the routes that a key works for, or, when it deletes, on the one it did."""
+    reason = "Retry-Reconcile" if failure.transient else "FailedDeployModel"
+    for ref in list(routes) or filter(None, [env.board.holder(key)]):
+        route = env.view.route(ref)
+        if route is not None:
+            env.tell(ROUTE_KINDS[ref.kind], route, reason, failure.message, warning=True)
 
 
 def failure_of(error: LatticeError) -> Failed:

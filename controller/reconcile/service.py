@@ -8,7 +8,7 @@ from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.reconcile.leftovers import add_leftovers
-from controller.reconcile.pass_on import failure_of_plan, pass_on, twice
+from controller.reconcile.pass_on import failure_of_plan, pass_on, tell_failure, twice
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 from controller.translate.service import ServiceTranslation, translate_service
 from workqueue import Result
@@ -42,6 +42,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         for heir in heirs:
             env.add(heir)
         return None
+    env.board.hold(key, _route_of(translation, observed))
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
     if applied.calls:
@@ -49,7 +50,6 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
     failure = failure_of_plan(applied.problems)
     outcome = failure or _outcome(env, translation, applied)
     _report(env, key, translation, outcome)
-    env.board.hold(key, _route_of(translation, observed))
     gone = applied.done and desired is None
     if gone:
         route = env.board.let_go(key)
@@ -99,15 +99,14 @@ def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, 
     lasting = (env.board.programmed(key) or outcome) if unfinished else outcome
     news = env.board.post_service(key, lasting)
     finished = isinstance(outcome, Programmed) and env.board.rested(key)
-    for contributor in translation.routes:
-        if news:
-            env.add(contributor.ref.key)
-        route = env.view.route(contributor.ref)
-        if route is None:
-            continue
-        resource = ROUTE_KINDS[contributor.ref.kind]
-        if isinstance(outcome, Failed):
-            reason = "Retry-Reconcile" if outcome.transient else "FailedDeployModel"
-            env.tell(resource, route, reason, outcome.message, warning=True)
-        elif isinstance(outcome, Programmed) and finished:
-            env.tell(resource, route, "DeploySucceed", f"programmed in VPC Lattice, reached at {outcome.domain}")
+    refs = [contributor.ref for contributor in translation.routes]
+    if news:
+        for ref in refs:
+            env.add(ref.key)
+    if isinstance(outcome, Failed):
+        tell_failure(env, key, refs, outcome)
+    elif isinstance(outcome, Programmed) and finished:
+        for ref in refs:
+            if (route := env.view.route(ref)) is not None:
+                message = f"programmed in VPC Lattice, reached at {outcome.domain}"
+                env.tell(ROUTE_KINDS[ref.kind], route, "DeploySucceed", message)

@@ -5,8 +5,8 @@ from controller.api.keys import TargetGroupKey
 from controller.lattice.inventory.mirror import route_of_group
 from controller.lattice.model import DesiredTargetGroup
 from controller.lattice.plan import plan_target_group
-from controller.reconcile.environment import ROUTE_KINDS, Environment
-from controller.reconcile.pass_on import failure_of_plan, pass_on, twice
+from controller.reconcile.environment import Environment
+from controller.reconcile.pass_on import failure_of_plan, pass_on, tell_failure, twice
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation, translate_service
 from controller.translate.target_group import translate_target_group
@@ -36,6 +36,7 @@ async def _pass(
 ) -> Result | None:
     await env.inventory.ensure_loaded(lane=env.lane)
     observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
+    env.board.hold(key, None if observed is None else route_of_group(observed.tags))
     plan = plan_target_group(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
     failure = failure_of_plan(applied.problems)
@@ -44,7 +45,6 @@ async def _pass(
     first = registered is not None and registered.registered and not (observed is not None and observed.registered)
     if first:
         env.add(key.owner)
-    env.board.hold(key, None if observed is None else route_of_group(observed.tags))
     gone = applied.done and desired is None
     if gone:
         route = env.board.let_go(key)
@@ -55,10 +55,9 @@ async def _pass(
 
 def _report(env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None) -> None:
     news = env.board.post_group(key, failure)
-    for contributor in service.routes:
-        if news:
-            env.add(contributor.ref.key)
-        route = env.view.route(contributor.ref)
-        if failure is not None and route is not None:
-            reason = "Retry-Reconcile" if failure.transient else "FailedDeployModel"
-            env.tell(ROUTE_KINDS[contributor.ref.kind], route, reason, failure.message, warning=True)
+    refs = [contributor.ref for contributor in service.routes]
+    if news:
+        for ref in refs:
+            env.add(ref.key)
+    if failure is not None:
+        tell_failure(env, key, refs, failure)
