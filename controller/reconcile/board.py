@@ -57,10 +57,13 @@ class Board:
             del self._groups[key.owner]
         return self.outcome(key.owner) != before
 
-    def hold(self, key: ServiceKey | TargetGroupKey, route: RouteRef | None) -> None:
-        """Note for which route the resource of a key exists, while that can be told."""
-        if route is not None:
-            self._holders[key] = route
+    def hold(self, key: ServiceKey | TargetGroupKey, route: RouteRef | None) -> RouteRef | None:
+        """Note for which route the resource of a key exists, while that can be told; returns the one that it left."""
+        before = self._holders.get(key)
+        if route is None or route == before:
+            return None
+        self._holders[key] = route
+        return before
 
     def holder(self, key: ServiceKey | TargetGroupKey) -> RouteRef | None:
         """The route for which the resource of a key exists, or did, as last noted."""

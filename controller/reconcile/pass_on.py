@@ -66,6 +66,13 @@ def pass_on(
     return None if applied.done or applied.waits else Result(requeue=True)
 
 
+def hold(env: Environment, key: ServiceKey | TargetGroupKey, route: RouteRef | None) -> None:
+    """Note for which route a key's resource exists; the route that it left may be free to go now."""
+    former = env.board.hold(key, route)
+    if former is not None:
+        env.add(former.key)
+
+
 def tell_failure(
     env: Environment, key: ServiceKey | TargetGroupKey, routes: Iterable[RouteRef], failure: Failed
 ) -> None:

@@ -8,7 +8,7 @@ from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.reconcile.leftovers import add_leftovers
-from controller.reconcile.pass_on import failure_of_plan, pass_on, tell_failure, twice
+from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 from controller.translate.service import ServiceTranslation, translate_service
 from workqueue import Result
@@ -42,9 +42,10 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         for heir in heirs:
             env.add(heir)
         return None
-    env.board.hold(key, _route_of(translation, observed))
+    hold(env, key, _route_of(observed))
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:
         env.board.worked(key)
     failure = failure_of_plan(applied.problems)
@@ -86,11 +87,9 @@ def _heirs(env: Environment, key: ServiceKey, observed: ObservedService) -> tupl
     return tuple(claim for claim in env.services_with(route, observed.custom_domain or "") if claim != key)
 
 
-def _route_of(translation: ServiceTranslation, observed: ObservedService | None) -> RouteRef | None:
-    """The route that owns the service, or did."""
-    if translation.routes:
-        return translation.routes[0].ref
-    return None if observed is None else route_of_service(observed.tags)
+def _route_of(service: ObservedService | None) -> RouteRef | None:
+    """The route for which the service exists, by its tags."""
+    return None if service is None else route_of_service(service.tags)
 
 
 def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None) -> None:

@@ -1,12 +1,13 @@
 """Keeps one target group and its targets as the endpoints of its Service are: the fast path from a pod to Lattice."""
 
 from controller import logs
-from controller.api.keys import TargetGroupKey
+from controller.api.keys import RouteRef, TargetGroupKey
 from controller.lattice.inventory.mirror import route_of_group
 from controller.lattice.model import DesiredTargetGroup
+from controller.lattice.observed import ObservedTargetGroup
 from controller.lattice.plan import plan_target_group
 from controller.reconcile.environment import Environment
-from controller.reconcile.pass_on import failure_of_plan, pass_on, tell_failure, twice
+from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation, translate_service
 from controller.translate.target_group import translate_target_group
@@ -36,9 +37,10 @@ async def _pass(
 ) -> Result | None:
     await env.inventory.ensure_loaded(lane=env.lane)
     observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
-    env.board.hold(key, None if observed is None else route_of_group(observed.tags))
+    hold(env, key, _route_of(observed))
     plan = plan_target_group(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    hold(env, key, _route_of(env.inventory.target_group(key)))
     failure = failure_of_plan(applied.problems)
     _report(env, key, service, failure)
     registered = env.inventory.target_group(key)
@@ -51,6 +53,11 @@ async def _pass(
         if route is not None:
             env.add(route.key)
     return pass_on(env, key, applied, failure=failure, news=first or gone)
+
+
+def _route_of(group: ObservedTargetGroup | None) -> RouteRef | None:
+    """The route for which the group exists, by its tags."""
+    return None if group is None else route_of_group(group.tags)
 
 
 def _report(env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None) -> None:
