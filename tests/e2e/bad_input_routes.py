@@ -24,6 +24,8 @@ GOOD = "good"
 NETWORKS = ("my-hotel", "strict", "named")
 """Gateways with service networks: the usual one, and two that are mended by their owners."""
 
+OVERRIDE = PREFIX + "service-name-override"
+
 FROM_ALL = {"namespaces": {"from": "All"}}
 
 WORLD = (
@@ -239,28 +241,28 @@ NAMES = [
         "UnsupportedValue",
         ["'svc-rates-default'", "must not begin with svc-", f"annotation {PREFIX}service-name-override"],
         good("svc-rates"),
-        mended=[good("svc-rates", annotations={PREFIX + "service-name-override": "rates-of-svc"})],
+        mended=[good("svc-rates", annotations={OVERRIDE: "rates-of-svc"})],
     ),
     _not_accepted(
         "a name with a dot",
         "UnsupportedValue",
         ["'rates.v1-default'", "only a-z, 0-9 and single hyphens", f"annotation {PREFIX}service-name-override"],
         good("rates.v1"),
-        mended=[good("rates.v1", annotations={PREFIX + "service-name-override": "rates-v1"})],
+        mended=[good("rates.v1", annotations={OVERRIDE: "rates-v1"})],
     ),
     _not_accepted(
         "an override that Lattice refuses",
         "UnsupportedValue",
         ["'Rates'", f"annotation {PREFIX}service-name-override"],
-        good("capital", annotations={PREFIX + "service-name-override": "Rates"}),
-        mended=[good("capital", annotations={PREFIX + "service-name-override": "rates-small"})],
+        good("capital", annotations={OVERRIDE: "Rates"}),
+        mended=[good("capital", annotations={OVERRIDE: "rates-small"})],
     ),
     _not_accepted(
         "the name of another route's service",
         "Conflicted",
         ["good-default", "belongs to the route default/good", "service-name-override"],
-        good("usurper", annotations={PREFIX + "service-name-override": "good-default"}),
-        mended=[good("usurper", annotations={PREFIX + "service-name-override": "usurper"})],
+        good("usurper", annotations={OVERRIDE: "good-default"}),
+        mended=[good("usurper", annotations={OVERRIDE: "usurper"})],
     ),
 ]
 

@@ -25,6 +25,15 @@ def condition(world: World, kind: str, route: str, namespace: str = "default") -
     return found[kind]
 
 
+def gateway_condition(world: World, kind: str, gateway: str = "my-hotel") -> Json:
+    """A condition of a Gateway."""
+    current = world.get("Gateway", gateway)
+    assert current is not None
+    found: dict[str, Json] = {each["type"]: each for each in current.get("status", {}).get("conditions", ())}
+    assert kind in found, found
+    return found[kind]
+
+
 def is_programmed(world: World, route: str, namespace: str = "default") -> None:
     """The route is accepted, all its references are followed, and Lattice has assigned it a domain."""
     for kind in ("Accepted", "ResolvedRefs"):
@@ -34,6 +43,14 @@ def is_programmed(world: World, route: str, namespace: str = "default") -> None:
     current = world.get("HTTPRoute", route, namespace=namespace)
     assert current is not None
     assert PREFIX + "lattice-service-arn" in current["metadata"]["annotations"]
+
+
+def is_gone(world: World, route: str, namespace: str = "default") -> None:
+    """There is no such route, and nothing of it is in Lattice."""
+    assert world.get("HTTPRoute", route, namespace=namespace) is None
+    tags = {PREFIX + "RouteName": route, PREFIX + "RouteNamespace": namespace}
+    state = world.lattice.state
+    assert [one.name for one in (*state.services, *state.target_groups) if tags.items() <= one.tags.items()] == []
 
 
 def events_on(world: World, kind: str, name: str, namespace: str = "default") -> list[Json]:

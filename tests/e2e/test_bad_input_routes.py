@@ -3,12 +3,13 @@
 All the mistakes are made at once, beside a route without any; then all are mended; then all routes are deleted.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.e2e.bad_input_routes import GOOD, MISTAKES, NETWORKS, WORLD, Mistake, good
-from tests.e2e.bad_input_seen import condition, event_texts, is_programmed, rests
+from tests.e2e.bad_input_routes import GOOD, MISTAKES, NETWORKS, OVERRIDE, WORLD, Mistake, good
+from tests.e2e.bad_input_seen import condition, event_texts, is_gone, is_programmed, rests
+from tests.e2e.bad_input_time import LOOKS, shortened
 from tests.e2e.harness import World, eventually, world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: routes")]
@@ -16,16 +17,23 @@ pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: routes")]
 each = pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def shorter_patience() -> Iterator[None]:
+    with shortened(LOOKS):
+        yield
+
+
 @pytest.fixture(scope="module")
 async def wrong(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """A world in which all the mistakes are made, with a controller that sees them when it starts."""
+    """A world in which all the mistakes are made, beside a route without any that was there before."""
     async with world(tmp_path_factory.mktemp("world")) as made:
         for network in NETWORKS:
             made.make_network(network)
         await made.apply(*WORLD, good(GOOD))
+        await made.start()
+        await eventually(lambda: is_programmed(made, GOOD))
         for mistake in MISTAKES:
             await made.apply(*mistake.wrong)
-        await made.start()
         yield made
 
 
@@ -35,6 +43,11 @@ async def mended(wrong: World) -> World:
     for mistake in MISTAKES:
         await wrong.apply(*mistake.mended)
     return wrong
+
+
+def is_refused(world: World, route: str, reason: str) -> None:
+    found = condition(world, "Accepted", route)
+    assert (found["status"], found["reason"]) == ("False", reason)
 
 
 @each
@@ -74,6 +87,18 @@ async def test_nothing_is_tried_again_and_again(wrong: World) -> None:
 @each
 async def test_who_mends_it_is_served(mistake: Mistake, mended: World) -> None:
     await eventually(lambda: is_programmed(mended, mistake.route_name, mistake.namespace))
+
+
+async def test_a_route_that_wanted_anothers_service_takes_nothing_with_it(mended: World) -> None:
+    before = [service.id for service in mended.lattice.state.services if service.name == f"{GOOD}-default"]
+    wrong = next(mistake for mistake in MISTAKES if mistake.reason == "Conflicted")
+    impostor = good("impostor", annotations={OVERRIDE: f"{GOOD}-default"})
+    await mended.apply(impostor)
+    await eventually(lambda: is_refused(mended, "impostor", wrong.reason))
+    await mended.delete("HTTPRoute", "impostor")
+    await eventually(lambda: is_gone(mended, "impostor"))
+    assert [service.id for service in mended.lattice.state.services if service.name == f"{GOOD}-default"] == before
+    is_programmed(mended, GOOD)
 
 
 async def test_deleted_routes_leave_nothing(mended: World) -> None:

@@ -40,6 +40,7 @@ from controller.lattice.plan import (
     Settled,
     Unused,
 )
+from controller.lattice.plan.services import conflict_of
 from controller.lattice.plan.wire import short_id
 from controller.lattice.refs import ResourceRef, ResourceType
 from workqueue import Clock
@@ -129,8 +130,9 @@ class Inventory:
         """The service of a key with all below it; None if there is none. `plan_service` takes it.
 
         With `desired`, it is the one that the key used before, or that tags and associations say was the key's, or the
-        one of that name, whoever's it is; the key claims it if it is of the desired custom domain. Without, it is never
-        one that another key claims, and never one for its name alone.
+        one of that name, whoever's it is; the key claims it if it is of the desired custom domain and may be used for
+        what is desired: what is claimed is deleted with its key. Without, it is never one that another key claims, and
+        never one for its name alone.
         """
         await self.ensure_loaded(lane=lane)
         mirror = self._mirror
@@ -144,7 +146,12 @@ class Inventory:
         mirror.suspects.discard(service.ref)
         await self._children.service(ident, lane, anew=suspect)
         service = mirror.services.get(ident)
-        if service is not None and desired is not None and service.custom_domain == desired.custom_domain:
+        if (
+            service is not None
+            and desired is not None
+            and service.custom_domain == desired.custom_domain
+            and conflict_of(desired, service, self._identity) is None
+        ):
             mirror.service_claims.claim(key, ident)
         return service
 
