@@ -5,7 +5,7 @@ added when an outcome changes, make their reports of it. A key that can go on on
 leaves its name here, and is added again when that key has run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
@@ -20,6 +20,8 @@ class Board:
         self._waiting: dict[Key, dict[Key, None]] = {}
         self._holders: dict[Key, RouteRef] = {}
         self._at_work: set[ServiceKey] = set()
+        self._workers: dict[RouteRef, set[Key]] = {}
+        self._held_up: set[RouteRef] = set()
 
     def outcome(self, key: ServiceKey) -> ServiceOutcome:
         """The service's outcome. While it is pending, the failure of one of its target groups is its own."""
@@ -83,6 +85,30 @@ class Board:
             return False
         self._at_work.remove(key)
         return True
+
+    def begin(self, key: Key, routes: Iterable[RouteRef]) -> None:
+        """A pass that makes calls for these routes begins."""
+        for route in routes:
+            self._workers.setdefault(route, set()).add(key)
+
+    def end(self, key: Key, routes: Iterable[RouteRef]) -> list[RouteRef]:
+        """The pass has ended; returns those of the routes that nobody works for any more and that were held up."""
+        free = []
+        for route in routes:
+            workers = self._workers[route]
+            workers.discard(key)
+            if not workers:
+                del self._workers[route]
+                if route in self._held_up:
+                    self._held_up.remove(route)
+                    free.append(route)
+        return free
+
+    def holds_up(self, route: RouteRef) -> bool:
+        """Whether a pass makes calls for the route now, so that it cannot be told what there is of it in Lattice."""
+        if route in self._workers:
+            self._held_up.add(route)
+        return route in self._workers
 
     def wait(self, key: Key, held_by: Key) -> None:
         """Let `key` wait until `held_by` has run."""

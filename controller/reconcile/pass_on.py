@@ -4,7 +4,8 @@ Also here: how a Lattice error reads as an outcome for a route's author, and how
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
@@ -64,6 +65,17 @@ def pass_on(
     if applied.holds:
         return Result(requeue_after=HELD)
     return None if applied.done or applied.waits else Result(requeue=True)
+
+
+@contextmanager
+def working_for(env: Environment, key: Key, routes: Sequence[RouteRef]) -> Iterator[None]:
+    """A pass for these routes: until it ends none of them is let go, because what it creates is not known before."""
+    env.board.begin(key, routes)
+    try:
+        yield
+    finally:
+        for route in env.board.end(key, routes):
+            env.add(route.key)
 
 
 def hold(env: Environment, key: ServiceKey | TargetGroupKey, route: RouteRef | None) -> None:

@@ -6,6 +6,8 @@
 | `FencedError`   | nothing was sent: tried again soon, in case we still lead; else nobody hands keys out     |
 | `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
 | `RetryError`    | tried again when AWS says so, else with growing delays                                    |
+| `SuspectError`  | even what was read anew did not hold: tried again with growing delays                     |
+| `ApiError`      | the Kubernetes API's: tried again with growing delays                                     |
 | anything else   | logged, tried again with growing delays                                                   |
 """
 
@@ -17,7 +19,8 @@ from typing import Literal, Protocol
 from controller import logs
 from controller.api.keys import Key, ObjectKey, ServiceKey, TargetGroupKey
 from controller.gateway.view import UnknownError
-from controller.lattice.errors import FencedError, RetryError, TerminalError
+from controller.kube.errors import ApiError
+from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.reconcile import gateway_class, route, service, target_group
 from controller.reconcile.environment import Environment
 from controller.reconcile.gateway import GatewayReconciler
@@ -86,8 +89,10 @@ class Reconciler:
     def failed(self, key: Key, error: Exception) -> None:
         """Log what a reconcile raised: a line for what the world did, a traceback for what only a defect explains."""
         with logs.key(key):
-            if isinstance(error, RetryError):
+            if isinstance(error, LatticeError):
                 log.warning("will be tried again: %s", error, extra={"code": error.code})
+            elif isinstance(error, ApiError):
+                log.warning("will be tried again: %s", error, extra={"code": error.reason})
             else:
                 log.error("a reconcile failed and will be tried again: %s", error, exc_info=error)
 

@@ -5,6 +5,8 @@ Lattice assigned; the status comes last, when there is something final to say. A
 every service and target group that bears its name has been seen gone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from controller import logs
@@ -33,25 +35,34 @@ async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
     with logs.key(key, object=str(ref), generation=route.metadata.generation):
         translation = translate_route(env.view, ref, env.ctx)
         if translation.services:
-            await _hold(env, resource, route)
+            with _told(env, resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}"):
+                await _hold(env, resource, route)
         else:
-            await _release(env, resource, route, ref)
+            with _told(env, resource, route, "Retry-Reconcile", f"cannot remove the finalizer {ROUTE_FINALIZER}"):
+                await _release(env, resource, route, ref)
         route = env.view.route(ref)
         if route is not None and not route.deleting:
-            await _report(env, resource, route, translation)
+            with _told(env, resource, route, "Retry-Reconcile", "cannot write annotations and status"):
+                await _report(env, resource, route, translation)
     return None
+
+
+@contextmanager
+def _told(
+    env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, reason: str, failed: str
+) -> Iterator[None]:
+    """Tell what the Kubernetes API refuses as an event: where it takes no status, nothing else tells the author."""
+    try:
+        yield
+    except ApiError as error:
+        env.tell(resource, route, reason, f"{failed}: {error}", warning=True)
+        raise
 
 
 async def _hold(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute) -> None:
     if ROUTE_FINALIZER in route.metadata.finalizers:
         return
-    try:
-        answer = await update_finalizers(env.kube, resource, route, add=[ROUTE_FINALIZER])
-    except ApiError as error:
-        env.tell(
-            resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}: {error}", warning=True
-        )
-        raise
+    answer = await update_finalizers(env.kube, resource, route, add=[ROUTE_FINALIZER])
     env.observe(resource, answer)
 
 
@@ -60,6 +71,8 @@ async def _release(env: Environment, resource: Resource[HTTPRoute], route: HTTPR
     if ROUTE_FINALIZER not in route.metadata.finalizers:
         return
     await env.inventory.ensure_loaded(lane=env.lane)
+    if env.board.holds_up(ref):
+        return  # What is being created bears the route's name before we know of it.
     # Their own keys delete what is left, and add this one again when it is gone.
     if not await add_leftovers(env, ref, again=True):
         answer = await update_finalizers(env.kube, resource, route, remove=[ROUTE_FINALIZER])

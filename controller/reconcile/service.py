@@ -8,7 +8,7 @@ from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.reconcile.leftovers import add_leftovers
-from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice
+from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice, working_for
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 from controller.translate.service import ServiceTranslation, translate_service
 from workqueue import Result
@@ -24,7 +24,8 @@ async def reconcile(env: Environment, key: ServiceKey) -> Result | None:
         return None  # Each route's own key adds the finalizer, and that event adds this key again.
     owner = translation.routes[0] if translation.routes else None
     about, generation = (None, None) if owner is None else (str(owner.ref), owner.generation)
-    with logs.key(key, object=about, generation=generation):
+    refs = [contributor.ref for contributor in translation.routes]
+    with logs.key(key, object=about, generation=generation), working_for(env, key, refs):
         return await twice(
             lambda: _pass(env, key, translation),
             lambda failure: _report(env, key, translation, failure),

@@ -7,7 +7,7 @@ from controller.lattice.model import DesiredTargetGroup
 from controller.lattice.observed import ObservedTargetGroup
 from controller.lattice.plan import plan_target_group
 from controller.reconcile.environment import Environment
-from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice
+from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice, working_for
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation, translate_service
 from controller.translate.target_group import translate_target_group
@@ -25,7 +25,8 @@ async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
     desired = translate_target_group(env.view, key, env.ctx)
     owner = service.routes[0] if service.routes else None
     about, generation = (None, None) if owner is None else (str(owner.ref), owner.generation)
-    with logs.key(key, object=about, generation=generation):
+    refs = [contributor.ref for contributor in service.routes]
+    with logs.key(key, object=about, generation=generation), working_for(env, key, refs):
         return await twice(
             lambda: _pass(env, key, service, desired),
             lambda failure: _report(env, key, service, failure),
