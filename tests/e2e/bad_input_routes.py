@@ -115,6 +115,18 @@ def service_with(name: str, **spec: Any) -> Json:
     return made
 
 
+def grant(namespace: str, to_routes_of: str) -> Json:
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": f"from-{to_routes_of}", "namespace": namespace},
+        "spec": {
+            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": to_routes_of}],
+            "to": [{"group": "", "kind": "Service"}],
+        },
+    }
+
+
 def headers(count: int, value: str = "yes") -> list[Json]:
     return [{"name": f"x-header-{number}", "value": value} for number in range(count)]
 
@@ -299,15 +311,7 @@ BACKENDS = [
         ["no ReferenceGrant in namespace elsewhere", "Service good", "create one"],
         route("no-grant", rule(backend(GOOD, namespace="elsewhere"))),
         mended=[
-            {
-                "apiVersion": "gateway.networking.k8s.io/v1beta1",
-                "kind": "ReferenceGrant",
-                "metadata": {"name": "from-default", "namespace": "elsewhere"},
-                "spec": {
-                    "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}],
-                    "to": [{"group": "", "kind": "Service"}],
-                },
-            }
+            grant("elsewhere", "default"),
         ],
     ),
 ]

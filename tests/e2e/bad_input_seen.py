@@ -1,5 +1,7 @@
 """What authors see of their objects: conditions and Events."""
 
+from collections.abc import Callable
+
 import anyio
 
 from tests.e2e.harness import CONTROLLER, PATIENCE, PREFIX, Json, World
@@ -74,8 +76,17 @@ def event_texts(world: World, kind: str, name: str, namespace: str = "default") 
 
 async def rests(world: World, seconds: float = 1.0) -> None:
     """Return when the controller asks nothing of anybody for so long, though keys may wait to be tried again."""
+    await _same(lambda: world.lattice.calls.mark() + world.kube.counts.total(), seconds)
+
+
+async def leaves_lattice_alone(world: World, seconds: float = 0.4) -> None:
+    """Return when Lattice was asked nothing for so long."""
+    await _same(world.lattice.calls.mark, seconds)
+
+
+async def _same(count: Callable[[], int], seconds: float) -> None:
     with anyio.fail_after(PATIENCE):
-        asked = -1
-        while asked != (now := world.lattice.calls.mark() + world.kube.counts.total()):
-            asked = now
+        before = -1
+        while before != (now := count()):
+            before = now
             await anyio.sleep(seconds)

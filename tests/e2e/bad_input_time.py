@@ -7,11 +7,12 @@ from itertools import chain
 import pytest
 
 from controller import work
+from controller.kube import reflector
 from controller.lattice import aws, waits
 from controller.lattice.inventory import inventory
 from controller.reconcile import gateway, pass_on, reconciler
 
-Times = tuple[tuple[object, str, float], ...]
+Times = tuple[tuple[object, str, object], ...]
 
 LOOKS: Times = (
     (waits, "FIRST_GUESS", 0.05),
@@ -27,7 +28,8 @@ RETRIES: Times = (
     (gateway, "MISSING_NETWORK", 0.3),
     (inventory, "_NETWORKS_AT_MOST_EVERY", 0.2),
     (aws, "CREDENTIALS_AFTER", 0.3),
-    (work, "SYNC_PATIENCE", 1.0),
+    (work, "SYNC_PATIENCE", 0.5),
+    (reflector, "jittered", lambda _, seconds: seconds / 100),
 )
 """How long it is waited for people. Like the looks, none of them decides what is done, only when."""
 
