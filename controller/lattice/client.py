@@ -5,16 +5,19 @@ hard time-out, the outcome classified (`controller.lattice.aws`) and, where that
 carries one random client token through all its attempts, so that a repeated one makes nothing twice; a token derived
 from the content would make create, delete, create again a silent nothing.
 
-**The fence.** Writes ask it in botocore's `before-send` event: by then the turn was taken, credentials were fetched and
-the request is signed, and nothing but aiohttp follows. What may still take time, a connection from the pool, its
-handshake and the exchange itself, is bounded by the attempt's time-out, which started earlier; so an attempt is over
-before `timeout` seconds have passed since the fence said that the lease is valid for longer than that. Raising there
-ends the attempt with nothing sent. The event's handler learns which attempt it is in from a context variable, because
-botocore tells it only the request.
+**The fence.** A write asks it where its bytes leave, after its turn, credentials, signature and connection
+(`controller.lattice.session` says how that is the last moment), and goes on only if the lease is valid for longer than
+the whole time-out of an attempt. So the bytes leave with at least that much left, are acknowledged by then or thrown
+away, and the attempt is over before anybody else may lead. Raising there ends the attempt with nothing sent. The
+question learns which attempt it is about from a context variable, because aiohttp tells it only the request.
+
+What is left is the time between the question and the system call: no task can get between them, but the process may be
+stopped there. `controller.kube.lease_deadman` sees to that.
 
 **The audit.** A write that passed the fence leaves one line when its call ends, however it ends, cancellation included.
 """
 
+import math
 import random
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -37,6 +40,7 @@ from controller.lattice.errors import FencedError, LatticeError, RetryError
 from controller.lattice.limits import Lane, Limits, Ticket
 from controller.lattice.pause import pause
 from controller.lattice.retry import Policy, Retries
+from controller.lattice.session import session_class, socket_factory
 from workqueue import Clock, MonotonicClock
 
 PAGE: Final = 100
@@ -78,11 +82,17 @@ class NoObserver:
 
 @dataclass(slots=True)
 class _Attempt:
-    """What the `before-send` handler is told, and what it tells back."""
+    """What the handlers of `before-send` and of leaving bytes are told, and what they tell back."""
 
     operation: str
     write: bool
+    body: bool = False
+    """Whether the request has one."""
+    handed_over: bool = False
+    """Signed, and given to the HTTP session."""
     sent: bool = False
+    """Left, or at least about to."""
+    fenced: bool = False
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("lattice_controller_attempt")
@@ -126,9 +136,12 @@ class LatticeClient:
             max_pool_connections=connections,
             retries={"mode": "standard", "total_max_attempts": 1},
             user_agent_extra=f"lattice-controller/{version('lattice-controller')}",
+            http_session_cls=session_class(self._before_bytes),
+            connector_args={"socket_factory": socket_factory(timeout)},
         )
         self._stack = AsyncExitStack()
         self._clients: dict[str, Any] = {}
+        self._unsettled_until = -math.inf
 
     async def __aenter__(self) -> Self:
         """Load the service models and resolve endpoints; connects to nothing yet.
@@ -169,6 +182,11 @@ class LatticeClient:
     def endpoint(self) -> str:
         """The URL that calls to VPC Lattice go to."""
         return str(self._clients[LATTICE].meta.endpoint_url)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a write that had no answer, for it timed out or was cancelled, may still be on its way."""
+        return self._clock.time() < self._unsettled_until
 
     async def call(
         self,
@@ -250,7 +268,7 @@ class LatticeClient:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await call.send()
         except (BotoCoreError, ClientError, ResponseParserError, LatticeError, TimeoutError) as raised:
-            error = classify(raised, call.operation)
+            error = FencedError(call.operation) if attempt.fenced else classify(raised, call.operation)
             call.failed(error, raised)
             if isinstance(error, RetryError) and error.throttled:
                 self._limits.throttled(call.operation, call.ticket, error.after, error.quota_code)
@@ -263,7 +281,9 @@ class LatticeClient:
             return answer
         finally:
             call.sent = call.sent or attempt.sent
-            if attempt.sent:
+            if call.write and attempt.sent and not call.status:
+                self._unsettled_until = self._clock.time() + self._timeout
+            if attempt.handed_over and not attempt.fenced:
                 seconds = self._clock.time() - started
                 self._observer.request(call.service_id, call.operation, call.status, call.code, seconds)
 
@@ -287,12 +307,21 @@ class LatticeClient:
                     seconds=seconds,
                 )
 
-    def _before_send(self, **_: Any) -> None:
-        """Ask the fence: the last thing that runs before the request is handed to aiohttp."""
+    def _before_send(self, request: Any, **_: Any) -> None:
+        """Botocore's last word: what comes now is the HTTP session's."""
         attempt = _attempt.get()
+        attempt.body = bool(request.body)
+        attempt.handed_over = True
+
+    def _before_bytes(self, of_body: bool) -> None:
+        """Ask the fence: the last thing that runs before bytes are written to the connection."""
+        attempt = _attempt.get(None)
+        if attempt is None:
+            return
         if attempt.write and not self._fence(self._timeout):
+            attempt.fenced = True
             raise FencedError(attempt.operation)
-        attempt.sent = True
+        attempt.sent = attempt.sent or of_body or not attempt.body
 
 
 class _Call:
