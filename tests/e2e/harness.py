@@ -31,7 +31,7 @@ from controller.work import Work
 from sandbox.kube import KubeServer
 from sandbox.kube.server import Served
 from sandbox.kube.store import Collection
-from sandbox.lattice import LatticeServer, Timings
+from sandbox.lattice import LatticeServer, Quotas, Timings
 from sandbox.lattice.networks import create_service_network
 from sandbox.lattice.state import Call
 
@@ -276,14 +276,20 @@ def _path(kind: str, namespace: str, name: str) -> str:
 
 @asynccontextmanager
 async def world(
-    directory: Path, *, timings: Timings | None = None, settings: Mapping[str, str] | None = None, **kube: Any
+    directory: Path,
+    *,
+    timings: Timings | None = None,
+    quotas: Quotas | None = None,
+    settings: Mapping[str, str] | None = None,
+    **kube: Any,
 ) -> AsyncGenerator[World]:
-    """A world without a controller yet. `directory` gets the kubeconfig; `settings` are environment
-    variables of the controller's, `kube` arguments of `KubeServer`."""
+    """A world without a controller yet. `directory` gets the kubeconfig; Lattice's states change by the next call if no
+    `timings` are given. `settings` are environment variables of the controller's, `kube` arguments of `KubeServer`.
+    """
     failure: Exception | None = None
     async with (
         KubeServer(seed=1, **kube) as api,
-        LatticeServer(timings=timings or Timings.instant(), validate_answers=True) as lattice,
+        LatticeServer(timings=timings or Timings.instant(), quotas=quotas, validate_answers=True) as lattice,
         anyio.create_task_group() as tasks,
     ):
         made = World(api, lattice, directory, tasks, settings or {})
