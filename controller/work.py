@@ -27,6 +27,7 @@ from controller.metrics import Metrics
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
+from controller.reconcile.view import INDEXERS
 from controller.settings import Settings
 from controller.translate.context import TranslateContext
 from controller.translate.triggers import keys_for_change
@@ -69,7 +70,11 @@ class Work:
         self._resync_interval = settings.resync
         self._leading = False
         self.cluster = Cluster(
-            kube, on_change=self._on_change, on_state=self._on_state, on_undecodable=self._on_undecodable
+            kube,
+            on_change=self._on_change,
+            on_state=self._on_state,
+            on_undecodable=self._on_undecodable,
+            on_mended=self._on_mended,
         )
         queue: Queue[Key] = Queue(
             name="lattice-controller",
@@ -111,6 +116,9 @@ class Work:
     async def lead(self, told: anyio.Event, *, grace: float) -> None:
         """Work until told to stop; then let what is in work finish, for at most `grace` seconds."""
         self._leading = True
+        for resource in INDEXERS:
+            for obj in self.cluster.informer(resource).store.undecodable.values():
+                self._tell_undecodable(resource, obj)
         self._add_everything()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
@@ -145,9 +153,15 @@ class Work:
             extra={"kind": resource.kind, "object": name, "error": error},
         )
         if self._leading:
-            ref = ObjectRef.of(resource, Undecodable(metadata=metadata))
-            message = f"the object cannot be read, and what it has in VPC Lattice is left as it is: {error}"
-            self._env.events.record(ref, "Warning", "FailedBuildModel", message)
+            self._tell_undecodable(resource, Undecodable(metadata=metadata, error=error))
+
+    def _on_mended(self, resource: Resource[Any]) -> None:
+        if self._leading:
+            self._reconciler.known(resource.kind)
+
+    def _tell_undecodable(self, resource: Resource[Any], obj: Undecodable) -> None:
+        message = f"the object cannot be read, and what it has in VPC Lattice is left as it is: {obj.error}"
+        self._env.events.record(ObjectRef.of(resource, obj), "Warning", "FailedBuildModel", message)
 
     def _wake(self, key: Key) -> None:
         self._env.wake(key)

@@ -43,6 +43,10 @@ OnUndecodable = Callable[[Resource[T], ObjectMeta, str], None]
 """Told of an object that cannot be decoded: its kind, its metadata, and the decoder's words."""
 
 
+OnMended = Callable[[Resource[T]], None]
+"""Told when an object that could not be decoded can be, or is gone: what waited for it may know now."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What may be concluded from a store. `reason` is for operators, and empty where the kind is synced."""
@@ -81,6 +85,7 @@ class Informer(Generic[T]):
         *,
         handlers: Sequence[Handler[T]] = (),
         on_undecodable: OnUndecodable[T] | None = None,
+        on_mended: OnMended[T] | None = None,
         on_state: OnState[T] | None = None,
         random: Random | None = None,
         timing: Timing = PATIENT,
@@ -91,6 +96,7 @@ class Informer(Generic[T]):
         self.store = store
         self._handlers = list(handlers)
         self._on_undecodable = on_undecodable
+        self._on_mended = on_mended
         self._on_state = on_state
         self._decoder = Decoder(resource)
         self._reflector = Reflector(
@@ -190,10 +196,12 @@ class Informer(Generic[T]):
             self._on_undecodable(self.resource, change.new.metadata, change.new.error)
         old = None if isinstance(change.old, Undecodable) else change.old
         new = None if isinstance(change.new, Undecodable) else change.new
-        if old is None and new is None:
-            return
-        for handler in self._handlers:
-            handler(old, new)
+        if old is not None or new is not None:
+            for handler in self._handlers:
+                handler(old, new)
+        mended = isinstance(change.old, Undecodable) and not isinstance(change.new, Undecodable)
+        if mended and self._on_mended is not None:
+            self._on_mended(self.resource)
 
     def _enter(self, new: State) -> None:
         old, self._state = self._state, new

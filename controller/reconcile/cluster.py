@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from controller.api.meta import Object
 from controller.api.resources import Resource
 from controller.kube.client import KubeClient
-from controller.kube.informer import Informer, OnState, OnUndecodable
+from controller.kube.informer import Informer, OnMended, OnState, OnUndecodable
 from controller.kube.informers import InformerSet
 from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, Collection, StoreView
@@ -27,6 +27,7 @@ class Cluster:
         on_change: OnChange | None = None,
         on_state: OnState[Any] | None = None,
         on_undecodable: OnUndecodable[Any] | None = None,
+        on_mended: OnMended[Any] | None = None,
     ) -> None:
         self._informers: dict[Resource[Any], Informer[Any]] = {
             resource: Informer(
@@ -36,6 +37,7 @@ class Cluster:
                 handlers=() if on_change is None else (partial(on_change, resource),),
                 on_state=on_state,
                 on_undecodable=on_undecodable,
+                on_mended=on_mended,
             )
             for resource, indexers in INDEXERS.items()
         }

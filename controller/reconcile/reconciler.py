@@ -13,11 +13,14 @@
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
 from controller import logs
+from controller.api import resources
 from controller.api.keys import Key, ObjectKey, ServiceKey, TargetGroupKey
+from controller.api.meta import Undecodable
+from controller.api.resources import Resource
 from controller.gateway.view import UnknownError
 from controller.kube.errors import ApiError
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
@@ -49,6 +52,10 @@ def controller_of(key: Key) -> str:
         case TargetGroupKey():
             return "targetgroup"
 
+
+_OBJECTS: Mapping[str, Resource[Any]] = {
+    resource.kind: resource for resource in (resources.GATEWAY_CLASSES, resources.GATEWAYS, resources.HTTP_ROUTES)
+}
 
 FENCED = 2.0
 """Seconds after which a key that the fence kept from writing is tried again: a late renewal opens it again."""
@@ -103,6 +110,7 @@ class Reconciler:
             self._in_doubt.setdefault(error.kind, {})[key] = None
             with logs.key(key):
                 log.info("waits for what is not known: %s", error)
+            self._tell_doubt(key, error)
         except FencedError as error:
             with logs.key(key):
                 log.info("left to the holder of the lease: %s", error)
@@ -116,6 +124,15 @@ class Reconciler:
                 raise
             return Result(requeue_after=error.after or 1.0)
         return None
+
+    def _tell_doubt(self, key: Key, error: UnknownError) -> None:
+        """Tell on the object itself why nothing happens; if it cannot be decoded, that was told when it came."""
+        if not isinstance(key, ObjectKey):
+            return
+        resource = _OBJECTS[key.kind]
+        obj = self._env.cluster.informer(resource).store.get(key.namespace, key.name)
+        if obj is not None and not isinstance(obj, Undecodable):
+            self._env.tell(resource, obj, "Retry-Reconcile", f"waits for what is not known: {error}", warning=True)
 
     async def _dispatch(self, key: Key) -> Result | None:
         match key:

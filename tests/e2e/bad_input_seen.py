@@ -11,8 +11,10 @@ def parents_of(world: World, route: str, namespace: str = "default") -> list[Jso
     """Our entries of a route's `status.parents`."""
     found = world.get("HTTPRoute", route, namespace=namespace)
     assert found is not None
-    entries = found.get("status", {}).get("parents", [])
-    return [entry for entry in entries if entry["controllerName"] == CONTROLLER]
+    status = found.get("status")
+    entries = status.get("parents") if isinstance(status, dict) else None
+    ours = entries if isinstance(entries, list) else []
+    return [entry for entry in ours if isinstance(entry, dict) and entry.get("controllerName") == CONTROLLER]
 
 
 def condition(world: World, kind: str, route: str, namespace: str = "default") -> Json:
