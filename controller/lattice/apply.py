@@ -153,7 +153,12 @@ class _Run:
                 self._inventory.mark_suspect(ResourceRef(kind, ident))
 
 
-_TYPES: Mapping[str, ResourceType] = {"svc": "service", "tg": "target_group", "snsa": "service_association"}
+_TYPES: Mapping[str, ResourceType] = {
+    "svc": "service",
+    "tg": "target_group",
+    "snsa": "service_association",
+    "sn": "network",
+}
 
 
 def _identifiers(value: Any) -> list[str]:

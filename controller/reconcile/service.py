@@ -1,7 +1,9 @@
 """Keeps one Lattice service, its associations, listeners and rules as its routes want them."""
 
+from collections.abc import Sequence
+
 from controller import logs
-from controller.api.keys import RouteRef, ServiceKey
+from controller.api.keys import ObjectKey, RouteRef, ServiceKey
 from controller.lattice.apply import Applied
 from controller.lattice.inventory.mirror import route_of_service
 from controller.lattice.observed import NetworkFound, ObservedService
@@ -38,6 +40,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
     missing = [name for name in desired.networks if not _found(env, name)] if desired is not None else []
     if missing:
         await env.inventory.refresh_networks(*missing, lane=env.lane)
+        _tell_gateways(env, translation, [name for name in missing if not _found(env, name)])
     observed = await env.inventory.observe_service(key, desired, lane=env.lane)
     if desired is None and observed is not None and (heirs := _heirs(env, key, observed)):
         for heir in heirs:
@@ -64,6 +67,15 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
 
 def _found(env: Environment, network: str) -> bool:
     return isinstance(env.inventory.network(network), NetworkFound)
+
+
+def _tell_gateways(env: Environment, translation: ServiceTranslation, missing: Sequence[str]) -> None:
+    """A network that is not there is the Gateway's news too: it may still believe in one that has gone."""
+    for contributor in translation.routes:
+        route = env.view.route(contributor.ref)
+        for ref in (route.spec.parent_refs if route is not None else None) or ():
+            if ref.name in missing:
+                env.add(ObjectKey("Gateway", ref.namespace or contributor.ref.namespace, ref.name))
 
 
 def _outcome(env: Environment, translation: ServiceTranslation, applied: Applied) -> ServiceOutcome | None:

@@ -283,11 +283,15 @@ class Inventory:
     def mark_suspect(self, ref: ResourceRef) -> None:
         """Lattice contradicts what is known of this: the key that observes it next reads it, and all below it, anew.
 
-        An association is read anew with its service.
+        An association is read anew with its service. A network is taken for missing until the networks are read anew,
+        which whoever needs a missing one does.
         """
         if ref.type == "service_association":
             for ident in self._mirror.service_associations[ref.id]:
                 self._mirror.suspects.add(ResourceRef("service", ident))
+        elif ref.type == "network":
+            self._mirror.drop_network(ref.id)
+            self._networks_at = None
         else:
             self._mirror.suspects.add(ref)
 

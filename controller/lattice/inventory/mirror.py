@@ -296,6 +296,11 @@ class Mirror:
                 return NetworkAmbiguous(ids=tuple(sorted(network.id for network in named)))
         return NetworkMissing()
 
+    def drop_network(self, ident: str) -> None:
+        """Forget a service network, if it is known."""
+        for known in (self.networks or {}, self.networks_elsewhere):
+            known.pop(ident, None)
+
     def network_name(self, ident: str) -> str:
         known = (self.networks or {}).get(ident) or self.networks_elsewhere.get(ident)
         return "" if known is None else known.name
