@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
-from controller.api.keys import Key, tenant
+from controller.api.keys import Key, ObjectKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
 from controller.kube.client import KubeClient
@@ -31,7 +32,17 @@ from controller.reconcile.view import INDEXERS
 from controller.settings import Settings
 from controller.translate.context import TranslateContext
 from controller.translate.triggers import keys_for_change
-from workqueue import BULK, LIVE, ItemExponential, MonotonicClock, Queue, WorkerPool
+from workqueue import (
+    BULK,
+    LIVE,
+    ItemExponential,
+    MaxOf,
+    MonotonicClock,
+    Queue,
+    TokenBucket,
+    WorkerPool,
+    current_priority,
+)
 
 log = logging.getLogger("controller.work")
 
@@ -41,14 +52,17 @@ CONTROLLER_NAME = "application-networking.k8s.aws/gateway-api-controller"
 COMPONENT = "gateway-api-controller"
 """In whose name Events are recorded."""
 
-RETRY_FIRST, RETRY_MOST = 0.5, 300.0
-"""Seconds between the attempts at a key that fails."""
+RETRY_FIRST, RETRY_MOST, RETRY_JITTER = 0.5, 300.0, 0.2
+"""Seconds between the attempts at a key that fails, and by which part of that they are spread."""
+
+RETRIES_PER_SECOND = 100.0
+"""Over all keys, so that a whole fleet that failed does not come back at once."""
+
+SCAN_SLICE = 100
+"""Objects that are looked at in one go when all are: between two slices everything else has its turn."""
 
 SYNC_PATIENCE = 30.0
 """Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
-
-OBJECTS_OF_OUR_OWN: tuple[Resource[Any], ...] = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES)
-"""The kinds whose objects lead to all keys that there are."""
 
 
 class Work:
@@ -69,6 +83,7 @@ class Work:
         self._metrics = metrics
         self._resync_interval = settings.resync
         self._leading = False
+        self._scan_asked = anyio.Event()
         self.cluster = Cluster(
             kube,
             on_change=self._on_change,
@@ -79,7 +94,10 @@ class Work:
         queue: Queue[Key] = Queue(
             name="lattice-controller",
             tenant=tenant,
-            limiter=ItemExponential(RETRY_FIRST, RETRY_MOST),
+            limiter=MaxOf(
+                ItemExponential(RETRY_FIRST, RETRY_MOST, jitter=RETRY_JITTER),
+                TokenBucket(RETRIES_PER_SECOND, 10 * RETRIES_PER_SECOND),
+            ),
             metrics=metrics.queues,
         )
         inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api)
@@ -115,19 +133,22 @@ class Work:
 
     async def lead(self, told: anyio.Event, *, grace: float) -> None:
         """Work until told to stop; then let what is in work finish, for at most `grace` seconds."""
+        if told.is_set():
+            return
         self._leading = True
         for resource in INDEXERS:
             for obj in self.cluster.informer(resource).store.undecodable.values():
                 self._tell_undecodable(resource, obj)
-        self._add_everything()
+        self._scan_asked.set()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
+            tasks.start_soon(self._scan)
             if self._resync_interval is not None:
                 tasks.start_soon(self._resync, self._resync_interval)
             await told.wait()
             self._leading = False
             with anyio.move_on_after(grace):
-                await self._env.queue.shut_down_with_drain()
+                await self._env.queue.shut_down_with_drain(drop_waiting=True)
             tasks.cancel_scope.cancel()
 
     @property
@@ -138,12 +159,13 @@ class Work:
 
     def _on_change(self, resource: Resource[Any], old: Object | None, new: Object | None) -> None:
         if self._leading:
-            self._add(resource, old, new, LIVE)
+            # What a pass of bulk work writes itself comes in here too, and stays bulk.
+            self._add(resource, old, new, current_priority.get())
 
     def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
         if self._leading and old.phase == "unknown" and new.phase != "unknown":
-            self._reconciler.known(resource.kind)
-            self._add_everything()
+            self._reconciler.known(resource.kind, BULK)
+            self._scan_asked.set()
 
     def _on_undecodable(self, resource: Resource[Any], metadata: ObjectMeta, error: str) -> None:
         self._metrics.undecodable(resource.kind)
@@ -157,7 +179,7 @@ class Work:
 
     def _on_mended(self, resource: Resource[Any]) -> None:
         if self._leading:
-            self._reconciler.known(resource.kind)
+            self._reconciler.known(resource.kind, LIVE)
 
     def _tell_undecodable(self, resource: Resource[Any], obj: Undecodable) -> None:
         message = f"the object cannot be read, and what it has in VPC Lattice is left as it is: {obj.error}"
@@ -167,15 +189,32 @@ class Work:
         self._env.wake(key)
 
     def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
-        for key in keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx):
+        try:
+            touched = keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
+        except Exception:  # A defect, and one object must not take the mirror of its kind down with it.
+            log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
+            return
+        for key in touched:
             self._env.queue.add(key, priority)
 
-    def _add_everything(self) -> None:
-        for resource in OBJECTS_OF_OUR_OWN:
-            for obj in self.cluster.informer(resource).store.list():
-                self._add(resource, None, obj, BULK)
+    async def _scan(self) -> None:
+        """Add the keys of everything, as bulk work, whenever it is asked for; asking twice meanwhile is asking once."""
+        while True:
+            await self._scan_asked.wait()
+            self._scan_asked = anyio.Event()
+            for resource in (GATEWAY_CLASSES, GATEWAYS):
+                for obj in self.cluster.informer(resource).store.list():
+                    self._env.queue.add(ObjectKey(resource.kind, obj.namespace, obj.name), BULK)
+            for number, route in enumerate(self.cluster.informer(HTTP_ROUTES).store.list(), start=1):
+                self._add(HTTP_ROUTES, None, route, BULK)
+                if number % SCAN_SLICE == 0:
+                    await anyio.lowlevel.checkpoint()
 
     async def _resync(self, interval: float, spread: Callable[[], float] = random.random) -> None:
         while True:
             await anyio.sleep(interval * (1 + 0.2 * spread()))
-            self._add_everything()
+            self._scan_asked.set()
+
+
+def _name(*versions: Object | None) -> str:
+    return next((f"{obj.namespace}/{obj.name}" for obj in versions if obj is not None), "")

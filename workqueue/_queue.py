@@ -263,11 +263,15 @@ class Queue(Generic[K]):
             self._drained.set()
             self._drained = None
 
-    async def shut_down_with_drain(self) -> None:
+    async def shut_down_with_drain(self, *, drop_waiting: bool = False) -> None:
         """Shut down, then wait until no key waits or is being processed, or until `shut_down` is called.
 
-        A worker must not wait for this: it would wait for itself.
+        With `drop_waiting`, keys that wait are dropped, so that only what is in work is waited for; for an owner whose
+        next start finds all that there is to do anyway. A worker must not wait for this: it would wait for itself.
         """
+        if drop_waiting:
+            self._ready = Ready()
+            self._dirty.clear()
         self._stop_adding()
         if not self._is_idle():
             if self._drained is None:

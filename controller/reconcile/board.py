@@ -24,11 +24,17 @@ class Board:
         self._held_up: set[RouteRef] = set()
 
     def outcome(self, key: ServiceKey) -> ServiceOutcome:
-        """The service's outcome. While it is pending, the failure of one of its target groups is its own."""
+        """The service's outcome, or the failure of one of its target groups.
+
+        A group that is refused for good keeps its service from what is desired, also where the service goes on with
+        what was programmed before; one that is tried again does so only while nothing else is known.
+        """
         outcome = self._services.get(key, Pending())
-        if isinstance(outcome, Pending) and key in self._groups:
-            return next(iter(self._groups[key].values()))
-        return outcome
+        failures = self._groups.get(key, {}).values()
+        lasting = next((failure for failure in failures if not failure.transient), None)
+        if lasting is not None:
+            return lasting
+        return next(iter(failures), outcome) if isinstance(outcome, Pending) else outcome
 
     def outcomes(self, keys: tuple[ServiceKey, ...]) -> Mapping[ServiceKey, ServiceOutcome]:
         return {key: self.outcome(key) for key in keys}
@@ -109,6 +115,12 @@ class Board:
         if route in self._workers:
             self._held_up.add(route)
         return route in self._workers
+
+    def failed(self, key: Key) -> bool:
+        """Whether the last thing known of a key is a failure: it tries again in its own time."""
+        if isinstance(key, TargetGroupKey):
+            return key in self._groups.get(key.owner, {})
+        return isinstance(key, ServiceKey) and isinstance(self._services.get(key), Failed)
 
     def wait(self, key: Key, held_by: Key) -> None:
         """Let `key` wait until `held_by` has run."""

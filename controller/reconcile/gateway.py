@@ -10,7 +10,8 @@ from controller import logs
 from controller.api.gateway import Gateway
 from controller.api.keys import ObjectKey
 from controller.api.resources import GATEWAYS
-from controller.kube.conditions import merge_gateway_status
+from controller.gateway.attachment import is_ours
+from controller.kube.conditions import merge_gateway_status, objects_of, read_object
 from controller.kube.times import rfc3339
 from controller.kube.writes import patch_status, update_finalizers
 from controller.lattice.errors import LatticeError
@@ -30,28 +31,29 @@ MISSING_NETWORK = 10.0
 
 
 class GatewayReconciler:
-    """Remembers, for each Gateway, what it last saw of its network and when it last wrote."""
+    """Remembers, for each Gateway, what it last saw of its network and when its last pass began."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._networks: dict[ObjectKey, NetworkState] = {}
-        self._written: dict[ObjectKey, float] = {}
+        self._passed: dict[ObjectKey, float] = {}
 
     async def reconcile(self, env: Environment, key: ObjectKey) -> Result | None:
         """One pass. Raises `UnknownError` and `ApiError`."""
         gateway = env.view.gateway(key.namespace, key.name)
         if gateway is None:
             self._networks.pop(key, None)
-            self._written.pop(key, None)
+            self._passed.pop(key, None)
             return None
         with logs.key(key, object=str(key), generation=gateway.metadata.generation):
             return await self._pass(env, key, gateway)
 
     async def _pass(self, env: Environment, key: ObjectKey, gateway: Gateway) -> Result | None:
-        wait = self._written.get(key, float("-inf")) + STATUS_INTERVAL - self._monotonic()
+        wait = self._passed.get(key, float("-inf")) + STATUS_INTERVAL - self._monotonic()
         if wait > 0:
             return Result(requeue_after=wait)
-        ours = gateway_status(env.view, gateway, Missing(), env.ctx) is not None
+        self._passed[key] = self._monotonic()
+        ours = is_ours(env.view, gateway, env.ctx.controller_name)
         routes = env.view.routes_of_gateway(gateway.namespace, gateway.name)
         held = GATEWAY_FINALIZER in gateway.metadata.finalizers
         if ours and not held and not gateway.deleting:
@@ -62,34 +64,43 @@ class GatewayReconciler:
         if current is None or not ours:
             return None
         network = await _network(env, gateway.name)
-        await self._write(env, key, current, network)
-        if self._networks.get(key) != network:
-            self._networks[key] = network
+        await _write(env, current, network)
+        before = self._networks.get(key)
+        self._networks[key] = network
+        if before not in {None, network}:
             for touched in keys_for_change("Gateway", None, current, env.view, env.ctx):
                 if touched != key:
                     env.add(touched)
         return None if isinstance(network, Found) else Result(requeue_after=MISSING_NETWORK)
 
-    async def _write(self, env: Environment, key: ObjectKey, gateway: Gateway, network: NetworkState) -> None:
-        status = gateway_status(env.view, gateway, network, env.ctx)
-        if status is None:
-            return
-        now = rfc3339(env.now())
-        answer = await patch_status(
-            env.kube,
-            GATEWAYS,
-            gateway,
-            lambda raw: merge_gateway_status(
-                raw,
-                conditions=status.conditions,
-                listeners=status.listeners,
-                addresses=status.addresses,
-                now=now,
-            ),
-        )
-        if answer is not None:
-            self._written[key] = self._monotonic()
-        env.observe(GATEWAYS, answer)
+
+async def _write(env: Environment, gateway: Gateway, network: NetworkState) -> None:
+    status = gateway_status(env.view, gateway, network, env.ctx)
+    if status is None:
+        return
+    if isinstance(network, Unavailable) and _programmed(gateway):
+        # That Lattice cannot be asked now does not take away what it has.
+        env.tell(GATEWAYS, gateway, "Retry-Reconcile", network.message, warning=True)
+        return
+    now = rfc3339(env.now())
+    answer = await patch_status(
+        env.kube,
+        GATEWAYS,
+        gateway,
+        lambda raw: merge_gateway_status(
+            raw,
+            conditions=status.conditions,
+            listeners=status.listeners,
+            addresses=status.addresses,
+            now=now,
+        ),
+    )
+    env.observe(GATEWAYS, answer)
+
+
+def _programmed(gateway: Gateway) -> bool:
+    conditions = objects_of(read_object(gateway.status).get("conditions"))
+    return any(each.get("type") == "Programmed" and each.get("status") == "True" for each in conditions)
 
 
 async def _network(env: Environment, name: str) -> NetworkState:

@@ -57,13 +57,15 @@ def pass_on(
     env.parked.pop(key, None)
     for ref in applied.waits:
         env.park(key, ref)
+    trying = [holder for holder in applied.holds if not env.board.failed(holder)]
     for holder in applied.holds:
         env.board.wait(key, holder)
+    for holder in trying:
         env.add(holder)
     if failure is not None:
         return Result(requeue=True) if failure.transient else Result(requeue_after=SLOWLY)
     if applied.holds:
-        return Result(requeue_after=HELD)
+        return Result(requeue_after=HELD if trying else SLOWLY)
     return None if applied.done or applied.waits else Result(requeue=True)
 
 
@@ -98,9 +100,10 @@ def tell_failure(
 
 def failure_of(error: LatticeError) -> Failed:
     """The outcome that tells a route's author about an error."""
-    if isinstance(error, TerminalError):
+    if isinstance(error, TerminalError) and not error.code.startswith("AccessDenied"):
         reason = "QuotaExceeded" if error.quota_code is not None else "Invalid"
         return Failed(reason=reason, message=f"VPC Lattice refuses: {error}", transient=False)
+    # A missing permission is the operator's to mend, and says nothing about the route.
     return Failed(reason="Pending", message=f"VPC Lattice: {error}; it is tried again", transient=True)
 
 

@@ -5,7 +5,7 @@
 | `UnknownError`  | the key rests until the kind that was in doubt is known, or its objects change            |
 | `FencedError`   | nothing was sent: tried again soon, in case we still lead; else nobody hands keys out     |
 | `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
-| `RetryError`    | tried again when AWS says so, else with growing delays                                    |
+| `RetryError`    | tried again when AWS says so, else with growing delays; 429 of the API server likewise    |
 | `SuspectError`  | even what was read anew did not hold: tried again with growing delays                     |
 | `ApiError`      | the Kubernetes API's: tried again with growing delays                                     |
 | anything else   | logged, tried again with growing delays                                                   |
@@ -22,7 +22,7 @@ from controller.api.keys import Key, ObjectKey, ServiceKey, TargetGroupKey
 from controller.api.meta import Undecodable
 from controller.api.resources import Resource
 from controller.gateway.view import UnknownError
-from controller.kube.errors import ApiError
+from controller.kube.errors import ApiError, TooManyRequests
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.reconcile import gateway_class, route, service, target_group
 from controller.reconcile.environment import Environment
@@ -71,7 +71,8 @@ class Reconciler:
         self._observer = observer
         self._monotonic = monotonic
         self._gateways = GatewayReconciler(monotonic)
-        self._in_doubt: dict[str, dict[Key, None]] = {}
+        self._in_doubt: dict[Key, str] = {}
+        """Keys that rest, each with the kind that is in doubt."""
 
     async def reconcile(self, key: Key) -> Result | None:
         """One pass for a key. Raises what is to be tried again with growing delays."""
@@ -88,10 +89,11 @@ class Reconciler:
         finally:
             self._observer.reconciled(controller_of(key), outcome, self._monotonic() - started)
 
-    def known(self, kind: str) -> None:
-        """A kind that was in doubt is not any more: what waited for it is tried again."""
-        for key in self._in_doubt.pop(kind, {}):
-            self._env.queue.add(key)
+    def known(self, kind: str, priority: int) -> None:
+        """A kind, or an object of it, that was in doubt is not any more: what waited for it is tried again."""
+        for key in [key for key, of in self._in_doubt.items() if of == kind]:
+            del self._in_doubt[key]
+            self._env.queue.add(key, priority)
 
     def failed(self, key: Key, error: Exception) -> None:
         """Log what a reconcile raised: a line for what the world did, a traceback for what only a defect explains."""
@@ -104,10 +106,11 @@ class Reconciler:
                 log.error("a reconcile failed and will be tried again: %s", error, exc_info=error)
 
     async def _guarded(self, key: Key) -> Result | None:
+        self._in_doubt.pop(key, None)
         try:
             return await self._dispatch(key)
         except UnknownError as error:
-            self._in_doubt.setdefault(error.kind, {})[key] = None
+            self._in_doubt[key] = error.kind
             with logs.key(key):
                 log.info("waits for what is not known: %s", error)
             self._tell_doubt(key, error)
@@ -123,6 +126,8 @@ class Reconciler:
             if error.after is None and not error.throttled:
                 raise
             return Result(requeue_after=error.after or 1.0)
+        except TooManyRequests as error:
+            return Result(requeue_after=error.retry_after)
         return None
 
     def _tell_doubt(self, key: Key, error: UnknownError) -> None:

@@ -11,6 +11,7 @@ from controller.lattice.plan import plan_service
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.reconcile.leftovers import add_leftovers
 from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice, working_for
+from controller.translate.annotations import SERVICE_ARN
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 from controller.translate.service import ServiceTranslation, translate_service
 from workqueue import Result
@@ -45,6 +46,9 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
     if desired is None and observed is not None and (heirs := _heirs(env, key, observed)):
         for heir in heirs:
             env.add(heir)
+        env.board.post_service(key, None)
+        env.board.let_go(key)
+        env.board.rested(key)
         return None
     hold(env, key, _route_of(observed))
     plan = plan_service(desired, observed, env.plan_context())
@@ -105,13 +109,27 @@ def _route_of(service: ObservedService | None) -> RouteRef | None:
     return None if service is None else route_of_service(service.tags)
 
 
+def _lasting(
+    env: Environment, key: ServiceKey, refs: Sequence[RouteRef], outcome: ServiceOutcome | None
+) -> ServiceOutcome | None:
+    """What to leave of an outcome: what was programmed goes on serving while a change is on its way or tried again.
+
+    An annotation tells what an earlier run programmed; while this run cannot say more, the routes keep their status.
+    """
+    if not (isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)):
+        return outcome
+    before = env.board.programmed(key)
+    if before is not None:
+        return before
+    if any((route := env.view.route(ref)) is not None and route.annotation(SERVICE_ARN) for ref in refs):
+        return Pending()
+    return outcome
+
+
 def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None) -> None:
-    unfinished = isinstance(outcome, Pending) or (isinstance(outcome, Failed) and outcome.transient)
-    # What was programmed goes on serving while a change is on its way or has to be tried again.
-    lasting = (env.board.programmed(key) or outcome) if unfinished else outcome
-    news = env.board.post_service(key, lasting)
-    finished = isinstance(outcome, Programmed) and env.board.rested(key)
     refs = [contributor.ref for contributor in translation.routes]
+    news = env.board.post_service(key, _lasting(env, key, refs, outcome))
+    finished = isinstance(outcome, Programmed) and env.board.rested(key)
     if news:
         for ref in refs:
             env.add(ref.key)

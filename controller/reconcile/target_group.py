@@ -29,7 +29,7 @@ async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
     with logs.key(key, object=about, generation=generation), working_for(env, key, refs):
         return await twice(
             lambda: _pass(env, key, service, desired),
-            lambda failure: _report(env, key, service, failure),
+            lambda failure: _report(env, key, service, failure, wanted=desired is not None),
         )
 
 
@@ -43,7 +43,7 @@ async def _pass(
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
     hold(env, key, _route_of(env.inventory.target_group(key)))
     failure = failure_of_plan(applied.problems)
-    _report(env, key, service, failure)
+    _report(env, key, service, failure, wanted=desired is not None)
     registered = env.inventory.target_group(key)
     first = registered is not None and registered.registered and not (observed is not None and observed.registered)
     if first:
@@ -61,8 +61,11 @@ def _route_of(group: ObservedTargetGroup | None) -> RouteRef | None:
     return None if group is None else route_of_group(group.tags)
 
 
-def _report(env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None) -> None:
-    news = env.board.post_group(key, failure)
+def _report(
+    env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None, *, wanted: bool
+) -> None:
+    """Tell the routes of the service; a group that only has to go and does not yet is no failure of theirs."""
+    news = env.board.post_group(key, failure if wanted else None)
     refs = [contributor.ref for contributor in service.routes]
     if news:
         for ref in refs:
