@@ -126,27 +126,29 @@ def attached(one: World, count: int) -> None:
 async def test_whatever_is_deleted_first_nothing_is_left(tmp_path: Path) -> None:
     orders = list(permutations(("HTTPRoute", "Gateway", "GatewayClass", "Service")))
     async with world(tmp_path) as one:
+        one.make_network("my-hotel")
         await one.start()
-        for name in (f"set-{number}" for number in range(len(orders))):
-            one.make_network(name)
+        for place in (f"set-{number}" for number in range(len(orders))):
             await one.apply(
-                gateway_class(name),
-                gateway(name, gateway_class_name=name),
-                service(name),
-                endpoints(name, ["10.0.0.1"]),
-                route(name, rule(backend(name)), parents=[parent(name)]),
+                namespace(place),
+                gateway_class(place),
+                gateway("my-hotel", gateway_class_name=place, namespace=place),
+                service("rates", namespace=place),
+                endpoints("rates", ["10.0.0.1"], namespace=place),
+                route("rates", rule(backend("rates")), namespace=place),
             )
         await eventually(lambda: all_programmed(one, len(orders)))
+        names = {"HTTPRoute": "rates", "Gateway": "my-hotel", "Service": "rates"}
         for number, order in enumerate(orders):
             for kind in order:
-                await one.delete(kind, f"set-{number}")
+                await one.delete(kind, names.get(kind, f"set-{number}"), namespace=f"set-{number}")
         await eventually(lambda: all_gone(one, *orders[0]))
         nothing_in_lattice(one)
 
 
 def all_programmed(one: World, count: int) -> None:
     for number in range(count):
-        programmed(one, f"set-{number}")
+        programmed(one, namespace=f"set-{number}")
 
 
 def all_gone(one: World, *kinds: str) -> None:
