@@ -224,3 +224,25 @@ async def test_a_cancelled_drain_leaves_the_queue_shut_down(queue):
     assert scope.cancelled_caught
     assert queue.shutting_down
     assert await queue.get() == "a"
+
+
+async def test_a_drain_may_drop_what_waits_and_end_with_what_is_in_work(queue, clock):
+    queue.add("held")
+    await queue.get()
+    queue.add("held")
+    queue.add("waits")
+    queue.add_after("delayed", 5)
+    ended = []
+
+    async def drain():
+        await queue.shut_down_with_drain(drop_waiting=True)
+        ended.append(True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(drain)
+        await settle()
+        assert (len(queue), queue.depth(), queue.delayed, ended) == (0, {}, 0, [])
+        queue.done("held")
+    assert ended == [True]
+    with pytest.raises(ShutDown):
+        await queue.get()
