@@ -60,7 +60,8 @@ def _refused(operation: str, of: str, effect: Refuse, reason: str, *words: str) 
 
 
 def _denied(operation: str, of: str) -> Failure:
-    return _refused(operation, of, DENIED, "Invalid", f"vpc-lattice:{operation}", "allow it in the role's policy")
+    """A missing permission says nothing about the route: it stays undecided."""
+    return _failed(operation, of, DENIED, f"vpc-lattice:{operation}", "allow it in the role's policy", "tried again")
 
 
 def _failed(operation: str, of: str, effect: Effect, *words: str) -> Failure:

@@ -1,0 +1,149 @@
+"""The view on the stores: what it finds, and that it never takes unknown for absent."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from controller.api import resources
+from controller.api.keys import RouteRef
+from controller.api.meta import Object, ObjectMeta, Undecodable
+from controller.gateway.view import UnknownError
+from controller.kube.store import Store
+from controller.reconcile.view import INDEXERS, Collection, StoreView, view_of
+from tests.support.view import (
+    backend,
+    endpoints,
+    gateway,
+    gateway_class,
+    grant,
+    listener,
+    namespace,
+    route,
+    rule,
+    service,
+)
+
+RATES = route("rates", rule(backend("parking"), backend("review", namespace="shop")), hostnames=["rates.example.com"])
+GATEWAY = gateway("my-hotel", "default", listener(hostname="rates.example.com"))
+WHOLE = view_of(
+    {
+        resources.NAMESPACES: [namespace("default")],
+        resources.SERVICES: [service("parking")],
+        resources.ENDPOINT_SLICES: [endpoints("parking", "10.0.0.1")],
+        resources.GATEWAY_CLASSES: [gateway_class()],
+        resources.GATEWAYS: [GATEWAY],
+        resources.HTTP_ROUTES: [RATES],
+        resources.REFERENCE_GRANTS: [grant("shop", "default")],
+    }
+)
+
+Question = Callable[[StoreView], object]
+
+QUESTIONS: dict[str, tuple[Question, str, int]] = {
+    "a class": (lambda view: [view.gateway_class("amazon-vpc-lattice")], "GatewayClass", 1),
+    "a Gateway": (lambda view: [view.gateway("default", "my-hotel")], "Gateway", 1),
+    "Gateways of a class": (lambda view: view.gateways_of_class("amazon-vpc-lattice"), "Gateway", 1),
+    "Gateways of a hostname": (lambda view: view.gateways_of_listener_hostname("rates.example.com"), "Gateway", 1),
+    "Gateways of another hostname": (lambda view: view.gateways_of_listener_hostname("example.com"), "Gateway", 0),
+    "a namespace": (lambda view: [view.namespace("default")], "Namespace", 1),
+    "a route": (lambda view: [view.route(RouteRef("HTTPRoute", "default", "rates"))], "HTTPRoute", 1),
+    "routes of a Gateway": (lambda view: view.routes_of_gateway("default", "my-hotel"), "HTTPRoute", 1),
+    "routes of another Gateway": (lambda view: view.routes_of_gateway("shop", "my-hotel"), "HTTPRoute", 0),
+    "routes of a namespace": (lambda view: view.routes_of_namespace("default"), "HTTPRoute", 1),
+    "routes of a hostname": (lambda view: view.routes_of_hostname("rates.example.com"), "HTTPRoute", 1),
+    "routes of a backend": (lambda view: view.routes_of_backend("default", "parking"), "HTTPRoute", 1),
+    "routes of another namespace's backend": (lambda view: view.routes_of_backend("shop", "review"), "HTTPRoute", 1),
+    "routes of nobody's backend": (lambda view: view.routes_of_backend("default", "review"), "HTTPRoute", 0),
+    "a Service": (lambda view: [view.service("default", "parking")], "Service", 1),
+    "slices of a Service": (lambda view: view.endpoint_slices("default", "parking"), "EndpointSlice", 1),
+    "slices of another Service": (lambda view: view.endpoint_slices("shop", "parking"), "EndpointSlice", 0),
+    "grants of a namespace": (lambda view: view.reference_grants("shop"), "ReferenceGrant", 1),
+    "grants of another namespace": (lambda view: view.reference_grants("default"), "ReferenceGrant", 0),
+}
+
+each = pytest.mark.parametrize(("question", "kind", "count"), QUESTIONS.values(), ids=QUESTIONS.keys())
+
+
+def in_doubt(kind: str) -> StoreView:
+    """A view without objects, of which one kind is not known."""
+
+    def reason(of: str) -> str | None:
+        return "its list is forbidden" if of == kind else None
+
+    return StoreView(
+        {
+            resource: Collection(resource, Store(indexers), partial(reason, resource.kind))
+            for resource, indexers in INDEXERS.items()
+        }
+    )
+
+
+def with_unreadable(kind: str, name: str, namespace: str, **labels: str) -> StoreView:
+    """A view of one object, which cannot be decoded."""
+    metadata = ObjectMeta(name=name, namespace=namespace, labels=labels)
+    broken: Object = Undecodable(metadata=metadata, error="Expected `object`")
+    resource = next(resource for resource in INDEXERS if resource.kind == kind)
+    return view_of({resource: [broken]})
+
+
+def test_all_kinds_are_asked_for() -> None:
+    assert {kind for _, kind, _ in QUESTIONS.values()} == {resource.kind for resource in INDEXERS}
+
+
+@each
+def test_answers(question: Question, kind: str, count: int) -> None:
+    answer = question(WHOLE)
+    assert isinstance(answer, list | tuple)
+    assert len(answer) == count
+    assert None not in answer
+
+
+@each
+def test_a_kind_in_doubt_answers_nothing(question: Question, kind: str, count: int) -> None:
+    with pytest.raises(UnknownError, match="its list is forbidden") as raised:
+        question(in_doubt(kind))
+    assert raised.value.kind == kind
+
+
+@each
+def test_a_kind_in_doubt_does_not_cast_doubt_on_others(question: Question, kind: str, count: int) -> None:
+    for other in {resource.kind for resource in INDEXERS} - {kind}:
+        question(in_doubt(other))
+
+
+@pytest.mark.parametrize(
+    ("view", "question"),
+    [
+        (with_unreadable("GatewayClass", "amazon-vpc-lattice", ""), "a class"),
+        (with_unreadable("Gateway", "my-hotel", "default"), "a Gateway"),
+        (with_unreadable("Namespace", "default", ""), "a namespace"),
+        (with_unreadable("HTTPRoute", "rates", "default"), "a route"),
+        (with_unreadable("Service", "parking", "default"), "a Service"),
+        (
+            with_unreadable("EndpointSlice", "one", "default", **{"kubernetes.io/service-name": "parking"}),
+            "slices of a Service",
+        ),
+        (with_unreadable("ReferenceGrant", "grant", "shop"), "grants of a namespace"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_object_that_cannot_be_decoded_is_not_absent(view: StoreView, question: str) -> None:
+    with pytest.raises(UnknownError, match="cannot be decoded: Expected `object`"):
+        QUESTIONS[question][0](view)
+
+
+@pytest.mark.parametrize(
+    ("view", "question"),
+    [
+        (with_unreadable("HTTPRoute", "rates", "default"), "routes of a Gateway"),
+        (
+            with_unreadable("EndpointSlice", "one", "default", **{"kubernetes.io/service-name": "other"}),
+            "slices of a Service",
+        ),
+        (with_unreadable("ReferenceGrant", "grant", "elsewhere"), "grants of a namespace"),
+    ],
+    ids=["a route beside", "a slice of another Service", "a grant of another namespace"],
+)
+def test_it_casts_no_doubt_on_what_does_not_depend_on_it(view: StoreView, question: str) -> None:
+    assert QUESTIONS[question][0](view) == ()
