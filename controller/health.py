@@ -2,8 +2,9 @@
 
 Liveness (`/healthz`) is answered by the event loop itself, so an answer proves that the loop turns; checks registered
 for it catch what a restart would mend. Readiness (`/readyz`) is a list of named checks, and its body says which fail,
-so that `kubectl describe pod` and a curl tell why a pod is not ready. A check is a plain function that looks at state
-and does no I/O: a probe never waits.
+so that `kubectl describe pod` and a curl tell why a pod is not ready. Facts that make nobody ready or unready, such as
+which replica leads, stand in its body too. A check is a plain function that looks at state and does no I/O: a probe
+never waits.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,6 +28,7 @@ class Checks:
     def __init__(self) -> None:
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
+        self._facts: dict[str, Callable[[], str]] = {}
 
     def live(self, name: str, check: Check) -> None:
         """Add a check of liveness: failing it means that the process should be started anew."""
@@ -35,6 +37,14 @@ class Checks:
     def ready(self, name: str, check: Check) -> None:
         """Add a check of readiness: failing it means that the process cannot do its work yet."""
         self._ready[name] = check
+
+    def tell(self, name: str, fact: Callable[[], str]) -> None:
+        """Add a fact to the body of readiness, which decides nothing."""
+        self._facts[name] = fact
+
+    def facts(self) -> dict[str, str]:
+        """What there is to tell, by its names."""
+        return {name: fact() for name, fact in self._facts.items()}
 
     def not_live(self) -> dict[str, str]:
         """What is wrong by the checks of liveness, by their names."""
@@ -48,8 +58,8 @@ class Checks:
 def probes(checks: Checks) -> web.Application:
     """The application for the health probe's address."""
     application = web.Application()
-    application.router.add_get("/healthz", _probe(checks.not_live))
-    application.router.add_get("/readyz", _probe(checks.not_ready))
+    application.router.add_get("/healthz", _probe(checks.not_live, dict))
+    application.router.add_get("/readyz", _probe(checks.not_ready, checks.facts))
     return application
 
 
@@ -83,12 +93,12 @@ async def serve(
             await runner.cleanup()
 
 
-def _probe(failing: Callable[[], dict[str, str]]) -> Handler:
+def _probe(failing: Callable[[], dict[str, str]], facts: Callable[[], dict[str, str]]) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         wrong = failing()
-        if not wrong:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="".join(f"{name}: {reason}\n" for name, reason in wrong.items()))
+        first = "" if wrong else "ok\n"
+        lines = (f"{name}: {told}\n" for name, told in (wrong | facts()).items())
+        return web.Response(status=503 if wrong else 200, text=first + "".join(lines))
 
     return answer
 

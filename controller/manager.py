@@ -1,9 +1,11 @@
 """One process: its clients, its servers for probes and metrics, the lease, its start and its end.
 
 Start: credentials, who we are in AWS, the cluster in memory, then the lease if there are several replicas, then work.
+A replica that waits for the lease is ready: it can serve the webhook as well as the one that leads.
 
-End: on SIGTERM or SIGINT no more keys are handed out, what is in work gets a moment to finish, the lease is given back,
-waiting Events are written. What is interrupted all the same is found and finished by the next run.
+End: on SIGTERM or SIGINT no more keys are handed out, what is in work gets a moment to finish, the lease is given back
+if every write had its answer, waiting Events are written. What is interrupted all the same is found and finished by the
+next run.
 """
 
 import logging
@@ -11,10 +13,9 @@ import os
 import signal
 import socket
 import uuid
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import anyio
 import anyio.abc
@@ -23,7 +24,8 @@ from prometheus_client import CollectorRegistry
 from controller import health
 from controller.kube.client import KubeClient
 from controller.kube.config import own_identity, own_namespace
-from controller.kube.lease import LeaderElector
+from controller.kube.lease_deadman import Deadman
+from controller.kube.lease_keeper import LeaseKeeper
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import RetryError
 from controller.lattice.limits import DEFAULT_RATE, Limits, Rate
@@ -37,6 +39,9 @@ log = logging.getLogger("controller.manager")
 
 LEASE = "amazon-vpc-lattice.io"
 USER_AGENT = f"lattice-controller/{version('lattice-controller')}"
+
+ATTEMPT_SECONDS = 10.0
+"""What one attempt of an AWS call may take; a writer that has to hold a lease may not have as much."""
 
 STOP_GRACE = 10.0
 """Seconds that reconciles in work get to finish when the process is told to stop."""
@@ -85,7 +90,7 @@ class Manager:
         self._environ = environ
         self._metrics = Metrics(CollectorRegistry())
         self._checks = health.Checks()
-        self._elector: LeaderElector | None = None
+        self._keeper: LeaseKeeper | None = None
 
     async def run(self) -> None:
         """Run until told to stop.
@@ -95,14 +100,13 @@ class Manager:
         """
         settings = self._settings
         async with AsyncExitStack() as stack:
-            kube = KubeClient.from_config(settings.kubeconfig, user_agent=USER_AGENT, environ=self._environ)
-            await stack.enter_async_context(kube)
-            kube.on_request = self._metrics.kubernetes(kube.host)
+            kube = await stack.enter_async_context(self._connect())
             lattice = LatticeClient(
                 region=settings.region,
                 endpoint_url=settings.lattice_endpoint,
                 limits=limits_of(settings),
                 fence=self._may_write,
+                timeout=min(ATTEMPT_SECONDS, settings.lease_times.spare) if settings.leader_elect else ATTEMPT_SECONDS,
                 observer=self._metrics.aws,
             )
             await stack.enter_async_context(lattice)
@@ -114,6 +118,14 @@ class Manager:
                 await self._until_told(kube, lattice, told)
                 tasks.cancel_scope.cancel()
             log.info("has stopped")
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncGenerator[KubeClient]:
+        """A Kubernetes client for the event loop that it is entered in, whose requests are counted."""
+        client = KubeClient.from_config(self._settings.kubeconfig, user_agent=USER_AGENT, environ=self._environ)
+        async with client:
+            client.on_request = self._metrics.kubernetes(client.host)
+            yield client
 
     async def _serve(self, tasks: anyio.abc.TaskGroup) -> None:
         settings = self._settings
@@ -152,25 +164,35 @@ class Manager:
             tasks.start_soon(work.run)
             await work.wait_synced()
             if settings.leader_elect:
-                await self._compete(LeaderElector(kube, own_namespace(self._environ), LEASE, me), lead, told)
+                await self._compete(me, lead, told, lattice)
             else:
                 await lead()
             tasks.cancel_scope.cancel()
 
-    async def _compete(self, elector: LeaderElector, lead: Any, told: anyio.Event) -> None:
-        self._elector = elector
+    async def _compete(
+        self, me: str, lead: Callable[[], Awaitable[None]], told: anyio.Event, lattice: LatticeClient
+    ) -> None:
+        namespace = own_namespace(self._environ)
+        times = self._settings.lease_times
+        self._keeper = keeper = LeaseKeeper(self._connect, namespace, LEASE, me, times, watchdog=Deadman())
         self._metrics.leading(LEASE, leads=False)
+        self._checks.tell(
+            "leader election", lambda: "leads" if keeper.leads else f"follows {keeper.holder or 'nobody yet'}"
+        )
 
         async def started() -> None:
             self._metrics.leading(LEASE, leads=True)
-            await lead()
+            try:
+                await lead()
+            finally:
+                self._metrics.leading(LEASE, leads=False)
 
-        await elector.run(started, lambda: self._metrics.leading(LEASE, leads=False))
-        if not told.is_set():
+        kept = await keeper.run(started, told, settled=lambda: not lattice.unsettled)
+        if not kept and not told.is_set():
             raise LeaseLostError("the leader election lease was lost; this process ends, so that a fresh one follows")
 
     def _may_write(self, seconds: float) -> bool:
-        return not self._settings.leader_elect or (self._elector is not None and self._elector.valid_for(seconds))
+        return not self._settings.leader_elect or (self._keeper is not None and self._keeper.fence.valid_for(seconds))
 
 
 def _sentence(doubts: Mapping[str, str]) -> str | None:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from controller.kube.lease_times import LeaseTimes
+
 T = TypeVar("T")
 
 LogLevel = Literal["debug", "info", "error"]
@@ -28,6 +30,9 @@ RESYNC_SHORTEST: Final = 60.0
 WORKERS: Final = 20
 """Keys reconciled at the same time where nothing is set: coroutines are cheap, and API limits bound the work."""
 
+WRITE_SHORTEST: Final = 0.5
+"""Seconds that a write to VPC Lattice needs at least, and so has to be left when a leader gives up."""
+
 UNSUPPORTED: Final = (
     "DEFAULT_SERVICE_NETWORK",
     "ENABLE_SERVICE_NETWORK_OVERRIDE",
@@ -36,6 +41,8 @@ UNSUPPORTED: Final = (
 """Variables of the AWS Gateway API Controller that this version does not act on."""
 
 _REGION: Final = ("REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+_DURATION: Final = re.compile(r"(?=[0-9])(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
+_DURATION_UNITS: Final = (3600.0, 60.0, 1.0, 0.001)
 _TRUE: Final = frozenset({"1", "t", "true"})
 _FALSE: Final = frozenset({"0", "f", "false"})
 
@@ -84,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_bind: Bind | None
     """None: not served."""
     leader_elect: bool
+    lease_times: LeaseTimes
     kubeconfig: str | None
     """None: KUBECONFIG, then the pod's service account, then `~/.kube/config`."""
     ignored: tuple[str, ...] = ()
@@ -130,6 +138,26 @@ def add_flags(parser: ArgumentParser) -> None:
         default=False,
         help="write to VPC Lattice only while holding the Lease, so that several replicas can run",
     )
+    times = LeaseTimes()
+    parser.add_argument(
+        "--leader-elect-lease-duration",
+        default=f"{times.lease_duration:g}s",
+        metavar="DURATION",
+        help="when its Lease has not changed for so long, another replica takes over (default %(default)s)",
+    )
+    parser.add_argument(
+        "--leader-elect-renew-deadline",
+        default=f"{times.renew_deadline:g}s",
+        metavar="DURATION",
+        help="a leader that cannot renew for so long gives up; what is left of the Lease is what one write to VPC "
+        "Lattice may take (default %(default)s)",
+    )
+    parser.add_argument(
+        "--leader-elect-retry-period",
+        default=f"{times.retry_period:g}s",
+        metavar="DURATION",
+        help="between renewals, and between attempts to take the Lease (default %(default)s)",
+    )
     parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
 
 
@@ -163,6 +191,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         metrics_bind=reader.bind("--metrics-bind-address", getattr(flags, "metrics_bind_address", "0")),
         health_bind=reader.bind("--health-probe-bind-address", getattr(flags, "health_probe_bind_address", "0")),
         leader_elect=getattr(flags, "leader_elect", False),
+        lease_times=reader.lease_times(flags),
         kubeconfig=getattr(flags, "kubeconfig", None),
         ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in {"", *_FALSE}),
     )
@@ -199,6 +228,30 @@ class _Reader:
         if value in {"0", ""}:
             return None
         return self._parsed(flag, value, _parse_bind, "host:port or :port with a port of 1 to 65535, or 0 for none")
+
+    def lease_times(self, flags: Namespace) -> LeaseTimes:
+        """The durations of leader election, which have to fit each other and a write to VPC Lattice."""
+        names = tuple(f"--leader-elect-{name}" for name in ("lease-duration", "renew-deadline", "retry-period"))
+        defaults = LeaseTimes()
+        seconds = (defaults.lease_duration, defaults.renew_deadline, defaults.retry_period)
+        values = [
+            str(getattr(flags, name.removeprefix("--").replace("-", "_"), f"{default:g}s"))
+            for name, default in zip(names, seconds, strict=True)
+        ]
+        parsed = [
+            self._parsed(name, value, _parse_duration, "a duration, such as 15s or 1m30s")
+            for name, value in zip(names, values, strict=True)
+        ]
+        read = [default if value is None else value for value, default in zip(parsed, seconds, strict=True)]
+        try:
+            times = LeaseTimes(*read)
+        except ValueError as error:
+            self.problem(", ".join(names), ", ".join(values), str(error))
+            return LeaseTimes()
+        if times.spare < WRITE_SHORTEST:
+            expected = f"expected {WRITE_SHORTEST} s or more between them, for that is what a write to Lattice may take"
+            self.problem(", ".join(names[:2]), ", ".join(values[:2]), expected)
+        return times
 
     def problem(self, name: str, value: str | None, expected: str) -> None:
         """Note one."""
@@ -249,6 +302,14 @@ def _parse_form(value: str) -> LogFormat:
         if value.lower() == form:
             return cast("LogFormat", form)
     raise ValueError(value)
+
+
+def _parse_duration(value: str) -> float:
+    """Seconds, of a duration as Go writes it."""
+    found = _DURATION.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    return sum(float(part) * unit for part, unit in zip(found.groups(), _DURATION_UNITS, strict=True) if part)
 
 
 def _parse_bool(value: str) -> bool:

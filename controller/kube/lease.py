@@ -4,12 +4,13 @@ Whoever's identity stands in the Lease leads, and renews it every few seconds. O
 it has not changed for its whole duration, measured by their own clock, do they take it. Nobody believes anybody else's
 clock.
 
-What makes it safe is the fence: `valid_for` is asked synchronously before each write to Lattice, and answers from the
-moment *before* the last successful renewal was sent, on a clock that goes on while the machine sleeps. A leader that
-was paused, or cannot reach the API server, stops writing by itself before anybody else may start.
+What makes it safe is the fence: it is asked before each write to Lattice, and answers from the moment *before* the last
+successful renewal was sent, on a clock that goes on while the machine sleeps. A leader that was paused, or cannot reach
+the API server, stops writing by itself before anybody else may start.
 
 What to do with a Lease as seen is decided by `decide`, which does no I/O; every write carries the resourceVersion that
-the decision was made on, so of two candidates that decide alike one meets a Conflict.
+the decision was made on, so of two candidates that decide alike one meets a Conflict. `LeaderElector` is the
+candidate; `controller.kube.lease_keeper` runs it in a thread of its own.
 
 Source: client-go `tools/leaderelection`; coordination.k8s.io/v1 LeaseSpec.
 """
@@ -20,21 +21,47 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import anyio
 import msgspec
 import orjson
 
 from controller.api.meta import Struct
-from controller.kube.backoff import jittered
 from controller.kube.client import MERGE_PATCH, KubeClient
 from controller.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unauthorized
+from controller.kube.lease_times import JITTER, LeaseTimes
 from controller.kube.times import boottime, micro_time, utc_now
 
 log = logging.getLogger("controller.kube.lease")
 
-RELEASE_SECONDS = 5.0
+ATTEMPT_SHARE: Final = 1 / 3
+"""How much of the renew deadline one attempt gets: a connection that hangs must leave time for another."""
+
+
+class Fence:
+    """Until when this replica may write. Moved by the thread that renews the Lease, asked by the one that writes.
+
+    It is one number, replaced whole: who asks sees the one before or the one after, and each was right when it was set.
+    """
+
+    def __init__(self, clock: Callable[[], float] = boottime) -> None:
+        """`clock` gives seconds and must go on while the machine sleeps."""
+        self._clock = clock
+        self._until = -math.inf
+
+    def valid_for(self, seconds: float) -> bool:
+        """Whether we lead, and will for more than this many seconds even if no renewal succeeds again."""
+        # In this order: what passes between the two reads counts against us.
+        return self._until - self._clock() > seconds
+
+    def move(self, until: float) -> None:
+        """We lead until this moment of the clock."""
+        self._until = until
+
+    def close(self) -> None:
+        """We do not lead."""
+        self._until = -math.inf
 
 
 class LeaseRecord(Struct, frozen=True):
@@ -110,10 +137,11 @@ _lease = msgspec.json.Decoder(_Lease)
 
 
 class LeaderElector:
-    """One candidate. `run` is the whole life; `acquire`, `hold` and `release` are its parts.
+    """One candidate: `acquire`, then `hold`, then `release`.
 
-    `identity` must be unique to this process. `clock` gives seconds and must go on while the machine sleeps; `now` is
-    the wall clock, written into the Lease for people to read.
+    `identity` must be unique to this process. `fence` is moved by what becomes of the Lease. `healthy` is asked before
+    each attempt; while it says no, the Lease is neither taken nor renewed. `clock` gives seconds and must go on while
+    the machine sleeps, and be the fence's; `now` is the wall clock, written into the Lease for people to read.
     """
 
     def __init__(
@@ -123,24 +151,21 @@ class LeaderElector:
         name: str,
         identity: str,
         *,
-        lease_duration: float = 15.0,
-        renew_deadline: float = 10.0,
-        retry_period: float = 2.0,
+        fence: Fence,
+        times: LeaseTimes,
+        healthy: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = boottime,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         random: Random | None = None,
     ) -> None:
-        """All times in seconds; `lease_duration` > `renew_deadline` > `retry_period`, else ValueError."""
-        if not lease_duration > renew_deadline > retry_period > 0:
-            raise ValueError("lease_duration must be longer than renew_deadline, and that longer than retry_period")
         self._client = client
         self._namespace = namespace
         self._name = name
         self._identity = identity
-        self._lease_duration = lease_duration
-        self._renew_deadline = renew_deadline
-        self._retry_period = retry_period
+        self._fence = fence
+        self._times = times
+        self._healthy = healthy
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -150,13 +175,15 @@ class LeaderElector:
         self._seen: Sighting | None = None
         self._leads = False
         self._renewed_at = -math.inf
+        self._in_doubt = False
         self._previous_holder = ""
         self._complaint = ""
 
     @property
     def holder(self) -> str:
         """Who held the Lease when it was last seen, perhaps us; empty if nobody, or not seen yet."""
-        return self._seen.record.holder_identity if self._seen is not None else ""
+        seen = self._seen
+        return seen.record.holder_identity if seen is not None else ""
 
     @property
     def previous_holder(self) -> str:
@@ -166,61 +193,55 @@ class LeaderElector:
     @property
     def transitions(self) -> int:
         """How often the Lease has changed hands, as last seen."""
-        return self._seen.record.lease_transitions if self._seen is not None else 0
-
-    def valid_for(self, seconds: float) -> bool:
-        """Whether we lead, and will for more than this many seconds even if no renewal succeeds again."""
-        return self._leads and self._renewed_at + self._lease_duration - self._clock() > seconds
-
-    async def run(self, on_started: Callable[[], Awaitable[None]], on_stopped: Callable[[], None]) -> None:
-        """Wait for the Lease, then run `on_started` until it returns or the Lease is lost, which cancels it.
-
-        `on_stopped` is called when it has ended, then the Lease is given back if it is still ours. Returns afterwards;
-        does not try again.
-        """
-        await self.acquire()
-        try:
-            async with anyio.create_task_group() as tasks:
-
-                async def lead() -> None:
-                    await on_started()
-                    tasks.cancel_scope.cancel()
-
-                tasks.start_soon(lead)
-                await self.hold()
-                tasks.cancel_scope.cancel()
-        finally:
-            on_stopped()
-            with anyio.move_on_after(RELEASE_SECONDS, shield=True):
-                await self.release()
+        seen = self._seen
+        return seen.record.lease_transitions if seen is not None else 0
 
     async def acquire(self) -> None:
         """Return when we hold the Lease."""
-        while not await self._attempt(self._renew_deadline):
-            await self._sleep(self._retry_period + jittered(self._random, self._retry_period))
+        times = self._times
+        while not (self._healthy() and await self._attempt(times.renew_deadline * ATTEMPT_SHARE)):
+            await self._sleep(times.retry_period * self._random.uniform(1, JITTER))
         log.info("lease acquired", extra=self._facts())
 
     async def hold(self) -> None:
-        """Renew the Lease; return when it is lost: taken by another, or not renewed for `renew_deadline`."""
+        """Renew the Lease; return when it is lost: taken by another, or not renewed for the renew deadline."""
+        deadline = self._times.renew_deadline
         while True:
-            await self._sleep(self._retry_period)
-            left = self._renewed_at + self._renew_deadline - self._clock()
-            if left > 0:
-                await self._attempt(left)
-            if not self._leads or self._clock() - self._renewed_at >= self._renew_deadline:
-                self._leads = False
+            await self._sleep(self._times.retry_period)
+            left = self._renewed_at + deadline - self._clock()
+            if left > 0 and self._healthy():
+                await self._attempt(min(left, deadline * ATTEMPT_SHARE))
+            if not self._leads or self._clock() - self._renewed_at >= deadline:
+                self._lead_no_more()
                 log.error("lease lost", extra=self._facts())
                 return
 
     async def release(self) -> None:
         """Give the Lease back, if it is ours, so that another replica need not wait for it to expire.
 
-        From here on `valid_for` is False. A failure is logged: the Lease then expires by itself.
+        The fence is closed from here on. A failure is logged: the Lease then expires by itself.
         """
-        self._leads = False
+        self._lead_no_more()
+        seconds = self._times.renew_deadline * ATTEMPT_SHARE
+        try:
+            if self._in_doubt:
+                await self._look(seconds)
+            try:
+                given_back = await self._clear(seconds)
+            except Conflict:
+                await self._look(seconds)
+                given_back = await self._clear(seconds)
+        except ApiError as error:
+            log.warning("lease not given back", extra={**self._facts(), "error": str(error)})
+        else:
+            if given_back:
+                log.info("lease given back", extra=self._facts())
+
+    async def _clear(self, seconds: float) -> bool:
+        """Write that nobody holds it, if it is ours."""
         seen = self._seen
         if seen is None or seen.record.holder_identity != self._identity:
-            return
+            return False
         moment = micro_time(self._now())
         record = LeaseRecord(
             holder_identity="",
@@ -229,12 +250,12 @@ class LeaderElector:
             renew_time=moment,
             lease_transitions=seen.record.lease_transitions,
         )
-        try:
-            await self._write(record, seen.resource_version, self._renew_deadline)
-        except ApiError as error:
-            log.warning("lease not given back", extra={**self._facts(), "error": str(error)})
-        else:
-            log.info("lease given back", extra=self._facts())
+        await self._write(record, seen.resource_version, seconds)
+        return True
+
+    def _lead_no_more(self) -> None:
+        self._leads = False
+        self._fence.close()
 
     async def _attempt(self, seconds: float) -> bool:
         """Try once to hold the Lease, within this time. A failure is logged and changes nothing that was certain."""
@@ -254,20 +275,20 @@ class LeaderElector:
 
     async def _decide_and_write(self, deadline: float) -> bool:
         sent = self._clock()
-        decision = decide(self._seen, self._identity, sent, self._lease_duration)
+        duration = self._times.lease_duration
+        decision = decide(self._seen, self._identity, sent, duration)
         if decision == "wait":
-            self._leads = False
+            self._lead_no_more()
             return False
         moment = micro_time(self._now())
-        record = record_to_write(
-            self._seen, self._identity, decision, lease_duration=self._lease_duration, moment=moment
-        )
+        record = record_to_write(self._seen, self._identity, decision, lease_duration=duration, moment=moment)
         if decision != "renew":
             # Noted before the answer, which may be lost although the write took effect.
             self._previous_holder = self.holder
         await self._write(record, self._seen.resource_version if self._seen else None, deadline - sent)
         self._renewed_at = sent
         self._leads = True
+        self._fence.move(sent + duration)
         self._complaint = ""
         return True
 
@@ -275,6 +296,7 @@ class LeaderElector:
         try:
             answer = await self._client.request("GET", self._path, timeout=max(seconds, 0.001))
         except NotFound:
+            self._in_doubt = False
             self._seen = None
             return
         self._see(answer)
@@ -285,6 +307,7 @@ class LeaderElector:
         spec["holderIdentity"] = record.holder_identity
         spec["leaseTransitions"] = record.lease_transitions
         timeout = max(seconds, 0.001)
+        self._in_doubt = True
         if resource_version is None:
             body: dict[str, Any] = {
                 "apiVersion": "coordination.k8s.io/v1",
@@ -305,6 +328,7 @@ class LeaderElector:
             lease = _lease.decode(answer)
         except msgspec.DecodeError as error:
             raise ApiError(200, "Unreadable", f"the Lease cannot be read: {error}") from error
+        self._in_doubt = False
         self._seen = sighted(self._seen, lease.spec or LeaseRecord(), lease.metadata.resource_version, self._clock())
 
     def _complain(self, error: ApiError) -> None:

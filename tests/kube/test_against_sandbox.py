@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -19,7 +18,6 @@ from controller.kube.errors import Gone, Unauthorized
 from controller.kube.events import EventRecorder, ObjectRef
 from controller.kube.informer import Informer
 from controller.kube.informers import InformerSet
-from controller.kube.lease import LeaderElector
 from controller.kube.store import Store
 from sandbox.kube import KubeServer
 from tests.kube.scripted import until
@@ -189,34 +187,6 @@ async def test_events_are_there_to_be_described(kube: KubeServer, kube_client: K
     (event,) = orjson.loads(answered)["items"]
     assert (event["reason"], event["type"], event["count"]) == ("FailedDeployModel", "Warning", 2)
     assert recorder.dropped == 0
-
-
-async def test_the_lease_goes_from_one_replica_to_the_next(kube: KubeServer, kube_client: KubeClient) -> None:
-    def replica(identity: str) -> LeaderElector:
-        return LeaderElector(kube_client, "shop", "amazon-vpc-lattice.io", identity, sleep=lambda _: anyio.sleep(0.001))
-
-    first, second = replica("one"), replica("two")
-    served: list[tuple[bool, bool]] = []
-    release = anyio.Event()
-
-    async def lead_first() -> None:
-        served.append((first.valid_for(1), second.valid_for(1)))
-        await release.wait()
-
-    async def lead_second() -> None:
-        served.append((first.valid_for(1), second.valid_for(1)))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(first.run, lead_first, lambda: None)
-        await until(lambda: bool(served))
-        tasks.start_soon(second.run, lead_second, lambda: None)
-        await until(lambda: second.holder == "one")
-        release.set()
-    assert served == [(True, False), (False, True)]
-    lease = orjson.loads(await kube_client.request("GET", second._path))
-    assert lease["spec"]["holderIdentity"] == ""
-    assert lease["spec"]["leaseTransitions"] == 1
-    assert datetime.fromisoformat(lease["spec"]["renewTime"]).tzinfo == UTC
 
 
 async def test_a_version_the_server_no_longer_keeps_is_gone(kube: KubeServer, kube_client: KubeClient) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from controller.kube.client import KubeClient
 from controller.kube.errors import ApiError, Conflict, NotFound, Unreachable
-from controller.kube.lease import LeaderElector, LeaseRecord, Sighting, decide, record_to_write, sighted
+from controller.kube.lease import Fence, LeaderElector, LeaseRecord, Sighting, decide, record_to_write, sighted
+from controller.kube.lease_times import LeaseTimes
 from tests.kube.scripted import ScriptedServer, answer, failure
 
 pytestmark = pytest.mark.anyio
@@ -75,19 +76,21 @@ class World:
         self.version = 0
         self.spec: dict[str, Any] | None = None
 
-    def elector(self, name: str, offset: float, **named: Any) -> tuple[LeaderElector, "Wire"]:
+    def candidate(self, name: str, offset: float) -> tuple[LeaderElector, Fence, "Wire"]:
         wire = Wire(self)
+        fence = Fence(lambda: self.time + offset)
         elector = LeaderElector(
             wire,  # type: ignore[arg-type]
             "system",
             "amazon-vpc-lattice.io",
             name,
+            fence=fence,
+            times=LeaseTimes(),
             clock=lambda: self.time + offset,
             now=lambda: datetime.fromtimestamp(1_800_000_000 + self.time + offset, UTC),
             random=Random(1),
-            **named,
         )
-        return elector, wire
+        return elector, fence, wire
 
     def serve(self, method: str, sent: dict[str, Any]) -> bytes | ApiError:
         if method == "POST":
@@ -167,10 +170,10 @@ def turn(which: int, turns: int, pause: float) -> tuple[int, str, str, int, floa
 @settings(max_examples=150, deadline=None)
 def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) -> None:
     world = World()
-    candidates = [world.elector("a", 0.0), world.elector("b", float(offset))]
+    candidates = [world.candidate("a", 0.0), world.candidate("b", float(offset))]
     running: list[Coroutine[Any, Any, Any] | None] = [None, None]
     for which, mishap, action, turns, pause in steps:
-        elector, wire = candidates[which]
+        elector, _, wire = candidates[which]
         wire.mishap = mishap
         coroutine = running[which] or (elector._attempt(10.0) if action == "attempt" else elector.release())
         try:
@@ -180,7 +183,7 @@ def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) ->
         except StopIteration:
             running[which] = None
         world.time += pause
-        assert [candidate.valid_for(0) for candidate, _ in candidates].count(True) <= 1
+        assert [fence.valid_for(0) for _, fence, _ in candidates].count(True) <= 1
     for coroutine in filter(None, running):
         coroutine.close()
 
@@ -189,7 +192,7 @@ def test_two_candidates_never_pass_the_fence_at_once(steps: Any, offset: int) ->
 @settings(deadline=None)
 def test_when_the_trouble_is_over_somebody_leads(mishaps: list[str]) -> None:
     world = World()
-    (first, wire), (second, _) = world.elector("a", 0.0), world.elector("b", 5.0)
+    (first, its, wire), (second, others, _) = world.candidate("a", 0.0), world.candidate("b", 5.0)
     for mishap in mishaps:
         wire.mishap = mishap
         finish(first._attempt(10.0))
@@ -200,12 +203,12 @@ def test_when_the_trouble_is_over_somebody_leads(mishaps: list[str]) -> None:
         finish(first._attempt(10.0))
         finish(second._attempt(10.0))
         world.time += 2
-    assert [first.valid_for(1), second.valid_for(1)].count(True) == 1
+    assert [its.valid_for(1), others.valid_for(1)].count(True) == 1
 
 
 def test_validity_counts_from_before_the_request_was_sent() -> None:
     world = World()
-    elector, _ = world.elector("me", 0.0)
+    elector, fence, _ = world.candidate("me", 0.0)
     attempt = elector._attempt(10.0)
     for _ in range(2):
         attempt.send(None)
@@ -214,29 +217,29 @@ def test_validity_counts_from_before_the_request_was_sent() -> None:
         attempt.send(None)
         world.time += 2.0
     finish(attempt)
-    assert elector.valid_for(10.9)
-    assert not elector.valid_for(11.0)
+    assert fence.valid_for(10.9)
+    assert not fence.valid_for(11.0)
     world.time = 16.0
-    assert not elector.valid_for(0)
+    assert not fence.valid_for(0)
 
 
 def test_a_renewal_that_fails_does_not_extend_validity() -> None:
     world = World()
-    elector, wire = world.elector("me", 0.0)
+    elector, fence, wire = world.candidate("me", 0.0)
     finish(elector._attempt(10.0))
     world.time, wire.mishap = 5.0, "answer lost"
     assert not finish(elector._attempt(5.0))
-    assert elector.valid_for(9)
-    assert not elector.valid_for(10)
+    assert fence.valid_for(9)
+    assert not fence.valid_for(10)
     wire.mishap = "none"
     assert finish(elector._attempt(5.0))
-    assert elector.valid_for(14)
+    assert fence.valid_for(14)
 
 
 def test_who_held_it_before_is_known_also_if_the_answer_was_lost() -> None:
     world = World()
     world.version, world.spec = 1, {"holderIdentity": "old-controller", "leaseDurationSeconds": 15}
-    elector, wire = world.elector("me", 0.0)
+    elector, _, wire = world.candidate("me", 0.0)
     finish(elector._attempt(10.0))
     assert elector.holder == "old-controller"
     world.time, wire.mishap = 16.0, "answer lost"
@@ -248,18 +251,75 @@ def test_who_held_it_before_is_known_also_if_the_answer_was_lost() -> None:
 
 def test_a_lease_that_was_deleted_is_made_again() -> None:
     world = World()
-    elector, _ = world.elector("me", 0.0)
+    elector, _, _ = world.candidate("me", 0.0)
     finish(elector._attempt(10.0))
     world.spec = None
     assert finish(elector._attempt(10.0))
     assert world.spec is not None
 
 
-def test_times_that_could_not_work_are_refused() -> None:
-    for times in ((10, 10, 2), (15, 2, 2), (15, 10, 0)):
-        names = zip(("lease_duration", "renew_deadline", "retry_period"), times, strict=True)
-        with pytest.raises(ValueError, match="longer"):
-            World().elector("me", 0.0, **dict(names))
+def test_giving_back_after_an_answer_that_was_lost_looks_first() -> None:
+    world = World()
+    elector, _, wire = world.candidate("me", 0.0)
+    finish(elector._attempt(10.0))
+    wire.mishap = "answer lost"
+    assert not finish(elector._attempt(10.0))
+    wire.mishap = "none"
+    finish(elector.release())
+    assert world.spec is not None
+    assert world.spec["holderIdentity"] == ""
+
+
+def test_a_candidate_that_is_not_healthy_does_not_take_the_lease() -> None:
+    world = World()
+    elector, fence, _ = world.candidate("me", 0.0)
+    said = [False, False, True]
+    elector._healthy = lambda: said.pop(0)
+
+    async def sleep(seconds: float) -> None:
+        assert world.spec is None
+        world.time += seconds
+
+    elector._sleep = sleep
+    finish(elector.acquire())
+    assert fence.valid_for(1)
+    assert world.time > 4
+
+
+def test_a_leader_that_is_not_healthy_does_not_renew() -> None:
+    world = World()
+    elector, fence, _ = world.candidate("me", 0.0)
+    finish(elector._attempt(10.0))
+    elector._healthy = lambda: False
+
+    async def sleep(seconds: float) -> None:
+        world.time += seconds
+
+    elector._sleep = sleep
+    finish(elector.hold())
+    assert world.time == 10
+    assert world.version == 1
+    assert not fence.valid_for(0)
+
+
+@given(st.floats(0, 1e6), st.floats(0, 100), st.floats(0, 100))
+def test_a_fence_answers_by_what_is_left_at_the_moment_it_is_asked(now: float, until: float, seconds: float) -> None:
+    fence = Fence(lambda: now)
+    assert not fence.valid_for(0)
+    fence.move(until)
+    assert fence.valid_for(seconds) == (until - now > seconds)
+    fence.close()
+    assert not fence.valid_for(0)
+
+
+@pytest.mark.parametrize("times", [(10, 10, 2), (15, 2, 2), (15, 2.3, 2), (15, 10, 0)])
+def test_times_that_could_not_work_are_refused(times: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="longer"):
+        LeaseTimes(*times)
+
+
+def test_a_write_may_take_what_is_left_when_its_leader_gives_up() -> None:
+    assert LeaseTimes().spare == 5.0
 
 
 class Time:
@@ -275,12 +335,14 @@ class Time:
         await anyio.lowlevel.checkpoint()
 
 
-def over_http(client: KubeClient, time: Time) -> LeaderElector:
+def over_http(client: KubeClient, time: Time, fence: Fence | None = None) -> LeaderElector:
     return LeaderElector(
         client,
         "system",
         "amazon-vpc-lattice.io",
         "me",
+        fence=fence or Fence(lambda: time.now),
+        times=LeaseTimes(),
         clock=lambda: time.now,
         now=lambda: datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
         sleep=time.sleep,
@@ -308,21 +370,17 @@ async def test_the_lease_is_created_as_client_go_writes_it(client: KubeClient, s
     }
 
 
-async def test_the_work_runs_while_the_lease_is_held_and_it_is_given_back_after(
-    client: KubeClient, server: ScriptedServer
-) -> None:
+async def test_a_lease_that_is_held_is_given_back(client: KubeClient, server: ScriptedServer) -> None:
     server.on("get", failure(404))
     server.on("post", answer(lease("me", 1)))
     server.on("patch", answer(lease("", 2)))
-    elector = over_http(client, Time())
-    seen: list[str] = []
-
-    async def work() -> None:
-        seen.append(f"leading {elector.valid_for(1)}")
-
-    await elector.run(work, lambda: seen.append(f"stopped {elector.valid_for(1)}"))
-    assert seen == ["leading True", "stopped True"]
-    assert not elector.valid_for(0)
+    time = Time()
+    fence = Fence(lambda: time.now)
+    elector = over_http(client, time, fence)
+    await elector.acquire()
+    assert fence.valid_for(1)
+    await elector.release()
+    assert not fence.valid_for(0)
     given_back = server.asked("patch")[-1]
     assert given_back.body["metadata"] == {"resourceVersion": "1"}
     assert given_back.body["spec"]["holderIdentity"] == ""
@@ -337,17 +395,8 @@ async def test_the_lease_is_renewed_every_period_and_lost_after_the_deadline(
     server.on("post", answer(lease("me", 1)))
     server.on("patch", answer(lease("me", 2)), failure(503))
     elector = over_http(client, time)
-    cancelled = anyio.Event()
-
-    async def work() -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            cancelled.set()
-
-    stopped: list[bool] = []
-    await elector.run(work, lambda: stopped.append(cancelled.is_set()))
-    assert stopped == [True]
+    await elector.acquire()
+    await elector.hold()
     assert time.slept == [2.0] * 6, "renewed at 2, then not, so lost at 12"
     assert server.asked("patch")[0].body["metadata"] == {"resourceVersion": "1"}
 
@@ -357,11 +406,12 @@ async def test_a_lease_taken_by_another_is_lost_at_once(client: KubeClient, serv
     server.on("get", failure(404), answer(lease("other", 5)))
     server.on("post", answer(lease("me", 1)))
     server.on("patch", failure(409, "Conflict"))
-    elector = over_http(client, time)
+    fence = Fence(lambda: time.now)
+    elector = over_http(client, time, fence)
     await elector.acquire()
     await elector.hold()
     assert time.slept == [2.0]
-    assert (elector.valid_for(0), elector.holder) == (False, "other")
+    assert (fence.valid_for(0), elector.holder) == (False, "other")
     await elector.release()
     assert len(server.asked("patch")) == 1, "what is not ours is not given back"
 
@@ -376,12 +426,13 @@ async def test_a_forbidden_lease_says_which_permission_is_missing_and_says_it_on
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) == 1
     assert "get, create and patch on leases.coordination.k8s.io in namespace system" in warnings[0].__dict__["error"]
-    assert all(3 <= pause <= 4 for pause in time.slept)
+    assert all(2 <= pause <= 2.4 for pause in time.slept)
 
 
 async def test_a_lease_that_cannot_be_read_is_a_failure_like_others(client: KubeClient, server: ScriptedServer) -> None:
     server.on("get", answer({"spec": 5}), failure(404))
     server.on("post", answer(lease("me", 1)))
-    elector = over_http(client, Time())
-    await elector.acquire()
-    assert elector.valid_for(1)
+    time = Time()
+    fence = Fence(lambda: time.now)
+    await over_http(client, time, fence).acquire()
+    assert fence.valid_for(1)

@@ -33,6 +33,18 @@ async def get(http: aiohttp.ClientSession, application: web.Application, path: s
     return answer
 
 
+async def test_readiness_tells_facts_that_decide_nothing(http: aiohttp.ClientSession) -> None:
+    checks = Checks()
+    checks.tell("leader election", lambda: "follows the other")
+    status, text, _ = await get(http, health.probes(checks), "/readyz")
+    assert (status, text) == (200, "ok\nleader election: follows the other\n")
+    checks.ready("kubernetes", lambda: "not listed yet")
+    status, text, _ = await get(http, health.probes(checks), "/readyz")
+    assert (status, text) == (503, "kubernetes: not listed yet\nleader election: follows the other\n")
+    status, text, _ = await get(http, health.probes(checks), "/healthz")
+    assert (status, text) == (200, "ok\n")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_a_probe_without_complaints_is_ok(http: aiohttp.ClientSession, path: str) -> None:
     status, text, _ = await get(http, health.probes(Checks()), path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from controller.kube.lease_times import LeaseTimes
 from controller.settings import Bind, CallRate, Settings, SettingsError, add_flags, load
 
 ENOUGH = {"CLUSTER_NAME": "dev", "CLUSTER_VPC_ID": "vpc-0123456789abcdef0"}
@@ -153,6 +154,40 @@ def test_an_address_of_zero_serves_nothing() -> None:
 def test_two_servers_on_one_address_are_refused() -> None:
     (problem,) = problems(ENOUGH, "--metrics-bind-address=:9000", "--health-probe-bind-address=:9000")
     assert problem == "--health-probe-bind-address is ':9000': another address than that of metrics"
+
+
+def test_the_lease_has_the_usual_durations() -> None:
+    assert read({}).lease_times == load(ENOUGH, Namespace()).lease_times == LeaseTimes(15, 10, 2)
+
+
+def test_the_durations_of_the_lease_are_written_as_go_writes_them() -> None:
+    names = ("lease-duration", "renew-deadline", "retry-period")
+    values = ("1m1.5s", "30s", "250ms")
+    told = [f"--leader-elect-{name}={value}" for name, value in zip(names, values, strict=True)]
+    assert read({}, *told).lease_times == LeaseTimes(61.5, 30, 0.25)
+
+
+@pytest.mark.parametrize("value", ["15", "", "s", "1.2.3s", "5s1m", "-1s"])
+def test_a_duration_that_is_none_is_refused(value: str) -> None:
+    (problem,) = problems(ENOUGH, f"--leader-elect-retry-period={value}")
+    assert problem.startswith("--leader-elect-retry-period is ")
+
+
+@pytest.mark.parametrize(
+    ("duration", "deadline", "period", "expected"),
+    [
+        ("10s", "10s", "2s", "longer than the renew deadline"),
+        ("15s", "2s", "2s", "1.2 retry periods"),
+        ("15s", "10s", "0s", "longer than nothing"),
+        ("10.4s", "10s", "2s", "what a write to Lattice may take"),
+    ],
+)
+def test_durations_of_the_lease_that_do_not_fit_each_other_or_a_write_are_refused(
+    duration: str, deadline: str, period: str, expected: str
+) -> None:
+    values = {"lease-duration": duration, "renew-deadline": deadline, "retry-period": period}
+    (problem,) = problems(ENOUGH, *(f"--leader-elect-{name}={value}" for name, value in values.items()))
+    assert expected in problem
 
 
 def test_a_command_without_flags_serves_nothing_and_takes_no_lease() -> None:
