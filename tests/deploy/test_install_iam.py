@@ -1,0 +1,151 @@
+"""The IAM policy: every call that the controller makes is allowed, no other, and none on what somebody else owns.
+
+Calls are found in the code: operations are named by strings, and the service models that botocore ships tell which
+strings are operations. What the documentation of IAM says and no model does stands in the tables below.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon VPC Lattice".
+"""
+
+import ast
+import json
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "deploy" / "iam-policy.json"
+TAKEOVER = ROOT / "deploy" / "iam-policy-takeover.json"
+
+SERVICES = {"vpc-lattice": "vpc-lattice", "resourcegroupstaggingapi": "tag"}
+"""Service models by botocore's name, and the prefix of their actions. STS needs no permission for GetCallerIdentity."""
+
+PERMITTED_BY = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}
+"""Operations without an action of their own."""
+
+DEPENDENT = {"iam:CreateServiceLinkedRole"}
+"""What AWS does for the first CreateService or CreateTargetGroup of an account, with the caller's permission."""
+
+TAGGED_AT_CREATION = {"CreateListener", "CreateRule", "CreateService", "CreateServiceNetworkServiceAssociation",
+                      "CreateTargetGroup"}  # fmt: skip
+OWNER_TAG = "application-networking.k8s.aws/ManagedBy"
+OWNER = "ACCOUNT_ID/CLUSTER_NAME/VPC_ID"
+
+
+@cache
+def operations(service: str) -> frozenset[str]:
+    return frozenset(get_session().get_service_model(service).operation_names)
+
+
+def actions_in_the_code() -> set[str]:
+    """The actions of all operations that the controller's code names."""
+    words = {
+        node.value
+        for path in (ROOT / "controller").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    named = {f"{prefix}:{word}" for service, prefix in SERVICES.items() for word in words & operations(service)}
+    return {PERMITTED_BY.get(action, action) for action in named}
+
+
+def statements(path: Path = POLICY) -> list[dict[str, Any]]:
+    return json.loads(path.read_text())["Statement"]
+
+
+def actions(statement: dict[str, Any]) -> list[str]:
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else found
+
+
+def allowed(action: str, *, on: str | None = None, asks: str | None = None, path: Path = POLICY) -> bool:
+    """What IAM decides for an action on a resource with that owner tag, in a request with that owner tag."""
+    context = {f"aws:ResourceTag/{OWNER_TAG}": on, f"aws:RequestTag/{OWNER_TAG}": asks}
+    return any(
+        any(fnmatchcase(action, pattern) for pattern in actions(statement)) and _holds(statement, context)
+        for statement in statements(path)
+    )
+
+
+def _holds(statement: dict[str, Any], context: dict[str, str | None]) -> bool:
+    for operator, keys in statement.get("Condition", {}).items():
+        assert operator in {"StringEquals", "StringEqualsIfExists"}
+        for key, wanted in keys.items():
+            has = context.get(key)
+            if not (has == wanted or (has is None and operator.endswith("IfExists"))):
+                return False
+    return True
+
+
+def test_the_policy_allows_what_the_code_calls_and_nothing_else():
+    granted = [action for statement in statements() for action in actions(statement)]
+    assert sorted(granted) == sorted(actions_in_the_code() | DEPENDENT)
+
+
+@pytest.mark.parametrize("path", [POLICY, TAKEOVER], ids=lambda path: path.stem)
+def test_a_policy_is_well_formed(path):
+    policy = json.loads(path.read_text())
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    names = [statement["Sid"] for statement in policy["Statement"]]
+    assert len(set(names)) == len(names)
+    for statement in policy["Statement"]:
+        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}
+        assert re.fullmatch(r"[A-Za-z0-9]+", statement["Sid"])
+        assert statement["Effect"] == "Allow"
+        assert actions(statement) == sorted(set(actions(statement)))
+        assert all(re.fullmatch(r"[a-z-]+:[A-Z][A-Za-z]+", action) for action in actions(statement))
+    # The most that a managed policy may have; white space does not count.
+    assert len(re.sub(r"\s", "", path.read_text())) <= 6144
+
+
+def test_the_policy_grants_no_write_without_a_condition():
+    for statement in statements():
+        writes = [action for action in actions(statement) if not action.split(":")[1].startswith(("Get", "List"))]
+        assert not writes or statement["Condition"]
+
+
+@pytest.mark.parametrize("operation", sorted(TAGGED_AT_CREATION))
+def test_what_is_created_must_bear_the_owner_tag(operation):
+    action = f"vpc-lattice:{operation}"
+    assert allowed(action, asks=OWNER)
+    assert not allowed(action, asks="somebody else")
+    assert not allowed(action)
+
+
+WRITES = sorted(
+    action
+    for action in actions_in_the_code()
+    if action.startswith("vpc-lattice:") and not action.split(":")[1].startswith(("Get", "List", "Create"))
+)
+
+
+@pytest.mark.parametrize("action", WRITES)
+def test_what_is_ours_may_be_changed_and_what_is_another_owners_may_not(action):
+    assert allowed(action, on=OWNER)
+    assert not allowed(action, on="somebody else")
+    assert not allowed(action, on="somebody else", asks=OWNER)
+
+
+def test_a_service_without_an_owner_can_be_adopted_with_its_listeners_and_rules_but_not_deleted():
+    assert allowed("vpc-lattice:TagResource", on=None, asks=OWNER)
+    assert allowed("vpc-lattice:UpdateListener", on=None)
+    assert allowed("vpc-lattice:DeleteRule", on=None)
+    assert not allowed("vpc-lattice:DeleteService", on=None)
+    assert not allowed("vpc-lattice:DeleteTargetGroup", on=None)
+
+
+def test_tags_given_at_creation_are_allowed():
+    assert allowed("vpc-lattice:TagResource", asks=OWNER)
+
+
+def test_the_policy_for_a_take_over_reaches_what_one_other_owner_has_and_deletes_no_service_or_group():
+    assert allowed("vpc-lattice:TagResource", on="OTHER_OWNER", asks=OWNER, path=TAKEOVER)
+    assert not allowed("vpc-lattice:TagResource", on="a third", asks=OWNER, path=TAKEOVER)
+    granted = {action for statement in statements(TAKEOVER) for action in actions(statement)}
+    assert granted <= set(WRITES)
+    assert not granted & {"vpc-lattice:DeleteService", "vpc-lattice:DeleteTargetGroup"}
