@@ -19,16 +19,6 @@ MAX_MESSAGE = 32768
 """Characters that the schema of a condition allows in `message`."""
 
 
-def merge_conditions(old_raw: bytes | msgspec.Raw, new: Sequence[Json], now: str) -> list[Json]:
-    """The list to write for `conditions`: ours, with their transition times, and those of other types as they were.
-
-    `old_raw` is the JSON of the present list (empty if there is none). `new` are our conditions as JSON objects (see
-    `condition_to_json`); their own `lastTransitionTime` does not count. `now` is RFC 3339. Conditions that were there
-    keep their places, ours that are new follow.
-    """
-    return merged(read_list(old_raw), new, now)
-
-
 def merge_status(raw_status: bytes | msgspec.Raw, conditions: Sequence[Json], now: str) -> bytes | None:
     """The status patch for a kind whose status is its conditions (GatewayClass); None when nothing changes."""
     old = read_object(raw_status)
@@ -70,7 +60,11 @@ def merge_gateway_status(
 
 
 def merged(old: Sequence[Json], new: Sequence[Json], now: str) -> list[Json]:
-    """As `merge_conditions`, with the old list already decoded."""
+    """The list to write for `conditions`: ours, with their transition times, and those of other types as they were.
+
+    `new` are our conditions as JSON objects (see `condition_to_json`); their own `lastTransitionTime` does not count.
+    `now` is RFC 3339. Conditions that were there keep their places, ours that are new follow.
+    """
     ours = {condition["type"]: condition for condition in new}
     result: list[Json] = []
     placed: set[str] = set()
@@ -87,25 +81,16 @@ def merged(old: Sequence[Json], new: Sequence[Json], now: str) -> list[Json]:
 
 def read_object(raw: bytes | msgspec.Raw) -> dict[str, Any]:
     """The JSON object in these bytes; empty where there is none."""
-    value = _read(raw)
+    try:
+        value = msgspec.json.decode(raw) if raw else None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
     return value if isinstance(value, dict) else {}
-
-
-def read_list(raw: bytes | msgspec.Raw) -> list[dict[str, Any]]:
-    """The objects of the JSON list in these bytes; empty where there is none."""
-    return objects_of(_read(raw))
 
 
 def objects_of(value: Any) -> list[dict[str, Any]]:
     """The JSON objects in what should be a list of them."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _read(raw: bytes | msgspec.Raw) -> Any:
-    try:
-        return msgspec.json.decode(raw) if raw else None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 def _carried_over(old: Json, new: Json, now: str) -> Json:

@@ -34,9 +34,9 @@ def merge_route_parents(
 
     `raw_status` is the route's present status as JSON (empty if there is none). `ours` are RouteParentStatus objects as
     JSON, one per parentRef; their conditions' `lastTransitionTime` is set here: to what it was, where a condition's
-    status is as it was, else to `now` (RFC 3339). With no `ours` all our entries go. Entries of other controllers keep
-    their bytes and their places; where the list would grow past 32, our last entries are left out. What is in the list
-    and is no object is nobody's entry, and goes.
+    status is as it was, else to `now` (RFC 3339). Conditions of other types in our entries go, and with no `ours` all
+    our entries. Entries of other controllers keep their bytes and their places; where the list would grow past 32, our
+    last entries are left out. What is in the list and is no object is nobody's entry, and goes.
     """
     waiting = {_ref(entry.get("parentRef")): entry for entry in ours}
     result: list[msgspec.Raw | dict[str, Any]] = []
@@ -68,11 +68,14 @@ def _parents(raw_status: bytes | msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def _entry(controller_name: str, old: Mapping[str, Any], new: Mapping[str, Any], now: str) -> dict[str, Any]:
-    conditions = merged(objects_of(old.get("conditions")), new.get("conditions", ()), now)
+    given = new.get("conditions", ())
+    types = {condition["type"] for condition in given}
+    # The whole entry is ours: a condition that we no longer give, as of a route that was mended, is no longer so.
+    kept = [condition for condition in objects_of(old.get("conditions")) if condition.get("type") in types]
     return {
         "parentRef": old.get("parentRef") or new["parentRef"],
         "controllerName": controller_name,
-        "conditions": conditions,
+        "conditions": merged(kept, given, now),
     }
 
 

@@ -72,6 +72,16 @@ def test_a_parent_that_is_no_longer_ours_goes() -> None:
     assert parents(merge_route_parents(raw, OURS, [], now=NOW)) == [foreign]
 
 
+def test_a_condition_that_we_no_longer_give_goes_from_our_entry_only() -> None:
+    accepted, partial = condition("Accepted", since=THEN), condition("PartiallyInvalid", since=THEN)
+    foreign = entry("a", partial, controller=THEIRS)
+    raw = status(entry("a", accepted, partial), foreign)
+    assert parents(merge_route_parents(raw, OURS, [entry("a", condition("Accepted"))], now=NOW)) == [
+        entry("a", accepted),
+        foreign,
+    ]
+
+
 def test_nothing_to_change_is_nothing_to_write() -> None:
     raw = status(entry("b", controller=THEIRS), entry("a", condition("Accepted", since=THEN)))
     assert merge_route_parents(raw, OURS, [entry("a", condition("Accepted"))], now=NOW) is None
