@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from controller.kube.errors import ApiError, ConfigError, Unreachable, error_of_status
+from controller.kube.errors import ApiError, ConfigError, Silent, Unreachable, error_of_status
 
 OnRequest = Callable[[str, str, str, float], None]
 """Called after each request: verb (get, list, watch, create, update, patch, delete), resource (its plural), HTTP code
@@ -274,7 +274,7 @@ def _told_as_unreachable(described: str) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise Unreachable("no answer in time", request=described) from error
+        raise Silent("no answer in time", request=described) from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(str(error) or type(error).__name__, request=described) from error
 

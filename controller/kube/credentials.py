@@ -3,7 +3,7 @@
 kubernetes-asyncio reads kubeconfig files and the files of a pod's service account, runs exec plugins, talks to OIDC
 issuers and sets up TLS. It leaves the keeping fresh to its caller, which is what this module adds: credentials with a
 known expiry are looked at again before requests (at most once a minute, as client-go does with token files), and a 401
-loads everything anew.
+loads everything anew. What cannot be read at such a moment ends nothing: the old credentials stay until it can.
 
 The order of sources is controller-runtime's: the path given, `$KUBECONFIG`, the pod's service account, and last
 `~/.kube/config`. Asking for a context means a kubeconfig.
@@ -11,7 +11,6 @@ The order of sources is controller-runtime's: the path given, `$KUBECONFIG`, the
 
 import logging
 import os
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,6 +28,10 @@ from kubernetes_asyncio.config.kube_config import KubeConfigLoader, KubeConfigMe
 from controller.kube.errors import ConfigError
 
 log = logging.getLogger("controller.kube.credentials")
+
+_ACCIDENTS = (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, AssertionError)
+"""What kubernetes-asyncio raises for a file of another shape, which it does not check. The texts may quote the file's
+content, so only their kind is told."""
 
 LOOK_AGAIN = 60.0
 """Seconds for which a token is used without looking whether there is a newer one."""
@@ -148,26 +151,29 @@ class Credentials:
             merged = KubeConfigMerger(path).config
             if merged is None:
                 raise ConfigError(f"kubeconfig {path}: no such file")
-            self._loader = KubeConfigLoader(config_dict=merged, active_context=self._context, config_base_path=None)
-            await self._loader.load_and_set(configuration)
-        except ConfigException as error:
+            loader = KubeConfigLoader(config_dict=merged, active_context=self._context, config_base_path=None)
+            await loader.load_and_set(configuration)
+        except (ConfigException, OSError) as error:
             raise ConfigError(f"kubeconfig {path}: {error}") from error
-        except OSError as error:
-            raise ConfigError(f"kubeconfig {path}: {error}") from error
-        except (yaml.YAMLError, ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
-            # The loader does not check shapes; its accidents may quote the file's content, so only the kind is told.
+        except _ACCIDENTS as error:
             raise ConfigError(f"kubeconfig {path}: cannot be read ({type(error).__name__})") from None
+        self._loader = loader
 
     async def _look_again(self) -> None:
-        """Pick up a token that was renewed behind our back. A failure leaves the old one, which may still be good."""
-        configuration = self._configuration
+        """Pick up what was renewed behind our back: the pod's token and CA, or a kubeconfig's token.
+
+        A failure, such as a file that is being written, leaves what we had, which may still be good.
+        """
+        configuration = Configuration()
         try:
-            if configuration.refresh_api_key_hook is not None:
-                configuration.refresh_api_key_hook(configuration)
+            if self._kubeconfig is None:
+                self._load_in_pod(configuration)
             elif self._renewable():
                 await self._loader.load_and_set(configuration)
-                await self._adopt(configuration)
-        except (ConfigException, OSError, ValueError, KeyError) as error:
+            else:
+                return
+            await self._adopt(configuration)
+        except (ConfigError, ConfigException, OSError, *_ACCIDENTS) as error:
             log.warning("credentials could not be renewed", extra={"error": type(error).__name__})
 
     def _renewable(self) -> bool:
@@ -180,25 +186,26 @@ class Credentials:
         return "tokenFile" in user or "auth-provider" in user or hasattr(self._loader, "exec_plugin_expiry")
 
     async def _adopt(self, configuration: Any) -> None:
-        """Use this configuration; the session is replaced only if address or TLS changed, for that ends its watches."""
-        tls = (
-            configuration.host,
-            configuration.proxy,
-            configuration.verify_ssl,
-            configuration.tls_server_name,
-            _content(configuration.ssl_ca_cert),
-            _content(configuration.cert_file),
-            _content(configuration.key_file),
-        )
-        self._configuration = configuration
-        if tls == self._tls:
-            return
+        """Use this configuration; the session is replaced only if address or TLS changed, for that ends its watches.
+
+        Raises ConfigError, and leaves everything as it was, if TLS cannot be set up.
+        """
         try:
-            rest = RESTClientObject(configuration)
-        except (OSError, ssl.SSLError) as error:
+            tls = (
+                configuration.host,
+                configuration.proxy,
+                configuration.verify_ssl,
+                configuration.tls_server_name,
+                _content(configuration.ssl_ca_cert),
+                _content(configuration.cert_file),
+                _content(configuration.key_file),
+            )
+            rest = self._rest if tls == self._tls else RESTClientObject(configuration)
+        except (OSError, ValueError) as error:
             raise ConfigError(f"TLS for {configuration.host} cannot be set up: {error}") from error
-        old, self._rest, self._tls = self._rest, rest, tls
-        if old is not None:
+        old = self._rest
+        self._configuration, self._rest, self._tls = configuration, rest, tls
+        if old is not None and old is not rest:
             await old.close()
 
 

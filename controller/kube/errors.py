@@ -88,6 +88,10 @@ class Unreachable(ApiError):
         super().__init__(0, "Unreachable", message, request=request)
 
 
+class Silent(Unreachable):
+    """Nothing arrived in the time given."""
+
+
 _BY_REASON: dict[str, type[ApiError]] = {"Expired": Gone, "Gone": Gone}
 _BY_STATUS: dict[int, type[ApiError]] = {
     401: Unauthorized,

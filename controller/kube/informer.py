@@ -94,7 +94,7 @@ class Informer(Generic[T]):
     ) -> None:
         self.resource = resource
         self.store = store
-        self._handlers = list(handlers)
+        self._handlers = tuple(handlers)
         self._on_undecodable = on_undecodable
         self._on_mended = on_mended
         self._on_state = on_state
@@ -118,12 +118,6 @@ class Informer(Generic[T]):
     def state(self) -> State:
         """What the store's content means now; `unknown` before the first list has ended."""
         return self._state
-
-    def add_handler(self, handler: Handler[T]) -> None:
-        """Add a handler; what the store already holds is handed to it at once, as new."""
-        self._handlers.append(handler)
-        for obj in self.store.list():
-            handler(None, obj)
 
     async def run(self) -> None:
         """Mirror until cancelled. No failure of the API server ends it; the state tells."""

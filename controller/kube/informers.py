@@ -11,12 +11,8 @@ from controller.kube.informer import Informer, State
 class InformerSet:
     """Runs informers together: `tasks.start_soon(informers.run)`, then `await informers.wait_synced()`."""
 
-    def __init__(self, informers: Iterable[Informer[Any]] = ()) -> None:
-        self._informers = list(informers)
-
-    def add(self, informer: Informer[Any]) -> None:
-        """Add one; before `run`."""
-        self._informers.append(informer)
+    def __init__(self, informers: Iterable[Informer[Any]]) -> None:
+        self._informers = tuple(informers)
 
     @property
     def states(self) -> dict[str, State]:

@@ -28,7 +28,7 @@ from controller.api.resources import Resource
 from controller.kube.backoff import Backoff, jittered
 from controller.kube.client import KubeClient
 from controller.kube.decode import Bookmark, Decoder, Deleted, Failed, Put, UnreadableError
-from controller.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, Unauthorized, Unreachable
+from controller.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, Silent, Unauthorized, Unreachable
 
 log = logging.getLogger("controller.kube.reflector")
 
@@ -102,6 +102,7 @@ class Reflector(Generic[T]):
         self._backoff = Backoff(random)
         self._version: str | None = None
         self._streams = True
+        self._told = ""
         self._expired_in_a_row = 0
 
     async def run(self) -> None:
@@ -113,14 +114,20 @@ class Reflector(Generic[T]):
                 pause = await self._watch(self._version or "")
             except (ApiError, UnreadableError) as error:
                 pause = self._after(error)
-                log.log(
-                    logging.INFO if isinstance(error, Gone) else logging.WARNING,
-                    "list or watch failed",
-                    extra={"kind": self._resource.kind, "error": str(error), "retry_seconds": round(pause, 1)},
-                )
+                self._tell(error, pause)
                 self._sink(Trouble(error))
             if pause > 0:
                 await self._sleep(pause)
+
+    def _tell(self, error: ApiError | UnreadableError, pause: float) -> None:
+        """Warn of what is wrong when it begins, or becomes something else: an optional kind may be absent for ever."""
+        text = str(error)
+        again, self._told = text == self._told, text
+        log.log(
+            logging.DEBUG if again else logging.INFO if isinstance(error, Gone) else logging.WARNING,
+            "list or watch failed",
+            extra={"kind": self._resource.kind, "error": text, "retry_seconds": round(pause, 1)},
+        )
 
     def _after(self, error: ApiError | UnreadableError) -> float:
         """Seconds to pause; also decides whether the next attempt resumes or lists anew."""
@@ -151,7 +158,7 @@ class Reflector(Generic[T]):
         self._sink(listed)
 
     async def _list_streamed(self) -> Replaced[T] | None:
-        """None if this server does not stream lists; it is not asked again."""
+        """None if it does not come to its end; a server that does not stream lists is not asked again."""
         query = {
             "watch": "true",
             "sendInitialEvents": "true",
@@ -185,9 +192,10 @@ class Reflector(Generic[T]):
         except (Invalid, Unreachable) as error:
             if isinstance(error, Unreachable) and not opened:
                 raise
-            # Older servers refuse the parameters (422), or ignore them and never say that the first part is over.
-            log.info("lists are not streamed", extra={"kind": self._resource.kind, "error": str(error)})
-        self._streams = False
+            log.info("the list is asked for in pages", extra={"kind": self._resource.kind, "error": str(error)})
+            # Older servers refuse the parameters (422), or ignore them and never say that the first part is over. A
+            # connection that broke says nothing about the server.
+            self._streams = not isinstance(error, Invalid | Silent)
         return None
 
     async def _list_paged(self) -> Replaced[T]:
@@ -239,6 +247,7 @@ class Reflector(Generic[T]):
         return self._backoff.next()
 
     def _all_is_well(self) -> None:
+        self._told = ""
         self._backoff.reset()
         self._expired_in_a_row = 0
 

@@ -1,11 +1,14 @@
 """Requests: what is sent, what comes back, and which error an answer becomes."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import anyio
+import certifi
 import pytest
 import yaml
+from kubernetes_asyncio.config import load_incluster_config
 
 from controller.kube.client import MERGE_PATCH, KubeClient, RequestInfo, request_info
 from controller.kube.credentials import LOOK_AGAIN, Credentials, kubeconfig_path
@@ -258,6 +261,43 @@ async def test_a_token_file_is_read_again_after_a_minute_and_after_a_401(
         await client.request("GET", "/version")
     sent = [asked.headers["Authorization"] for asked in server.requests]
     assert sent == ["Bearer one", "Bearer one", "Bearer two", "Bearer two", "Bearer three"]
+
+
+@pytest.mark.parametrize("file", ["token", "ca.crt"])
+async def test_a_file_that_is_being_written_leaves_the_credentials_as_they_were(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    now = 0.0
+    token, ca = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("one", encoding="utf-8")
+    ca.write_text(certifi.contents(), encoding="ascii")
+    monkeypatch.setattr(
+        "controller.kube.credentials.load_incluster_config",
+        partial(
+            load_incluster_config,
+            token_filename=str(token),
+            cert_filename=str(ca),
+            environ={"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"},
+        ),
+    )
+    credentials = Credentials(None, clock=lambda: now)
+    await credentials.load()
+    session = credentials.session
+    whole = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(b"" if file == "token" else b"-----BEGIN CERTIFICATE-----\nMIIB")
+    now += LOOK_AGAIN
+    assert await credentials.authorization() == "Bearer one"
+    assert credentials.session is session
+    with pytest.raises(ConfigError):
+        await credentials.load()
+    assert await credentials.authorization() == "Bearer one"
+    assert credentials.session is session
+    (tmp_path / file).write_bytes(whole)
+    token.write_text("two", encoding="utf-8")
+    now += LOOK_AGAIN
+    assert await credentials.authorization() == "Bearer two"
+    assert credentials.session is session
+    await credentials.close()
 
 
 async def test_an_exec_plugin_gives_the_token(server: ScriptedServer, tmp_path: Path) -> None:

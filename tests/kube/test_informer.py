@@ -212,6 +212,34 @@ async def test_a_server_that_ignores_streaming_is_asked_for_pages(
         assert running.names == ["b"]
 
 
+async def test_a_connection_that_breaks_in_a_streamed_list_does_not_end_streaming(
+    start: Start, server: ScriptedServer
+) -> None:
+    stream = server.watch("stream")
+    stream.event("ADDED", route("a", 3))
+    server.on("list", listing(route("b", 4), version="7"))
+    server.on("watch", failure(410, "Expired"))
+    again = server.watch("stream")
+    async with start(streams=True) as running:
+        await stream.opened.wait()
+        stream.cut()
+        await running.synced()
+        assert running.names == ["b"]
+        await again.opened.wait()
+
+
+async def test_what_goes_wrong_in_the_same_way_is_logged_once(
+    start: Start, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on("list", *[failure(404)] * 3, *[failure(403)] * 2, listing(version="7"))
+    server.watch()
+    async with start(OPTIONAL) as running:
+        await running.synced()
+    warnings = [each for each in caplog.records if each.getMessage() == "list or watch failed" and each.levelno > 20]
+    codes = [code for each in warnings for code in ("404", "403") if f" {code} " in each.__dict__["error"]]
+    assert codes == ["404", "403"]
+
+
 async def test_a_watch_that_ends_is_resumed_from_the_last_version_seen(start: Start, server: ScriptedServer) -> None:
     server.on("list", listing(version="7"))
     first, second, third, fourth = (server.watch() for _ in range(4))
@@ -460,16 +488,6 @@ async def test_an_old_deletion_does_not_remove_a_newer_object(start: Start, serv
         assert running.names == ["a", "b"]
 
 
-async def test_a_late_handler_is_told_what_is_already_held(start: Start, server: ScriptedServer) -> None:
-    server.on("list", listing(route("a", 3), route("b", 4), version="7"))
-    server.watch()
-    async with start() as running:
-        await running.synced()
-        late = Heard()
-        running.informer.add_handler(late.change)
-        assert sorted(late.changes, key=str) == [(None, "a@3"), (None, "b@4")]
-
-
 async def test_a_set_waits_until_each_kind_is_synced_or_absent(client: KubeClient, server: ScriptedServer) -> None:
     installed = anyio.Event()
 
@@ -484,8 +502,7 @@ async def test_a_set_waits_until_each_kind_is_synced_or_absent(client: KubeClien
     server.on("list", list_or_not)
     server.watch()
     optional = replace(OPTIONAL, kind="GRPCRoute", plural="grpcroutes")
-    informers = InformerSet([Informer(client, HTTP_ROUTES, Store())])
-    informers.add(Informer(client, optional, Store()))
+    informers = InformerSet([Informer(client, HTTP_ROUTES, Store()), Informer(client, optional, Store())])
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(informers.run)
         assert {state.phase for state in informers.states.values()} == {"unknown"}
