@@ -13,6 +13,7 @@ from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.plan import Problem
 from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.translate.annotations import SERVICE_ARN
 from controller.translate.outcomes import Failed
 from workqueue import Result
 
@@ -96,6 +97,14 @@ def tell_failure(
         route = env.view.route(ref)
         if route is not None:
             env.tell(ROUTE_KINDS[ref.kind], route, reason, failure.message, warning=True)
+
+
+def programmed_before(env: Environment, routes: Iterable[RouteRef]) -> bool:
+    """Whether an annotation tells that one of these routes was programmed once, perhaps by an earlier run.
+
+    While this run cannot say more than that it tries again, such a route keeps its status: it may well be served.
+    """
+    return any((route := env.view.route(ref)) is not None and route.annotation(SERVICE_ARN) for ref in routes)
 
 
 def failure_of(error: LatticeError) -> Failed:

@@ -10,8 +10,15 @@ from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.reconcile.leftovers import add_leftovers
-from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice, working_for
-from controller.translate.annotations import SERVICE_ARN
+from controller.reconcile.pass_on import (
+    failure_of_plan,
+    hold,
+    pass_on,
+    programmed_before,
+    tell_failure,
+    twice,
+    working_for,
+)
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
 from controller.translate.service import ServiceTranslation, translate_service
 from workqueue import Result
@@ -121,9 +128,7 @@ def _lasting(
     before = env.board.programmed(key)
     if before is not None:
         return before
-    if any((route := env.view.route(ref)) is not None and route.annotation(SERVICE_ARN) for ref in refs):
-        return Pending()
-    return outcome
+    return Pending() if programmed_before(env, refs) else outcome
 
 
 def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None) -> None:

@@ -7,7 +7,15 @@ from controller.lattice.model import DesiredTargetGroup
 from controller.lattice.observed import ObservedTargetGroup
 from controller.lattice.plan import plan_target_group
 from controller.reconcile.environment import Environment
-from controller.reconcile.pass_on import failure_of_plan, hold, pass_on, tell_failure, twice, working_for
+from controller.reconcile.pass_on import (
+    failure_of_plan,
+    hold,
+    pass_on,
+    programmed_before,
+    tell_failure,
+    twice,
+    working_for,
+)
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation, translate_service
 from controller.translate.target_group import translate_target_group
@@ -65,8 +73,9 @@ def _report(
     env: Environment, key: TargetGroupKey, service: ServiceTranslation, failure: Failed | None, *, wanted: bool
 ) -> None:
     """Tell the routes of the service; a group that only has to go and does not yet is no failure of theirs."""
-    news = env.board.post_group(key, failure if wanted else None)
     refs = [contributor.ref for contributor in service.routes]
+    passing = failure is not None and failure.transient and programmed_before(env, refs)
+    news = env.board.post_group(key, failure if wanted and not passing else None)
     if news:
         for ref in refs:
             env.add(ref.key)
