@@ -7,6 +7,7 @@ counts requests, and streams watches; what a request means is `handling`'s busin
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -385,6 +386,7 @@ async def _stream(http: web.BaseRequest) -> web.StreamResponse:
 
 
 async def _send(watch: Watch, response: web.StreamResponse) -> None:
-    """Sends what the watch has until it ends."""
-    while lines := await watch.next():
-        await response.write(lines)
+    """Sends what the watch has until it ends, or its client has gone."""
+    with suppress(ConnectionError):
+        while lines := await watch.next():
+            await response.write(lines)
