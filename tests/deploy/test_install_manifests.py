@@ -1,0 +1,301 @@
+"""What kustomize and Helm print: the same objects for the same settings, and an API server takes them."""
+
+import json
+import re
+from pathlib import Path
+
+import anyio
+import pytest
+import yaml
+
+from controller import settings
+from controller.kube.config import DEFAULT_NAMESPACE
+from controller.manager import STOP_GRACE
+from controller.work import CONTROLLER_NAME
+from sandbox.kube import KubeServer
+from tests.deploy.manifests import (
+    BASE,
+    CHART,
+    DEPLOY,
+    EXAMPLE,
+    KUBECTL,
+    NAMESPACE,
+    RELEASE,
+    Json,
+    find,
+    helm,
+    kustomized,
+    name_of,
+    needs_helm,
+    needs_kubectl,
+    templated,
+)
+
+CLUSTER = ("clusterName=my-cluster", "clusterVpcId=vpc-0123456789abcdef0")
+EXAMPLE_VALUES = (
+    *CLUSTER,
+    "awsAccountId=s:123456789012",
+    "awsRegion=us-west-2",
+    "image.repository=123456789012.dkr.ecr.us-west-2.amazonaws.com/lattice-controller",
+    r"serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn:aws:iam::123456789012:role/lattice-controller",
+    "gatewayClass.create=true",
+)
+"""The settings of `deploy/kustomize/example`."""
+
+OLD_VALUES = {
+    "image": {"repository": "controller", "tag": "v1", "pullPolicy": "Always", "pullSecrets": ["one"]},
+    "nameOverride": "",
+    "fullnameOverride": "",
+    "deployment": {
+        "annotations": {"kubectl.kubernetes.io/default-container": "manager"},
+        "labels": {"control-plane": "gateway-api-controller"},
+        "containerPort": 9090,
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "critical", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "system-cluster-critical",
+        "replicas": 3,
+    },
+    "role": {"labels": {"team": "network"}},
+    "metrics": {"service": {"create": False, "type": "ClusterIP"}},
+    "resources": {"requests": {"memory": "64Mi", "cpu": "50m"}, "limits": {"memory": "128Mi", "cpu": "100m"}},
+    "log": {"level": "debug"},
+    "installScope": "cluster",
+    "serviceAccount": {"create": False, "name": "made-before", "annotations": {}},
+    "awsRegion": None,
+    "awsAccountId": 12345678901,
+    "clusterVpcId": "vpc-0123456789abcdef0",
+    "clusterName": "my-cluster",
+    "defaultServiceNetwork": "my-hotel",
+    "latticeEndpoint": None,
+    "disableTaggingServiceApi": "true",
+    "routeMaxConcurrentReconciles": 5,
+    "webhookEnabled": True,
+    "webhookTLS": {"caCert": None, "cert": None, "key": None},
+}
+"""A values file of the AWS Gateway API Controller's chart, with every name that it has."""
+
+ONLY_HELM = {"app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart", "helm.sh/resource-policy"}
+
+
+def normal(obj: Json) -> Json:
+    """An object without what only Helm writes, and with the environment in an order."""
+    obj = json.loads(json.dumps(obj))
+    metadata = obj["metadata"]
+    for field in ("labels", "annotations"):
+        kept = {name: value for name, value in metadata.pop(field, {}).items() if name not in ONLY_HELM}
+        if kept:
+            metadata[field] = kept
+    if obj["kind"] == "CustomResourceDefinition":
+        # Kustomize labels all that it lists; Helm takes definitions as they are.
+        metadata.pop("labels", None)
+    if obj["kind"] == "Deployment":
+        manager(obj)["env"].sort(key=lambda variable: variable["name"])
+    return obj
+
+
+def manager(deployment: Json) -> Json:
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def environment(deployment: Json) -> dict[str, str]:
+    return {variable["name"]: variable.get("value", "") for variable in manager(deployment)["env"]}
+
+
+def printed(origin: str) -> list[Json]:
+    return kustomized(EXAMPLE) if origin == "kustomize" else templated(*EXAMPLE_VALUES)
+
+
+ORIGINS = pytest.mark.parametrize(
+    "origin", [pytest.param("kustomize", marks=needs_kubectl), pytest.param("helm", marks=needs_helm)]
+)
+
+
+@needs_kubectl
+@needs_helm
+def test_both_ways_give_the_same_objects_for_the_same_settings():
+    ours = {name_of(obj): normal(obj) for obj in printed("kustomize")}
+    # Helm makes the namespace itself (--create-namespace).
+    del ours[f"Namespace/{NAMESPACE}"]
+    theirs = {name_of(obj): normal(obj) for obj in printed("helm")}
+    assert sorted(ours) == sorted(theirs)
+    for name, obj in ours.items():
+        assert obj == theirs[name], name
+
+
+@needs_kubectl
+@pytest.mark.anyio
+@ORIGINS
+async def test_an_api_server_takes_every_object_and_has_nothing_to_remark(origin, tmp_path):
+    objects = printed(origin)
+    async with KubeServer(seed=1) as server:
+        if origin == "helm":
+            server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        said = await kubectl(server, tmp_path, objects, "apply", "--server-side", "--validate=strict")
+        assert said.count("serverside-applied") == len(objects)
+        # A second time changes nothing: what is printed is what is stored, but for defaults.
+        assert "configured" not in await kubectl(server, tmp_path, objects, "diff", "--server-side")
+
+
+async def kubectl(server: KubeServer, folder: Path, objects: list[Json], *command: str) -> str:
+    (folder / "kubeconfig").write_text(yaml.safe_dump(server.kubeconfig()))
+    (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+    assert KUBECTL is not None
+    words = [KUBECTL, f"--kubeconfig={folder}/kubeconfig", *command, f"--filename={folder}/objects.yaml"]
+    done = await anyio.run_process(words, check=False)
+    assert (done.returncode, done.stderr) == (0, b""), (done.stdout + done.stderr).decode()
+    return done.stdout.decode()
+
+
+@ORIGINS
+def test_names_are_those_that_iam_roles_and_users_know(origin):
+    objects = printed(origin)
+    deployment = find(objects, "Deployment/gateway-api-controller")
+    assert deployment["metadata"]["namespace"] == NAMESPACE == DEFAULT_NAMESPACE
+    pods = deployment["spec"]["template"]
+    assert pods["metadata"]["labels"]["control-plane"] == "gateway-api-controller"
+    assert pods["spec"]["serviceAccountName"] == "gateway-api-controller"
+    assert find(objects, "GatewayClass/amazon-vpc-lattice")["spec"]["controllerName"] == CONTROLLER_NAME
+
+
+@ORIGINS
+def test_two_replicas_elect_a_leader_and_are_not_disturbed_together(origin):
+    objects = printed(origin)
+    deployment = find(objects, "Deployment/gateway-api-controller")
+    assert deployment["spec"]["replicas"] == 2
+    assert "--leader-elect" in manager(deployment)["args"]
+    assert {"POD_NAME", "POD_NAMESPACE"} <= environment(deployment).keys()
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    selectors = [
+        deployment["spec"]["selector"]["matchLabels"],
+        find(objects, "PodDisruptionBudget/gateway-api-controller")["spec"]["selector"]["matchLabels"],
+        find(objects, "NetworkPolicy/gateway-api-controller")["spec"]["podSelector"]["matchLabels"],
+        find(objects, "Service/gateway-api-controller-metrics")["spec"]["selector"],
+        *(
+            constraint["labelSelector"]["matchLabels"]
+            for constraint in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        ),
+    ]
+    assert all(selector and selector.items() <= labels.items() for selector in selectors)
+    # What is in work gets its time before the pod is killed.
+    assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > STOP_GRACE
+
+
+@ORIGINS
+def test_pods_keep_to_the_restricted_standard_and_write_nowhere(origin):
+    """Pod Security Standards, "Restricted"."""
+    pods = find(printed(origin), "Deployment/gateway-api-controller")["spec"]["template"]["spec"]
+    assert pods["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert "volumes" not in pods
+    (container,) = pods["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@ORIGINS
+def test_probes_and_ports_are_where_the_controller_listens(origin):
+    container = manager(find(printed(origin), "Deployment/gateway-api-controller"))
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    bound = dict(argument.removeprefix("--").split("=:") for argument in container["args"] if "=:" in argument)
+    assert bound == {
+        "metrics-bind-address": str(ports["metrics"]),
+        "health-probe-bind-address": str(ports["probes"]),
+    }
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "probes"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
+
+
+@ORIGINS
+def test_every_variable_is_one_that_the_controller_reads(origin):
+    read = set(re.findall(r'"([A-Z][A-Z_]+)"', Path(settings.__file__).read_text())) | {"POD_NAME", "POD_NAMESPACE"}
+    assert environment(find(printed(origin), "Deployment/gateway-api-controller")).keys() <= read
+
+
+@needs_helm
+def test_the_chart_passes_its_lint():
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART)).stdout
+
+
+def test_the_chart_brings_every_definition():
+    brought = {path.name: path.resolve() for path in (CHART / "crds").iterdir()}
+    assert brought == {
+        path.name: path.resolve() for path in (DEPLOY / "crds").glob("*.yaml") if path.name != "kustomization.yaml"
+    }
+
+
+@pytest.fixture
+def old_values(tmp_path):
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump(OLD_VALUES))
+    return file
+
+
+@needs_helm
+def test_a_values_file_of_the_old_chart_works_unchanged(old_values):
+    text = helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, "--values", str(old_values)).stdout
+    objects = [obj for obj in yaml.safe_load_all(text) if obj]
+    deployment = find(objects, "Deployment/gateway-api-controller")
+    spec, container = deployment["spec"]["template"]["spec"], manager(deployment)
+    assert environment(deployment) == {
+        "AWS_ACCOUNT_ID": "012345678901",
+        "CLUSTER_NAME": "my-cluster",
+        "CLUSTER_VPC_ID": "vpc-0123456789abcdef0",
+        "DEFAULT_SERVICE_NETWORK": "my-hotel",
+        "DISABLE_TAGGING_SERVICE_API": "true",
+        "LOG_LEVEL": "debug",
+        "ROUTE_MAX_CONCURRENT_RECONCILES": "5",
+        "WEBHOOK_ENABLED": "true",
+        "POD_NAME": "",
+        "POD_NAMESPACE": "",
+    }
+    assert (container["image"], container["imagePullPolicy"]) == ("controller:v1", "Always")
+    assert spec["imagePullSecrets"] == [{"name": "one"}]
+    assert "--metrics-bind-address=:9090" in container["args"]
+    assert deployment["spec"]["replicas"] == 3
+    assert spec["tolerations"] == [{"key": "critical", "operator": "Exists"}]
+    assert spec["affinity"] == {"nodeAffinity": {}}
+    assert spec["priorityClassName"] == "system-cluster-critical"
+    assert container["resources"] == OLD_VALUES["resources"]
+    assert spec["serviceAccountName"] == "made-before"
+    assert find(objects, "ClusterRole/gateway-api-controller")["metadata"]["labels"]["team"] == "network"
+    names = {name_of(obj).split("/")[0] for obj in objects}
+    assert not names & {"ServiceAccount", "Service", "GatewayClass"}
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("clusterName=", "clusterName has to be set"),
+        ("clusterVpcId=", "clusterVpcId has to be set"),
+        ("clusterVpcId=vpc-1", "/clusterVpcId"),
+        ("log.level=loud", "/log/level"),
+        ("installScope=namespace", "/installScope"),
+        ("deployment.containerPort=8081", "/deployment/containerPort"),
+        ("clustername=my-cluster", "clustername"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(value, said):
+    words = [word for setting in (*CLUSTER, value) for word in ("--set", setting)]
+    assert said in helm("template", RELEASE, str(CHART), *words, code=1).stderr
+
+
+@needs_helm
+def test_the_notes_say_what_this_version_does_not_act_on(old_values):
+    notes = helm("install", RELEASE, str(CHART), "--dry-run=client", "--values", str(old_values)).stdout
+    assert "webhookEnabled is set, and this version does not act on it" in notes
+    assert "enableServiceNetworkOverride" not in notes
+
+
+@needs_kubectl
+def test_the_base_alone_names_no_cluster_and_so_does_not_start_by_accident():
+    assert not environment(find(kustomized(BASE), "Deployment/gateway-api-controller")).keys() & {"CLUSTER_NAME"}

@@ -1,0 +1,124 @@
+"""The rights in the cluster: exactly what the code does with the Kubernetes API.
+
+What is done is read from the code: the kinds that are mirrored, the calls of the few functions that write objects, and
+the requests of the two parts that speak to the API by themselves, Events and the lease.
+"""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from controller.api import resources
+from controller.manager import LEASE
+from controller.reconcile.environment import ROUTE_KINDS
+from controller.reconcile.view import INDEXERS
+from tests.deploy.manifests import BASE, ROOT, Json, find, kustomized, needs_helm, needs_kubectl, templated
+
+Right = tuple[str, str, str]
+"""API group, resource, verb."""
+
+CONTROLLER = ROOT / "controller"
+VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
+WRITERS = {"update_finalizers": "", "patch_annotations": "", "patch_status": "/status"}
+"""The functions of `controller.kube.writes`, and the subresource that each patches."""
+
+SPEAKS_FOR_ITSELF = {"kube/events.py": ("", "events"), "kube/lease.py": ("coordination.k8s.io", "leases")}
+GENERAL = {"kube/client.py", "kube/reflector.py", "kube/writes.py"}
+"""Modules whose requests are on behalf of whoever calls them."""
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(CONTROLLER.rglob("*.py")):
+        yield path.relative_to(CONTROLLER).as_posix(), ast.parse(path.read_text())
+
+
+def calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Calls with the last part of what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield node.func.id if isinstance(node.func, ast.Name) else node.func.attr, node
+
+
+def requests(tree: ast.Module) -> set[str]:
+    """The verbs of requests that name their method, such as `client.request("GET", …)`."""
+    methods = {
+        argument.value
+        for name, call in calls(tree)
+        if name == "request" and call.args
+        for argument in call.args[:1]
+        if isinstance(argument, ast.Constant)
+    }
+    return {VERBS[method] for method in methods}
+
+
+def needed() -> tuple[set[Right], set[Right]]:
+    """In the whole cluster, and in the controller's own namespace."""
+    cluster = {(kind.group, kind.plural, verb) for kind in INDEXERS for verb in ("list", "watch")}
+    own: set[Right] = set()
+    for module, tree in modules():
+        if module in SPEAKS_FOR_ITSELF:
+            group, plural = SPEAKS_FOR_ITSELF[module]
+            (own if plural == "leases" else cluster).update((group, plural, verb) for verb in requests(tree))
+        for name, call in calls(tree):
+            if name not in WRITERS:
+                continue
+            kind = call.args[1]
+            assert isinstance(kind, ast.Name), f"{module}: the kind that {name} writes cannot be told"
+            # A kind that is a variable is one of the routes'; all others are named by their constants.
+            known = getattr(resources, kind.id, None)
+            for written in ROUTE_KINDS.values() if known is None else (known,):
+                cluster.add((written.group, written.plural + WRITERS[name], "patch"))
+                cluster.add((written.group, written.plural, "get"))
+    return cluster, own
+
+
+def granted(role: Json) -> list[Right]:
+    return [
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+
+
+def objects(origin: str) -> list[Json]:
+    if origin == "kustomize":
+        return kustomized(BASE)
+    return templated("clusterName=my-cluster", "clusterVpcId=vpc-0123456789abcdef0")
+
+
+ORIGINS = pytest.mark.parametrize(
+    "origin", [pytest.param("kustomize", marks=needs_kubectl), pytest.param("helm", marks=needs_helm)]
+)
+
+
+def test_only_known_modules_speak_to_the_api_by_themselves():
+    speaking = {module for module, tree in modules() if module.startswith(("kube/", "reconcile/")) and requests(tree)}
+    assert speaking <= GENERAL | set(SPEAKS_FOR_ITSELF)
+
+
+@ORIGINS
+def test_the_cluster_role_is_what_the_code_does_and_no_more(origin):
+    rights = granted(find(objects(origin), "ClusterRole/gateway-api-controller"))
+    assert sorted(rights) == sorted(needed()[0])
+
+
+@ORIGINS
+def test_the_role_of_the_own_namespace_is_for_its_lease(origin):
+    role = find(objects(origin), "Role/gateway-api-controller")
+    assert sorted(granted(role)) == sorted(needed()[1])
+    for rule in role["rules"]:
+        assert rule["verbs"] == ["create"] or rule["resourceNames"] == [LEASE]
+
+
+@ORIGINS
+def test_the_roles_are_bound_to_the_service_account_of_the_pods(origin):
+    found = objects(origin)
+    account = find(found, "Deployment/gateway-api-controller")["spec"]["template"]["spec"]["serviceAccountName"]
+    namespace = find(found, "ServiceAccount/gateway-api-controller")["metadata"]["namespace"]
+    for binding, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
+        bound = find(found, f"{binding}/gateway-api-controller")
+        assert bound["roleRef"]["kind"] == role
+        assert bound["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]
