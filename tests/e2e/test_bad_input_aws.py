@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
-from sandbox.lattice.faults import Refuse, Reset
+from sandbox.lattice.faults import Refuse, Reset, Throttle
 from sandbox.lattice.quotas import Quotas
 from tests.e2e.bad_input_aws import DENIED, FAILURES, Failure
 from tests.e2e.bad_input_routes import GOOD, good
@@ -131,3 +132,23 @@ async def test_an_aws_that_answers_nothing_useful(effect: Refuse | Reset, words:
 
 def is_true(found: Json) -> None:
     assert found["status"] == "True", found["message"]
+
+
+async def test_an_aws_that_throttles_is_no_failure_of_anybodys_and_is_not_pressed(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        one.make_network("my-hotel")
+        one.lattice.faults.add("*", Throttle(retry_after=1))
+        await one.apply(*BESIDE)
+        await one.start()
+        await eventually(lambda: was_throttled(one))
+        mark = one.lattice.calls.mark()
+        await anyio.sleep(1.5)
+        assert len(one.lattice.calls.since(mark)) <= 2 * len(one.lattice_calls())
+
+        one.lattice.faults.clear()
+        await eventually(lambda: is_programmed(one, GOOD))
+        assert [event for event in event_texts(one, "HTTPRoute", GOOD) if event[0] == "Warning"] == []
+
+
+def was_throttled(world: World) -> None:
+    assert len(world.lattice.calls.since(0)) > 0
