@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from controller.api.keys import Key, ObjectKey, tenant
+from controller.api.keys import Key, ObjectKey, ObjectKind, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
 from controller.kube.client import KubeClient
@@ -55,8 +55,10 @@ COMPONENT = "gateway-api-controller"
 RETRY_FIRST, RETRY_MOST, RETRY_JITTER = 0.5, 300.0, 0.2
 """Seconds between the attempts at a key that fails, and by which part of that they are spread."""
 
-RETRIES_PER_SECOND = 100.0
+RETRIES_PER_SECOND, RETRIES_AT_ONCE = 100.0, 1000
 """Over all keys, so that a whole fleet that failed does not come back at once."""
+
+PARENTS: tuple[tuple[ObjectKind, Resource[Any]], ...] = (("GatewayClass", GATEWAY_CLASSES), ("Gateway", GATEWAYS))
 
 SCAN_SLICE = 100
 """Objects that are looked at in one go when all are: between two slices everything else has its turn."""
@@ -96,7 +98,7 @@ class Work:
             tenant=tenant,
             limiter=MaxOf(
                 ItemExponential(RETRY_FIRST, RETRY_MOST, jitter=RETRY_JITTER),
-                TokenBucket(RETRIES_PER_SECOND, 10 * RETRIES_PER_SECOND),
+                TokenBucket(RETRIES_PER_SECOND, RETRIES_AT_ONCE),
             ),
             metrics=metrics.queues,
         )
@@ -202,9 +204,9 @@ class Work:
         while True:
             await self._scan_asked.wait()
             self._scan_asked = anyio.Event()
-            for resource in (GATEWAY_CLASSES, GATEWAYS):
+            for kind, resource in PARENTS:
                 for obj in self.cluster.informer(resource).store.list():
-                    self._env.queue.add(ObjectKey(resource.kind, obj.namespace, obj.name), BULK)
+                    self._env.queue.add(ObjectKey(kind, obj.namespace, obj.name), BULK)
             for number, route in enumerate(self.cluster.informer(HTTP_ROUTES).store.list(), start=1):
                 self._add(HTTP_ROUTES, None, route, BULK)
                 if number % SCAN_SLICE == 0:
