@@ -8,6 +8,7 @@ import anyio
 from rich.console import Console
 from rich.markup import escape
 
+from sandbox.directory import DirectoryError
 from sandbox.network import NetworkUnavailableError
 from sandbox.sandbox import FIXED_PORTS, Ports, Sandbox, start
 
@@ -27,16 +28,20 @@ USAGE = """\
   kubectl apply -f deploy/examples/parking.yaml -f deploy/examples/review.yaml -f deploy/examples/rate-route-path.yaml
 
   lattice-controller plan                what would be done
-  lattice-controller run                 the controller; LOG_FORMAT=console for people
+  lattice-controller run                 the controller, until Ctrl-C
 
   kubectl get gatewayclass,gateway,httproute -A
   kubectl describe httproute rates
   aws vpc-lattice list-services --endpoint-url $AWS_ENDPOINT_URL
-  name=application-networking\\\\.k8s\\\\.aws/lattice-assigned-domain-name
-  curl --proxy $DATA_PLANE http://$(kubectl get httproute rates -o jsonpath="{{.metadata.annotations.$name}}")/parking
+  domain=$(kubectl get httproute rates -o jsonpath='{{.metadata.annotations.{annotation}}}')
+  curl --proxy $DATA_PLANE http://$domain/parking
 
   curl {lattice}/_sandbox/calls          every AWS call so far
 """
+
+
+DOMAIN = r"application-networking\.k8s\.aws/lattice-assigned-domain-name"
+"""The annotation with a route's domain name, as a JSONPath of kubectl's has it."""
 
 
 def serve(directory: Path, *, free_ports: bool, seed: int) -> int:
@@ -44,16 +49,16 @@ def serve(directory: Path, *, free_ports: bool, seed: int) -> int:
     console = Console(highlight=False)
     try:
         asyncio.run(_serve(console, directory.absolute(), Ports() if free_ports else FIXED_PORTS, seed))
-    except NetworkUnavailableError as error:
-        console.print(f"[red]the sandbox cannot start:[/] {escape(str(error))}")
-        return 1
+    except (NetworkUnavailableError, DirectoryError) as error:
+        return _refused(console, str(error))
     except OSError as error:
-        console.print(
-            f"[red]the sandbox cannot start:[/] {escape(str(error))}; another one may be running, "
-            "and --free-ports takes other ports"
-        )
-        return 1
+        return _refused(console, f"{error}; another one may be running, and --free-ports takes other ports")
     return 0
+
+
+def _refused(console: Console, why: str) -> int:
+    console.print(f"[red]the sandbox cannot start:[/] {escape(why)}", soft_wrap=True)
+    return 1
 
 
 async def _serve(console: Console, directory: Path, ports: Ports, seed: int) -> None:
@@ -73,4 +78,5 @@ def _usage(sandbox: Sandbox) -> str:
         account=sandbox.environment["AWS_ACCOUNT_ID"],
         region=sandbox.environment["REGION"],
         environment=sandbox.environment_file,
+        annotation=DOMAIN,
     )

@@ -3,11 +3,15 @@
 A sandbox is a Kubernetes API in memory, an emulated VPC Lattice, Lattice's data plane and the workloads that run
 behind it, all on loopback sockets of one process. Clients are the usual ones: kubectl, the AWS CLI, curl, a
 controller. What they need to find it is written into a directory: a kubeconfig, and a file of environment variables.
+
+Everything that can fail because of this machine (the directory, the ports, the network) is taken before the first task
+is started, so that the caller gets the error itself and not a group of one.
 """
 
-from collections.abc import AsyncGenerator
+import shlex
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -15,6 +19,7 @@ import anyio
 import yaml
 
 from sandbox.dataplane import DataPlane, HealthChecker
+from sandbox.directory import Directory
 from sandbox.kube import KubeServer
 from sandbox.lattice import LatticeServer, Timings
 from sandbox.network import Network
@@ -47,27 +52,21 @@ class Sandbox:
     lattice: LatticeServer
     dataplane: DataPlane
     workloads: Workloads
-    directory: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    kubeconfig: Path
+    environment: dict[str, str]
     """What a client of this sandbox has in its environment."""
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.directory / "kubeconfig"
-
-    @property
-    def environment_file(self) -> Path:
-        return self.directory / "env"
+    environment_file: Path
+    """The same, for a shell to read."""
 
 
-def _write_client_files(sandbox: Sandbox) -> None:
-    sandbox.directory.mkdir(parents=True, exist_ok=True)
-    sandbox.kubeconfig.write_text(yaml.safe_dump(sandbox.kube.kubeconfig()))
-    sandbox.kubeconfig.chmod(0o600)
-    sandbox.environment = {
-        "KUBECONFIG": str(sandbox.kubeconfig),
-        "AWS_ENDPOINT_URL": sandbox.lattice.url,
-        "LATTICE_ENDPOINT": sandbox.lattice.url,
+_LOCAL = "127.0.0.1,localhost"
+
+
+def _environment(kubeconfig: Path, lattice: LatticeServer, dataplane: DataPlane) -> dict[str, str]:
+    return {
+        "KUBECONFIG": str(kubeconfig),
+        "AWS_ENDPOINT_URL": lattice.url,
+        "LATTICE_ENDPOINT": lattice.url,
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox",
         "AWS_REGION": REGION,
@@ -76,10 +75,18 @@ def _write_client_files(sandbox: Sandbox) -> None:
         "AWS_ACCOUNT_ID": ACCOUNT,
         "CLUSTER_NAME": CLUSTER,
         "CLUSTER_VPC_ID": VPC,
-        "DATA_PLANE": sandbox.dataplane.url,
+        "DATA_PLANE": dataplane.url,
     }
-    lines = [f"export {name}='{value}'" for name, value in sandbox.environment.items()]
-    sandbox.environment_file.write_text("\n".join(lines) + "\n")
+
+
+def _shell(environment: Mapping[str, str]) -> str:
+    """The environment as lines of a POSIX shell.
+
+    Clients behind a proxy would ask it for 127.0.0.1; what the shell already excepts from its proxy stays excepted.
+    """
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines += [f'export {name}="{_LOCAL}${{{name}:+,${name}}}"' for name in ("NO_PROXY", "no_proxy")]
+    return "\n".join(lines) + "\n"
 
 
 @asynccontextmanager
@@ -93,11 +100,14 @@ async def start(
 ) -> AsyncGenerator[Sandbox]:
     """A sandbox that runs until the context is left.
 
-    `directory` receives the clients' files. `timings` are those of Lattice's asynchronous states, `health_speed`
-    divides the intervals of health checks. The seed fixes every random choice. Raises OSError when a port is taken,
-    and NetworkUnavailableError where there can be no pods.
+    `directory` receives the clients' files, and is held against other sandboxes. `timings` are those of Lattice's
+    asynchronous states, `health_speed` divides the intervals of health checks. The seed fixes every random choice.
+
+    Raises DirectoryError when the directory cannot be used or is in use, OSError when a port is taken, and
+    NetworkUnavailableError where there can be no pods.
     """
     async with AsyncExitStack() as stack:
+        files = stack.enter_context(Directory(directory))
         network = stack.enter_context(Network())
         network.check()
         kube = await stack.enter_async_context(KubeServer(port=ports.kubernetes, seed=seed))
@@ -106,15 +116,18 @@ async def start(
         )
         choices = Random(seed)  # noqa: S311 -- spreads requests, guards nothing
         dataplane = DataPlane(lattice.directory, network=network, random=choices, port=ports.dataplane)
+        await stack.enter_async_context(dataplane.serving())
         workloads = Workloads(kube.url, network=network, seed=seed)
         checker = HealthChecker(lattice.directory, network=network, speed=health_speed)
+        kubeconfig = files.write("kubeconfig", yaml.safe_dump(kube.kubeconfig()))
+        environment = _environment(kubeconfig, lattice, dataplane)
+        sandbox = Sandbox(
+            kube, lattice, dataplane, workloads, kubeconfig, environment, files.write("env", _shell(environment))
+        )
         tasks = await stack.enter_async_context(anyio.create_task_group())
         try:
-            await tasks.start(dataplane.run)
             await tasks.start(workloads.run)
             await tasks.start(checker.run)
-            sandbox = Sandbox(kube, lattice, dataplane, workloads, directory)
-            _write_client_files(sandbox)
             yield sandbox
         finally:
             tasks.cancel_scope.cancel()

@@ -17,9 +17,24 @@ COMMANDS = {
     "demo": "the walk-through on the sandbox, from service network to answers",
 }
 
+INTERRUPTED = 130
+"""128 and the number of SIGINT, by the convention of shells."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the process's exit code; argparse's own exits (help, usage) raise SystemExit."""
+    """Run a command and return the process's exit code; argparse's own exits (help, usage) raise SystemExit.
+
+    A command that Ctrl-C breaks off ends with 130, as a shell reports it; `run` and `sandbox` take Ctrl-C as the way to
+    stop them once they have started, and end with 0.
+    """
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        print("lattice-controller: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = argparse.ArgumentParser(
         prog="lattice-controller", description="Kubernetes Gateway API on Amazon VPC Lattice."

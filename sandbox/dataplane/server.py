@@ -17,14 +17,14 @@ connection idles for 60 seconds by default and lasts for at most ten minutes). L
 connection too: an end that looks regular would be a lie.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
 import aiohttp
 import anyio
 from aiohttp import web
-from anyio.abc import TaskStatus
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -52,7 +52,7 @@ class _RefusedError(Exception):
 class DataPlane:
     """A server that routes requests by the rules of a `Directory` to the targets on a `Network`.
 
-    `port` 0 takes any free one; `url` says which, once `run` has reported its start. `random` spreads requests over
+    `port` 0 takes any free one; `url` says which, once it is `serving`. `random` spreads requests over
     groups and targets. The last `log_size` requests are in `log`. A target that is silent for `idle_timeout` seconds
     has failed; the default is that of VPC Lattice.
     """
@@ -83,8 +83,9 @@ class DataPlane:
         """Where the data plane listens, such as `http://127.0.0.1:8080`; no slash at its end."""
         return f"http://{self._host}:{self._port}"
 
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled; started when the socket listens.
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[None]:
+        """Serve for as long as the context lasts; the socket listens when it is entered.
 
         Raises OSError if the address is taken, and NetworkUnavailableError where there can be no pods to serve from.
         """
@@ -101,8 +102,7 @@ class DataPlane:
                 with anyio.CancelScope(shield=True):  # asyncio leaks a socket whose start is cancelled
                     await web.TCPSite(runner, self._host, self._port).start()
                 self._port = runner.addresses[0][1]
-                task_status.started()
-                await anyio.sleep_forever()
+                yield
             finally:
                 with anyio.CancelScope(shield=True):
                     await runner.cleanup()

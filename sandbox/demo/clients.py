@@ -101,9 +101,8 @@ class Aws:
         self._made = made
         session = botocore.session.Session()
         session.set_credentials("sandbox", "sandbox")
-        self._client = session.create_client(
-            "vpc-lattice", region_name=region, endpoint_url=url, config=Config(retries={"total_max_attempts": 1})
-        )
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        self._client = session.create_client("vpc-lattice", region_name=region, endpoint_url=url, config=config)
 
     async def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an operation by botocore's name for it. Raises botocore's ClientError."""

@@ -23,10 +23,8 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 async def plane(directory, network, anyio_backend):
     plane = DataPlane(directory, network=network, random=Random(7))
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(plane.run)
+    async with plane.serving():
         yield plane
-        tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -332,12 +330,10 @@ class TestBreaking:
             await anyio.sleep_forever()
 
         plane = DataPlane(directory, network=network, random=Random(7), idle_timeout=0.05)
-        async with raw_target(network, hang) as target, anyio.create_task_group() as tasks:
-            await tasks.start(plane.run)
+        async with raw_target(network, hang) as target, plane.serving():
             directory.forward_all_to("tg-1", target)
             async with asked(client, plane) as answer:
                 assert answer.status == 504
-            tasks.cancel_scope.cancel()
 
     async def test_a_caller_that_leaves_frees_the_target(self, plane, directory, network):
         begun, freed = anyio.Event(), anyio.Event()
@@ -379,10 +375,8 @@ class TestLog:
 
     async def test_the_log_keeps_the_last_ones_only(self, directory, network, client):
         plane = DataPlane(directory, network=network, random=Random(7), log_size=2)
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(plane.run)
+        async with plane.serving():
             for number in range(4):
                 async with asked(client, plane, f"/{number}"):
                     pass
-            tasks.cancel_scope.cancel()
         assert [access.path for access in plane.log] == ["/2", "/3"]

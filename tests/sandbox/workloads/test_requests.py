@@ -2,7 +2,6 @@
 
 from random import Random
 
-import anyio
 import pytest
 
 from sandbox.dataplane import DataPlane
@@ -22,15 +21,13 @@ async def test_a_pod_asks_a_service_and_is_known_by_its_address(api, workloads, 
     directory.group("tg-1", (other["status"]["podIP"], 8090))
     directory.service([(Match(path_prefix="/parking"), "tg-1")])
     plane = DataPlane(directory, network=network, random=Random(1))
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(plane.run)
+    async with plane.serving():
         name = one["metadata"]["name"]
         answer = await workloads.request("default", name, f"http://{FQDN}/parking", via=plane.url)
         assert answer.status == 200
         assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert answer.text == f"Requsting to Pod({other['metadata']['name']}): parking 1\n"
         assert [access.source for access in plane.log] == [one["status"]["podIP"]]
-        tasks.cancel_scope.cancel()
 
 
 async def test_nobody_asks_from_a_pod_that_is_not_there(workloads):

@@ -1,0 +1,67 @@
+"""A sandbox as a whole: what it takes of this machine, what it leaves in its directory, what a second one meets."""
+
+import os
+import socket
+
+import anyio
+import pytest
+
+from sandbox.directory import DirectoryError
+from sandbox.sandbox import Ports, start
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("part", ["kubernetes", "lattice", "dataplane"])
+async def test_a_taken_port_is_an_error_by_itself(tmp_path, part):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=str(port)):
+            async with start(tmp_path, ports=Ports(**{part: port})):
+                pytest.fail("the sandbox has started")
+    assert not (tmp_path / "env").exists()
+
+
+async def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    directory = tmp_path / "file" / "below"
+    with pytest.raises(DirectoryError, match=f"{directory} cannot be used .Not a directory.; .* --directory"):
+        async with start(directory):
+            pytest.fail("the sandbox has started")
+
+
+async def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "kubeconfig").mkdir()
+    with pytest.raises(DirectoryError, match=str(tmp_path / "kubeconfig")):
+        async with start(tmp_path):
+            pytest.fail("the sandbox has started")
+
+
+async def test_a_directory_belongs_to_one_sandbox_at_a_time(tmp_path):
+    async with start(tmp_path) as first:
+        written = first.environment_file.read_text()
+        with pytest.raises(DirectoryError, match=f"{tmp_path} is in use by another sandbox; .* --directory"):
+            async with start(tmp_path):
+                pytest.fail("a second sandbox has started")
+        assert first.environment_file.read_text() == written
+    async with start(tmp_path) as later:
+        assert later.environment_file.exists()
+
+
+async def test_what_clients_are_told_goes_with_the_sandbox(tmp_path):
+    async with start(tmp_path) as sandbox:
+        assert {sandbox.kubeconfig.stat().st_mode & 0o777, sandbox.environment_file.stat().st_mode & 0o777} == {0o600}
+    assert not sandbox.kubeconfig.exists()
+    assert not sandbox.environment_file.exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, ""), ({"NO_PROXY": "corp", "no_proxy": "corp"}, ",corp")])
+async def test_a_shell_reads_the_environment_and_keeps_its_exceptions_from_the_proxy(tmp_path, before, after):
+    directory = tmp_path / "it's here"
+    async with start(directory) as sandbox:
+        script = f'. "{sandbox.environment_file}"; env -0'
+        environment = {"PATH": os.environ["PATH"], **before}
+        done = await anyio.run_process(["sh", "-c", script], env=environment)
+    found = dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
+    assert sandbox.environment.items() <= found.items()
+    assert found["NO_PROXY"] == found["no_proxy"] == f"127.0.0.1,localhost{after}"
