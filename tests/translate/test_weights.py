@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,11 +21,22 @@ def test_a_ratio_that_has_an_exact_form_gets_it():
     assert scale((100_000, 900_000, 0)) == (1, 9, 0)
 
 
-def test_the_nearest_ratio_is_found():
-    wanted = 333 / 1333
-    best = min(abs(b / (a + b) - wanted) for a in range(1, MAX_WEIGHT + 1) for b in range(1, a))
-    a, b = scale((1000, 333))
-    assert abs(b / (a + b) - wanted) == best
+@pytest.mark.parametrize("weights", [(1000, 333), (333, 1000), (1_000_000, 999_999), (1_000_000, 1), (523_417, 3)])
+def test_the_nearest_ratio_of_two_is_found(weights: tuple[int, int]):
+    large, small = max(weights), min(weights)
+    around = [(a, max(1, small * a // large + more)) for a in range(1, MAX_WEIGHT + 1) for more in (0, 1)]
+    best = min(abs(Fraction(b, a) - Fraction(small, large)) for a, b in around)
+    a, b = max(scale(weights)), min(scale(weights))
+    assert abs(Fraction(b, a) - Fraction(small, large)) == best
+    assert scale((*weights, 0, *weights)) == (*scale(weights), 0, *scale(weights))
+
+
+@given(st.lists(st.integers(1, 1_000_000), min_size=1, max_size=10))
+def test_each_ratio_to_the_largest_is_within_half_a_step_or_the_smallest_weight(weights):
+    scaled = scale(weights)
+    for weight, got in zip(weights, scaled, strict=True):
+        wanted = Fraction(weight * max(scaled), max(weights))
+        assert abs(wanted - got) <= Fraction(1, 2) or (got == 1 and wanted < 1)
 
 
 @given(WEIGHTS)
