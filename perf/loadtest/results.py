@@ -259,7 +259,7 @@ def goals(results: Results) -> list[Goal]:
             results.in_lattice.count == results.in_status.count == routes,
         ),
         _at_most("AWS calls a route, all APIs", results.calls_a_route, CALLS_A_ROUTE),
-        _at_most("Kubernetes writes a route (Events not counted)", results.route_writes / routes, WRITES_A_ROUTE),
+        _at_most("Kubernetes writes of a route (Events apart)", results.route_writes / routes, WRITES_A_ROUTE),
         _none("objects that throttling reached", results.throttled_objects),
     ]
     if results.changes:

@@ -152,7 +152,7 @@ def test_all_goals_can_be_met() -> None:
     [
         (some(in_lattice=Summary.of([1.0])), "routes programmed and reported"),
         (some(a_phase("start", call("A")), a_phase("load", *[call("A")] * 13)), "AWS calls a route, all APIs"),
-        (some(route_writes=7), "Kubernetes writes a route (Events not counted)"),
+        (some(route_writes=7), "Kubernetes writes of a route (Events apart)"),
         (some(throttled_objects=1), "objects that throttling reached"),
         (some(changes=1, change=Summary.of([1.01])), "slowest endpoint change during the load, s"),
         (some(changes=2, change=Summary.of([0.1])), "slowest endpoint change during the load, s"),
