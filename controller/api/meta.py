@@ -89,6 +89,8 @@ class Undecodable(Object, frozen=True):
     """
 
     error: str = ""
+    fragment: Object | None = None
+    """The object without the fields that do not fit, if there is such: good for finding it, not for acting on it."""
 
 
 def condition_to_json(condition: Condition) -> dict[str, Any]:

@@ -5,7 +5,8 @@ does not fit its struct costs only itself: it becomes `Undecodable`, with its me
 each object twice is cheap beside what decoding straight into structs saves: tens of thousands of objects take a second.
 """
 
-from typing import Generic, NamedTuple, TypeVar
+import re
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +18,9 @@ T = TypeVar("T", bound=Object)
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 """The annotation of the bookmark that ends the first part of a streamed list (KEP-3157)."""
+
+MOST_LEFT_OUT = 8
+"""Fields that are left out of an object to read the rest; each costs decoding it once more."""
 
 
 class UnreadableError(Exception):
@@ -104,6 +108,9 @@ class _Status(Struct, frozen=True):
     details: dict[str, object] | None = None
 
 
+_PLACE = re.compile(r"`\$([^`]*)`$")
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
 _list = msgspec.json.Decoder(_List)
 _event = msgspec.json.Decoder(_Event)
 _metadata = msgspec.json.Decoder(Object)
@@ -124,10 +131,24 @@ class Decoder(Generic[T]):
         try:
             obj = self._object.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return Undecodable(metadata=_metadata_of(data), error=str(error))
+            return Undecodable(metadata=_metadata_of(data), error=str(error), fragment=self._fragment(data))
         if not obj.metadata.name:
             raise UnreadableError(f"{self._resource.kind} without a name")
         return obj
+
+    def _fragment(self, data: bytes | msgspec.Raw) -> T | None:
+        """What is left of an object without the fields that do not fit; None where that is not an object."""
+        try:
+            value = msgspec.json.decode(data)
+            for _ in range(MOST_LEFT_OUT):
+                try:
+                    return self._object.decode(msgspec.json.encode(value))
+                except msgspec.ValidationError as error:
+                    if not _leave_out(value, str(error)):
+                        return None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        return None
 
     def page(self, body: bytes) -> Page[T]:
         """One page of a list. Raises UnreadableError if it is no list."""
@@ -195,3 +216,20 @@ def _error_of(data: msgspec.Raw) -> ApiError:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableError(f"an error event that cannot be read: {error}") from error
     return error_of_status(status.code, status.reason, status.message, status.details)
+
+
+def _leave_out(value: Any, error: str) -> bool:
+    """Delete from a decoded object what a ValidationError complains of, by the place that it names at its end."""
+    place = _PLACE.search(error)
+    steps = list(_STEP.finditer(place[1])) if place is not None else []
+    if steps and steps[-1][0] == "[...]":
+        steps.pop()  # Some value of a map: it does not say which.
+    if not steps:
+        return False
+    try:
+        for step in steps[:-1]:
+            value = value[step[1] or int(step[2])]
+        del value[steps[-1][1] or int(steps[-1][2])]
+    except (LookupError, TypeError, ValueError):
+        return False
+    return True

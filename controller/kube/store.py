@@ -6,18 +6,20 @@ object itself holds and every question what it returns, whatever the size of the
 
 A store does no I/O and knows no time. It refuses to go back: an object older than the one held (by resourceVersion,
 where versions can be compared) changes nothing, so that the answer of our own patch and the watch may arrive in either
-order. Objects that could not be decoded are held as `Undecodable` under their identity and stand in no index: whoever
-asks an index for a certain answer must look at `undecodable` too.
+order. Objects that could not be decoded are held as `Undecodable` under their identity and stand in indexes of their
+own, under what can be read of them and under what they were when they last could be decoded: whoever asks an index for
+a certain answer must ask `undecodable_by_index` too.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from controller.api.meta import Object, Undecodable
 from controller.kube.versions import newer
 
 T = TypeVar("T", bound=Object)
+V = TypeVar("V")
 
 Indexer = Callable[[T], Iterable[Hashable]]
 Identity = tuple[str, str]
@@ -42,8 +44,12 @@ class Store(Generic[T]):
         self._indexers = dict(indexers or {})
         self._objects: dict[Identity, T] = {}
         self._undecodable: dict[Identity, Undecodable] = {}
+        self._last: dict[Identity, T] = {}
         # Dictionaries stand in for sets: they keep insertion order, so a run can be repeated exactly.
         self._indexes: dict[str, dict[Hashable, dict[Identity, T]]] = {name: {} for name in self._indexers}
+        self._doubtful: dict[str, dict[Hashable, dict[Identity, Undecodable]]] = {name: {} for name in self._indexers}
+        self.revision = 0
+        """Grows with every change: as long as it is the same, so are all answers."""
 
     def __len__(self) -> int:
         """How many objects are held, undecodable ones too."""
@@ -62,6 +68,10 @@ class Store(Generic[T]):
         """The objects for which the indexer of this name gave this value. KeyError: there is no such index."""
         return tuple(self._indexes[index].get(value, {}).values())
 
+    def undecodable_by_index(self, index: str, value: Hashable) -> Sequence[Undecodable]:
+        """The objects that could not be decoded and would, or did when they last could be, stand under this value."""
+        return tuple(self._doubtful[index].get(value, {}).values())
+
     @property
     def undecodable(self) -> Mapping[Identity, Undecodable]:
         """The objects that could not be decoded, as a live, read-only mapping."""
@@ -70,15 +80,19 @@ class Store(Generic[T]):
     def put(self, obj: T | Undecodable) -> Change[T]:
         """Hold this object, whatever was held under its identity before."""
         key = identity(obj)
+        last = self._objects.get(key) or self._last.get(key)
         old = self._remove(key)
+        self.revision += 1
         if isinstance(obj, Undecodable):
             self._undecodable[key] = obj
+            if last is not None and last.metadata.uid == obj.metadata.uid:
+                self._last[key] = last
+            for name, value in self._values(self._forms(key, obj)):
+                self._doubtful[name].setdefault(value, {})[key] = obj
         else:
             self._objects[key] = obj
-            for name, indexer in self._indexers.items():
-                index = self._indexes[name]
-                for value in indexer(obj):
-                    index.setdefault(value, {})[key] = obj
+            for name, value in self._values((obj,)):
+                self._indexes[name].setdefault(value, {})[key] = obj
         return Change(old, obj)
 
     def apply(self, obj: T | Undecodable) -> Change[T] | None:
@@ -119,15 +133,38 @@ class Store(Generic[T]):
 
     def _remove(self, key: Identity) -> T | Undecodable | None:
         old = self._objects.pop(key, None)
-        if old is None:
-            return self._undecodable.pop(key, None)
-        for name, indexer in self._indexers.items():
-            index = self._indexes[name]
-            for value in indexer(old):
-                found = index.get(value)
-                if found is None:
-                    continue
-                found.pop(key, None)
-                if not found:
-                    del index[value]
-        return old
+        if old is not None:
+            self.revision += 1
+            for name, value in self._values((old,)):
+                _take(self._indexes[name], value, key)
+            return old
+        undecodable = self._undecodable.pop(key, None)
+        if undecodable is not None:
+            self.revision += 1
+            for name, value in self._values(self._forms(key, undecodable)):
+                _take(self._doubtful[name], value, key)
+            self._last.pop(key, None)
+        return undecodable
+
+    def _values(self, forms: Iterable[Any]) -> Iterator[tuple[str, Hashable]]:
+        """Under what an object of these forms stands, as (index, value)."""
+        for form in forms:
+            for name, indexer in self._indexers.items():
+                for value in indexer(form):
+                    yield name, value
+
+    def _forms(self, key: Identity, obj: Undecodable) -> Iterator[Object]:
+        """What can be read of it, and what it was when it last could be decoded."""
+        if obj.fragment is not None:
+            yield obj.fragment
+        if key in self._last:
+            yield self._last[key]
+
+
+def _take(index: dict[Hashable, dict[Identity, V]], value: Hashable, key: Identity) -> None:
+    found = index.get(value)
+    if found is None:
+        return
+    found.pop(key, None)
+    if not found:
+        del index[value]

@@ -27,6 +27,27 @@ def test_one_bad_item_costs_only_itself() -> None:
     assert (page.resource_version, page.continue_token, page.unreadable) == ("9", "", 0)
 
 
+@pytest.mark.parametrize(
+    ("spec", "left"),
+    [
+        ({"hostnames": ["a.example.com", 17, "b.example.com"]}, {"hostnames": ["a.example.com", "b.example.com"]}),
+        ({"hostnames": ["a.example.com"], "rules": {"a": 1}}, {"hostnames": ["a.example.com"]}),
+        ({"rules": [{"matches": [{"path": 5}]}, {"name": []}]}, {"rules": [{"matches": [{}]}, {}]}),
+        (5, {}),
+    ],
+)
+def test_what_fits_of_an_object_that_does_not_is_kept_to_find_it_by(spec: object, left: object) -> None:
+    obj = decoder.object(orjson.dumps(route("a", 1, spec=spec)))
+    assert isinstance(obj, Undecodable)
+    assert obj.fragment == decoder.object(orjson.dumps(route("a", 1, spec=left)))
+
+
+def test_of_an_object_with_many_faults_nothing_is_kept() -> None:
+    obj = decoder.object(orjson.dumps(route("a", 1, spec={"hostnames": list(range(100))})))
+    assert isinstance(obj, Undecodable)
+    assert obj.fragment is None
+
+
 def test_an_object_with_odd_metadata_keeps_its_identity() -> None:
     obj = decoder.object(orjson.dumps(route("a", 1, metadata={"generation": "three"})))
     assert isinstance(obj, Undecodable)

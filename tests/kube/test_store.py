@@ -19,8 +19,11 @@ def service(name: str, version: int | str, *labels: str, namespace: str = "shop"
     return Service(metadata=metadata)
 
 
-def broken(name: str, version: int) -> Undecodable:
-    return Undecodable(metadata=ObjectMeta(name=name, namespace="shop", resource_version=str(version)), error="why")
+def broken(name: str, version: int, *labels: str) -> Undecodable:
+    """An object that cannot be decoded; of its labels can, if it has any."""
+    metadata = ObjectMeta(name=name, namespace="shop", resource_version=str(version))
+    fragment = service(name, version, *labels) if labels else None
+    return Undecodable(metadata=metadata, error="why", fragment=fragment)
 
 
 def labels(obj: Service) -> Iterable[str]:
@@ -71,6 +74,50 @@ def test_versions_that_cannot_be_compared_are_taken_as_they_come(store: Store[Se
     store.put(service("a", "x2"))
     assert store.apply(service("a", "x1")) is not None
     assert store.apply(service("a", "x1")) is None
+
+
+def test_an_undecodable_object_is_found_under_what_can_be_read_of_it_and_what_it_last_was(
+    store: Store[Service],
+) -> None:
+    first, second = broken("a", 2), broken("a", 3, "blue")
+    store.put(service("a", 1, "red"))
+    store.put(first)
+    assert store.undecodable_by_index("label", "red") == (first,)
+    store.put(second)
+    assert store.undecodable_by_index("label", "red") == store.undecodable_by_index("label", "blue") == (second,)
+    assert store.by_index("label", "red") == store.by_index("label", "blue") == ()
+    store.put(service("a", 4, "green"))
+    assert not any(store.undecodable_by_index("label", value) for value in ("red", "blue", "green"))
+    store.put(broken("a", 5))
+    store.delete("shop", "a")
+    assert store.undecodable_by_index("label", "green") == ()
+    store.put(broken("a", 6))
+    assert store.undecodable_by_index("label", "green") == ()
+
+
+def test_what_another_object_of_the_name_was_does_not_count(store: Store[Service]) -> None:
+    old = service("a", 1, "red")
+    store.put(old)
+    store.put(Undecodable(metadata=ObjectMeta(name="a", namespace="shop", uid="new"), error="why"))
+    assert store.undecodable_by_index("label", "red") == ()
+
+
+def test_the_revision_tells_every_change(store: Store[Service]) -> None:
+    seen = [store.revision]
+    for change in (
+        lambda: store.put(service("a", 1)),
+        lambda: store.apply(service("a", 2)),
+        lambda: store.put(broken("a", 3)),
+        lambda: store.delete("shop", "a"),
+        lambda: store.replace([service("b", 4)]),
+        lambda: store.replace([]),
+    ):
+        change()
+        seen.append(store.revision)
+    assert seen == sorted(set(seen))
+    store.delete("shop", "a")
+    store.replace([])
+    assert store.revision == seen[-1]
 
 
 def test_an_undecodable_object_has_an_identity_and_stands_in_no_index(store: Store[Service]) -> None:
