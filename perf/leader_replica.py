@@ -1,9 +1,9 @@
-"""The controller as it is, but able to stop itself within a write: `python -m perf.leader_replica run …`.
+"""The controller as it is, but able to stop itself within a write: for `perf.leader_trials`, which runs hundreds.
 
 On SIGUSR1 it stops (SIGSTOP) in its next write to VPC Lattice between the fence's last answer and the transport's
 `write`: the moment that no check within the process can cover. On SIGUSR2 it stops in its next write when it has a
-connection and has not asked the fence yet. For `perf.leader_trials`; the hooks sit around aiohttp's own functions, and
-nothing of the controller is replaced.
+connection and has not asked the fence yet. The hooks sit around aiohttp's own functions, and nothing of the controller
+is replaced.
 
 With LEADER_TRIALS_WITHOUT_DEADMAN set, the kernel is not asked to end the process when its lease runs out. That is how
 the trials show that they would notice.
@@ -12,7 +12,7 @@ the trials show that they would notice.
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import ClientRequest
@@ -67,6 +67,12 @@ def install() -> None:
         setattr(manager, "Deadman", NoDeadman)  # noqa: B010 -- likewise
 
 
-if __name__ == "__main__":
+def run(arguments: Sequence[str], environment: Mapping[str, str], log: str) -> None:
+    """Be a replica from here on, in a process made for it: ends it."""
+    os.environ.clear()
+    os.environ.update(environment)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
     install()
-    sys.exit(main())
+    sys.exit(main(["run", *arguments]))

@@ -14,11 +14,11 @@ All clocks are this machine's.
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +26,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing.context import ForkServerProcess as Process
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Literal
@@ -36,6 +37,7 @@ import orjson
 import yaml
 
 from controller.work import CONTROLLER_NAME
+from perf import leader_replica
 from perf.leader_replica import CONNECTING, SENDING, WITHOUT_DEADMAN
 from perf.loadtest.shape import Route, Shape, gateway_name, gateways, namespaces
 from sandbox.kube import KubeServer
@@ -47,6 +49,11 @@ NAMESPACE, LEASE = "leader-trials", "amazon-vpc-lattice.io"
 CLUSTER, VPC = "trials", "vpc-0123456789abcdef0"
 PATIENCE: Final = 120.0
 """Seconds for anything to happen that must."""
+
+_SERVER: Final = multiprocessing.get_context("forkserver")
+"""Where replicas are forked from: a process that has imported everything, for that takes longer than a trial."""
+
+_SERVER.set_forkserver_preload(["perf.leader_replica", "controller.cli.run", "controller.kube.credentials"])
 
 Moment = Literal["at random", "with a connection", "between check and send"]
 MOMENTS: Final[tuple[Moment, ...]] = ("at random", "with a connection", "between check and send")
@@ -127,7 +134,7 @@ def closest(writes: Sequence[Write], renewals: Sequence[Renewal], duration: floa
 class Replica:
     """A running controller."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], health: str) -> None:
+    def __init__(self, name: str, process: Process, health: str) -> None:
         self.name = name
         self.health = health
         self.process = process
@@ -135,18 +142,19 @@ class Replica:
     @property
     def is_stopped(self) -> bool:
         """Raises FileNotFoundError when there is no such process any more."""
-        self.process.poll()
         stat = (Path("/proc") / str(self.process.pid) / "stat").read_text()
         return stat.rpartition(")")[2].split()[0] == "T"
 
-    @property
     def has_ended(self) -> bool:
-        return self.process.poll() is not None
+        return self.process.exitcode is not None
+
+    def send(self, number: int) -> None:
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        if not self.has_ended:
-            self.process.kill()
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
 
 class World:
@@ -226,13 +234,13 @@ class World:
             "LOG_FORMAT": "json",
             **({} if options.deadman else {WITHOUT_DEADMAN: "1"}),
         }
-        command = [sys.executable, "-m", "perf.leader_replica", "run", "--leader-elect"]
-        command += ["--metrics-bind-address=0", f"--health-probe-bind-address=127.0.0.1:{port}"]
-        command += [f"--leader-elect-lease-duration={options.duration}s"]
-        command += [f"--leader-elect-renew-deadline={options.deadline}s"]
-        command += [f"--leader-elect-retry-period={options.period}s"]
-        with (self._directory / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        arguments = ["--leader-elect", "--metrics-bind-address=0", f"--health-probe-bind-address=127.0.0.1:{port}"]
+        arguments += [f"--leader-elect-lease-duration={options.duration}s"]
+        arguments += [f"--leader-elect-renew-deadline={options.deadline}s"]
+        arguments += [f"--leader-elect-retry-period={options.period}s"]
+        log = str(self._directory / f"{name}.log")
+        process = _SERVER.Process(target=leader_replica.run, args=(arguments, environment, log), daemon=True)
+        process.start()
         replica = Replica(name, process, f"http://127.0.0.1:{port}/readyz")
         self.replicas.append(replica)
         return replica
@@ -252,9 +260,9 @@ class World:
     async def ready(self, replica: Replica) -> None:
         """Return when the replica leads, or follows whoever does."""
         while True:
-            if replica.has_ended:
+            if replica.has_ended():
                 log = (self._directory / f"{replica.name}.log").read_text()[-2000:]
-                raise RuntimeError(f"{replica.name} has ended with {replica.process.returncode}:\n{log}")
+                raise RuntimeError(f"{replica.name} has ended with {replica.process.exitcode}:\n{log}")
             try:
                 async with self._http.get(replica.health) as response:
                     told = await response.text()
@@ -274,25 +282,26 @@ class World:
         await self._whole()
         await anyio.sleep(self._random.uniform(0.1, 0.1 + 2 * self._options.period))
         first = next((one for one in self.replicas if one.name == self.leader), None)
-        if first is None or first.has_ended:
+        if first is None or first.has_ended():
             return None
         mark = self.mark()
-        first.process.send_signal(SIGNALS[moment])
+        first.send(SIGNALS[moment])
         with suppress(FileNotFoundError):
             await _until(lambda: first.is_stopped)
         stopped = time.time()
-        if first.has_ended:
+        if first.has_ended():
             return None
         await _until(lambda: self.leader != first.name)
         taken_over = time.time() - stopped
+        self.start()  # In place of the first, which is going to end.
         successor = self.leader
         await _until(lambda: any(write.by == successor for write in self.writes(mark)))
         await anyio.sleep(self._random.uniform(0, 0.5))
         others = sum(write.by == successor for write in self.writes(mark))
-        if not first.has_ended:
-            first.process.send_signal(signal.SIGCONT)
+        if not first.has_ended():
+            first.send(signal.SIGCONT)
         woken = time.time()
-        await _until(lambda: first.has_ended)
+        await _until(first.has_ended)
         await anyio.sleep(0.1)
         late = [
             write
@@ -304,14 +313,14 @@ class World:
             first=first.name,
             taken_over=taken_over,
             stopped=woken - stopped,
-            exit_code=first.process.returncode,
+            exit_code=first.process.exitcode or 0,
             others=others,
             late=late,
         )
 
     async def _whole(self) -> None:
         """Have two replicas, one that leads and one that follows it."""
-        self.replicas = [replica for replica in self.replicas if not replica.has_ended]
+        self.replicas = [replica for replica in self.replicas if not replica.has_ended()]
         while len(self.replicas) < 2:
             self.start()
         with anyio.fail_after(PATIENCE):
@@ -371,11 +380,17 @@ async def run(options: Options, tell: Callable[[Trial], None] = lambda _: None) 
 def report(outcomes: Sequence[Outcome], seconds: float) -> str:
     """A table in Markdown."""
     trials = [trial for outcome in outcomes for trial in outcome.trials]
-    lines = [
-        "| leader stopped | trials | taken over after (most) | stopped for | ended by the kernel (14) | ended by itself "
-        + "(1) | writes of the successor | late writes of the first |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    columns = (
+        "leader stopped",
+        "trials",
+        "taken over after (most)",
+        "stopped for",
+        "ended by the kernel (14)",
+        "ended by itself (1)",
+        "writes of the successor",
+        "late writes of the first",
+    )
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for moment in (*MOMENTS, "all"):
         some = [trial for trial in trials if moment in (trial.moment, "all")]
         if some:

@@ -28,6 +28,8 @@ class CallRecord:
     error: str | None
     """The error's code, or what was done to the connection; None for a success."""
     request_id: str
+    access_key: str = ""
+    """The id of the key that it was signed with, which tells callers apart; empty if it was not signed."""
 
     @property
     def write(self) -> bool:

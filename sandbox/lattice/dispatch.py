@@ -110,7 +110,8 @@ class Dispatcher:
             reply, error = endpoint.refusal(told, request_id), told.code
         sent = reply.status if reply.fate == "answer" else None
         outcome = error if reply.fate == "answer" else reply.fate
-        self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id))
+        caller = access_key(request.headers.get("Authorization", ""))
+        self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id, caller))
         return reply
 
     def _check_region(self, endpoint: Endpoint, region: str) -> None:
@@ -192,6 +193,11 @@ def _async_failure(effect: Effect | None) -> AsyncFailure | None:
 
 def _spoiled(effect: Effect | None) -> frozenset[int]:
     return frozenset(effect.positions) if isinstance(effect, Partial) else frozenset()
+
+
+def access_key(authorization: str) -> str:
+    """The id of the key that signed a request; empty if none did."""
+    return authorization.partition("Credential=")[2].partition("/")[0]
 
 
 def credential_scope(authorization: str) -> tuple[str, str]:

@@ -149,6 +149,11 @@ async def test_the_log_tells_what_was_asked_and_what_became_of_it(account: Accou
     assert (len(calls), calls.since(mark)) == (0, [])
 
 
+async def test_the_log_tells_callers_apart_by_the_keys_they_sign_with(account: Account):
+    await account.lattice.list_services()
+    assert account.server.calls.of("ListServices")[-1].access_key == "AKIDEXAMPLE"
+
+
 async def test_the_request_id_in_the_log_is_the_clients(account: Account):
     answer = await account.lattice.list_services()
     assert account.server.calls.of("ListServices")[-1].request_id == answer["ResponseMetadata"]["RequestId"]
