@@ -122,7 +122,7 @@ class _Run:
     async def _call(self, operation: Operation) -> None:
         arguments = self._resolve(operation.arguments)
         try:
-            answer = await self._client.call(operation.call, arguments, lane=self._lane)
+            answer = await self._answer(operation, arguments)
         except SuspectError as error:
             if error.not_found and operation.call.startswith("Delete"):
                 self._inventory.absent(operation.call, arguments)
@@ -131,6 +131,24 @@ class _Run:
             raise
         self._inventory.record(operation.call, arguments, answer, operation.creates)
         _raise_for_part(operation, arguments, answer)
+
+    async def _answer(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What Lattice answers. Where it does not, or a name is taken, perhaps by what an earlier attempt has made, the
+        inventory takes note before anybody can ask it."""
+        definite = False
+        try:
+            answer = await self._client.call(operation.call, arguments, lane=self._lane)
+            definite = True
+        except RetryError as error:
+            definite = error.throttled
+            raise
+        except LatticeError as error:
+            definite = not isinstance(error, SuspectError) or error.not_found or operation.creates is None
+            raise
+        finally:
+            if not definite:
+                self._inventory.unanswered(arguments, operation.creates)
+        return answer
 
     def _resolve(self, value: Any) -> Any:
         match value:
@@ -149,7 +167,7 @@ class _Run:
             await self._inventory.look_up(operation.creates, arguments["name"], lane=self._lane)
         for ident in (*_identifiers(arguments), short_id(error.resource_id or "")):
             kind = _TYPES.get(ident.split("-", 1)[0])
-            if kind is not None:
+            if kind is not None and (kind != "network" or error.not_found):
                 self._inventory.mark_suspect(ResourceRef(kind, ident))
 
 

@@ -106,7 +106,7 @@ def _programmed(gateway: Gateway) -> bool:
 async def _network(env: Environment, name: str) -> NetworkState:
     """The service network for which a Gateway of this name stands, read from Lattice unless it is known."""
     try:
-        await env.inventory.ensure_loaded(lane=env.lane)
+        await env.inventory.ensure_loaded()
         if not isinstance(env.inventory.network(name), NetworkFound):
             await env.inventory.refresh_networks(name, lane=env.lane)
     except LatticeError as error:

@@ -68,7 +68,7 @@ async def preview(
     view: View, routes: Iterable[HTTPRoute], ctx: TranslateContext, inventory: Inventory, *, now: int
 ) -> Preview:
     """Plan for these routes. `now` is Unix time in seconds. Raises `LatticeError`; what is unknown becomes a remark."""
-    await inventory.ensure_loaded(lane=Lane.BULK)
+    await inventory.ensure_loaded()
     planner = _Planner(view, ctx, inventory, now)
     refs = sorted(RouteRef("HTTPRoute", route.namespace, route.name) for route in routes)
     async with anyio.create_task_group() as tasks:

@@ -70,11 +70,13 @@ async def _release(env: Environment, resource: Resource[HTTPRoute], route: HTTPR
     """Let go of a route that asks for nothing, once nothing in Lattice bears its name."""
     if ROUTE_FINALIZER not in route.metadata.finalizers:
         return
-    await env.inventory.ensure_loaded(lane=env.lane)
     if env.board.holds_up(ref):
         return  # What is being created bears the route's name before we know of it.
     # Their own keys delete what is left, and add this one again when it is gone.
-    if not await add_leftovers(env, ref, again=True):
+    left = await add_leftovers(env, ref, again=True)
+    if not left and await env.inventory.find_missed(ref, lane=env.lane):
+        left = await add_leftovers(env, ref, again=True)
+    if not left and not env.board.holds_up(ref):
         answer = await update_finalizers(env.kube, resource, route, remove=[ROUTE_FINALIZER])
         env.observe(resource, answer)
 

@@ -44,7 +44,7 @@ async def reconcile(env: Environment, key: ServiceKey) -> Result | None:
 
 async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslation) -> Result | None:
     desired = translation.desired
-    await env.inventory.ensure_loaded(lane=env.lane)
+    await env.inventory.ensure_loaded()
     missing = [name for name in desired.networks if not _found(env, name)] if desired is not None else []
     if missing:
         await env.inventory.refresh_networks(*missing, lane=env.lane)

@@ -5,11 +5,12 @@ Calls that run at the same time get their turns in a random order, which the tes
 
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import anyio.lowlevel
 
-from controller.lattice.errors import SuspectError, TerminalError
+from controller.lattice.errors import RetryError, SuspectError, TerminalError
 from controller.lattice.limits import Lane
 from sandbox.lattice import Quotas, Timings
 from sandbox.lattice.dispatch import LATTICE_HANDLERS
@@ -33,6 +34,10 @@ class InProcess:
         self.log: list[str] = []
         self.hidden = ""
         """A list operation that shows nothing."""
+        self.lost = ""
+        """An operation that is done and not answered."""
+        self.untagged = False
+        """Whether the tagging API lags behind, and shows nothing."""
         self.wrote: Callable[[], None] = lambda: None
         self._random = random.Random(seed)
 
@@ -45,7 +50,10 @@ class InProcess:
     ) -> dict[str, Any]:
         for _ in range(self._random.randrange(4)):
             await anyio.lowlevel.checkpoint()
-        return self._handle(operation, LATTICE_HANDLERS[operation], params)
+        answer = self._handle(operation, LATTICE_HANDLERS[operation], params)
+        if operation == self.lost:
+            raise RetryError(operation, "Timeout", "no answer")
+        return answer
 
     def _handle(self, operation: str, handler: Any, params: Mapping[str, Any]) -> dict[str, Any]:
         self.log.append(operation)
@@ -65,7 +73,7 @@ class InProcess:
         self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
     ) -> AsyncGenerator[dict[str, Any], None]:
         page = await self.call(operation, params)
-        yield {**page, "items": []} if operation == self.hidden else page
+        yield {**page, "items": [] if operation == self.hidden else [_parsed(item) for item in page["items"]]}
 
     async def tagged(
         self, tags: Mapping[str, str], resource_types: Sequence[str], *, lane: Lane = Lane.LIVE
@@ -75,7 +83,16 @@ class InProcess:
             "ResourceTypeFilters": list(resource_types),
         }
         answer = self._handle("GetResources", get_resources, params)
-        return [
-            (item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item["Tags"]})
-            for item in answer["ResourceTagMappingList"]
-        ]
+        return (
+            []
+            if self.untagged
+            else [
+                (item["ResourceARN"], {tag["Key"]: tag["Value"] for tag in item["Tags"]})
+                for item in answer["ResourceTagMappingList"]
+            ]
+        )
+
+
+def _parsed(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of a list with its time as botocore gives it."""
+    return {**item, "createdAt": datetime.fromisoformat(item["createdAt"])} if "createdAt" in item else item

@@ -205,7 +205,7 @@ async def test_a_network_that_was_made_meanwhile_is_found_by_refreshing(world: W
 
 
 async def test_two_networks_of_one_name_are_ambiguous() -> None:
-    mirror = Mirror(IDENTITY, lambda: 0.0)
+    mirror = Mirror(IDENTITY)
     mirror.networks = {ident: ObservedNetwork(id=ident, arn="", name="shared") for ident in ("sn-2", "sn-1")}
     assert mirror.network("shared") == NetworkAmbiguous(ids=("sn-1", "sn-2"))
     assert isinstance(mirror.network("sn-2"), NetworkFound)

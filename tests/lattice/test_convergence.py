@@ -4,13 +4,11 @@ import anyio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from controller.lattice.apply import Applier
-from controller.lattice.inventory import Inventory
 from controller.lattice.model import DesiredListener, DesiredRule, DesiredService, FixedResponse, Match
 from sandbox.lattice import directory
 from sandbox.lattice.routing import StateDirectory
-from tests.lattice.inprocess import InProcess
-from tests.lattice.world import IDENTITY, World, forward, group, group_key, listener, service
+from tests.lattice.here import Here
+from tests.lattice.world import forward, group, group_key, listener, service
 
 GROUPS = ("v1", "v2", "v3")
 PATHS = ("/", "/a", "/a/b", "/c")
@@ -43,15 +41,7 @@ def services(draw: st.DrawFn) -> DesiredService:
     return service(*listeners, networks=tuple(sorted(networks)), user_tags=tags)
 
 
-class Here(World):
-    def __init__(self, seed: int) -> None:
-        self.lattice = InProcess(seed)
-        super().__init__(None, self.lattice)
-
-    def restart(self, **more):
-        self.inventory = Inventory(self.lattice, IDENTITY, self.clock)
-        self.applier = Applier(self.lattice, self.inventory)
-
+class Answering(Here):
     def answers(self) -> dict[tuple[int, str, str], object]:
         found: dict[tuple[int, str, str], object] = {}
         for one in self.lattice.state.services:
@@ -86,7 +76,7 @@ def test_any_sequence_of_desires_converges_without_a_third_answer(desires, seed)
 
 
 async def converges(desires: list[DesiredService], seed: int) -> None:
-    world = Here(seed)
+    world = Answering(seed)
     for name in ("my-hotel", "other"):
         await world.network(name)
     groups = [group(name, "10.0.0.1") for name in GROUPS]

@@ -11,22 +11,11 @@ from controller.lattice.inventory.once import Once
 from controller.lattice.model import MANAGED_BY, HeaderMatch, Match
 from controller.lattice.observed import NetworkFound, NetworkMissing, NetworkUnknown
 from controller.lattice.refs import ResourceRef
+from tests.lattice.here import Here
 from tests.lattice.inprocess import InProcess
-from tests.lattice.world import IDENTITY, KEY, ROUTE, VPC, World, group, group_key, listener, rule, service
+from tests.lattice.world import IDENTITY, KEY, ROUTE, VPC, group, group_key, listener, rule, service
 
 pytestmark = pytest.mark.anyio
-
-
-class Here(World):
-    """A world without sockets."""
-
-    def __init__(self) -> None:
-        self.lattice = InProcess(0)
-        super().__init__(None, self.lattice)
-
-    @property
-    def log(self) -> list[str]:
-        return self.lattice.log
 
 
 @pytest.fixture
@@ -223,16 +212,6 @@ async def test_a_list_that_does_not_show_what_was_just_made_does_not_make_it_van
     assert "GetService" in here.log
 
 
-async def test_when_a_resource_was_last_seen_is_known(here: Here) -> None:
-    await here.network()
-    here.clock.advance(5)
-    await here.settle(service())
-    held = here.inventory.service(KEY)
-    assert held is not None
-    assert here.inventory.last_seen(held.ref) == here.clock.time()
-    assert here.inventory.last_seen(ResourceRef("service", "svc-none")) is None
-
-
 async def test_a_waiter_takes_over_the_work_of_one_who_was_cancelled() -> None:
     once, started, done = Once(), anyio.Event(), []
 
@@ -291,7 +270,7 @@ async def test_other_owners_and_untagged_services_of_a_route_are_not_ours(here: 
 
 
 def test_a_mirror_that_was_not_read_knows_no_network() -> None:
-    assert isinstance(Mirror(IDENTITY, lambda: 0.0).network("my-hotel"), NetworkUnknown)
+    assert isinstance(Mirror(IDENTITY).network("my-hotel"), NetworkUnknown)
 
 
 async def test_a_service_keeps_the_name_that_it_was_made_with(here: Here) -> None:

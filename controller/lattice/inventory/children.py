@@ -147,18 +147,18 @@ class Children:
             self._mirror.put_group(replace(group, targets=found))
 
     async def service_named(self, name: str, lane: Lane) -> str | None:
-        """The id of the service of that name, whoever's it is; read with tags and all below it, and kept."""
+        """The id of this account's service of that name, whoever's it is; read with all below it, and kept."""
         for item in await self._states.items("service", lane):
-            if item["name"] == name:
+            if item["name"] == name and self._mirror.of_this_account(item["arn"]):
                 self._states.put("service", item, await self._states.tags(item["arn"], lane))
                 await self.service(item["id"], lane, anew=False)
                 return str(item["id"])
         return None
 
     async def group_named(self, name: str, lane: Lane) -> str | None:
-        """The id of the target group of that name, whoever's it is; read with tags and targets, and kept."""
+        """The id of this account's group of that name, whoever's it is; read with tags and targets, and kept."""
         for item in await self._states.items("target_group", lane):
-            if item["name"] == name:
+            if item["name"] == name and self._mirror.of_this_account(item["arn"]):
                 self._states.put("target_group", item, await self._states.tags(item["arn"], lane))
                 await self.group(item["id"], lane, anew=False)
                 return str(item["id"])

@@ -5,13 +5,15 @@ Reconcilers call, in this order: `ensure_loaded` (free after the first time), `o
 again comes from memory, unless somebody marked it suspect. The poller refreshes the states of what changes by itself.
 """
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.inventory.children import Children
 from controller.lattice.inventory.mirror import Mirror, backend_of_group
+from controller.lattice.inventory.missed import Missed
 from controller.lattice.inventory.once import Once
 from controller.lattice.inventory.record import Shape, record
 from controller.lattice.inventory.states import Client, States
@@ -21,7 +23,6 @@ from controller.lattice.observed import (
     ACTIVE,
     CREATE_IN_PROGRESS,
     NetworkLookup,
-    NetworkMissing,
     ObservedAssociation,
     ObservedListener,
     ObservedService,
@@ -48,6 +49,16 @@ from workqueue import Clock
 _NETWORKS_AT_MOST_EVERY = 5.0
 """Seconds between two refreshes of the service networks."""
 
+_WRITTEN = (
+    "serviceIdentifier",
+    "targetGroupIdentifier",
+    "serviceNetworkServiceAssociationIdentifier",
+    "resourceArn",
+)
+"""The arguments that name what a write changes, or below what."""
+
+_READ_ANEW: tuple[ResourceType, ...] = ("service", "target_group")
+
 
 class Unmet(Frozen, frozen=True):
     """A need that does not hold, and who can change that: a resource that changes by itself, or the work of other keys.
@@ -62,33 +73,46 @@ class Unmet(Frozen, frozen=True):
 class Inventory:
     """All methods that are async may raise LatticeError, as the client does. For one event loop.
 
-    `clock` is monotonic. `use_tagging_api` False is for VPCs that cannot reach the Resource Groups Tagging API.
+    `clock` is monotonic, `now` gives Unix time in seconds. `use_tagging_api` False is for VPCs that cannot reach the
+    Resource Groups Tagging API.
     """
 
-    def __init__(self, client: Client, identity: Identity, clock: Clock, *, use_tagging_api: bool = True) -> None:
+    def __init__(
+        self,
+        client: Client,
+        identity: Identity,
+        clock: Clock,
+        *,
+        use_tagging_api: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._identity = identity
         self._clock = clock
-        self._mirror = Mirror(identity, clock.time)
+        self._mirror = Mirror(identity)
         self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._children = Children(client, self._mirror, self._states)
+        self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
         self._loading = Once()
         self._loaded = False
         self._terms = 0
-        self._refreshing = Once()
+        self._listing_networks = Once()
+        self._looking_elsewhere = Once()
         self._networks_at: float | None = None
         self._elsewhere_read = False
 
-    async def ensure_loaded(self, *, lane: Lane = Lane.LIVE) -> None:
+    async def ensure_loaded(self) -> None:
         """Know all that is ours: services, target groups, and the service networks.
 
-        One load, which concurrent callers share; an error reaches all of them, and the next caller tries again.
+        One load, which concurrent callers share; an error reaches all of them, and the next caller tries again. It goes
+        in the lane of live work whoever asks, because all live work waits for it.
         """
         while not self._loaded:
-            await self._loading.run(lambda: self._load(lane))
+            await self._loading.run(self._load)
 
-    async def _load(self, lane: Lane) -> None:
+    async def _load(self) -> None:
         term = self._terms
-        await self._states.load(lane)
+        self._missed.loading()
+        await self._states.load(Lane.LIVE)
         self._networks_at = self._clock.time()
         self._loaded = term == self._terms
 
@@ -107,13 +131,13 @@ class Inventory:
         """Read the service networks again, if the last time is more than a few seconds ago; callers share one read.
 
         If one of `names` is not in the list, this VPC's associations are read too: they show networks that are shared
-        in a way that the list does not.
+        in a way that the list does not. What is known and exists no longer is missing afterwards.
         """
         now = self._clock.time()
         if self._networks_at is None or now - self._networks_at >= _NETWORKS_AT_MOST_EVERY:
-            await self._refreshing.run(lambda: self._refresh_networks(lane))
-        if not self._elsewhere_read and any(isinstance(self.network(name), NetworkMissing) for name in names):
-            await self._refreshing.run(lambda: self._refresh_elsewhere(lane))
+            await self._listing_networks.run(lambda: self._refresh_networks(lane))
+        if not self._elsewhere_read and not all(map(self._mirror.lists_network, names)):
+            await self._looking_elsewhere.run(lambda: self._refresh_elsewhere(lane))
 
     async def _refresh_networks(self, lane: Lane) -> None:
         await self._states.networks(lane)
@@ -134,7 +158,8 @@ class Inventory:
         what is desired: what is claimed is deleted with its key. Without, it is never one that another key claims, and
         never one for its name alone.
         """
-        await self.ensure_loaded(lane=lane)
+        await self.ensure_loaded()
+        await self._missed.of_key(key, None if desired is None else desired.name, lane)
         mirror = self._mirror
         ident = mirror.service_claims.id_of(key)
         if ident not in mirror.services:
@@ -186,9 +211,9 @@ class Inventory:
     async def services_of(self, route: RouteRef, *, lane: Lane = Lane.LIVE) -> Mapping[ServiceKey, ObservedService]:
         """Our services whose tags name the route, each with the key whose it is, whether claimed or not.
 
-        A route's finalizer may go when this and `target_groups_of` are empty.
+        A route's finalizer may go when this and `target_groups_of` are empty, and `find_missed` had no reason to look.
         """
-        await self.ensure_loaded(lane=lane)
+        await self.ensure_loaded()
         found: dict[ServiceKey, ObservedService] = {}
         for ident in self._mirror.service_routes[route]:
             key = await self._key_of(ident, lane)
@@ -196,6 +221,16 @@ class Inventory:
             if key is not None and service is not None:
                 found[key] = service
         return found
+
+    async def find_missed(self, route: RouteRef, *, lane: Lane = Lane.LIVE) -> bool:
+        """Find what bears the route's name though neither the load nor an answer showed it.
+
+        Ask before a route is let go of which `services_of` and `target_groups_of` know nothing. True tells that there
+        was a reason to look, by lists, so that those two may know more now: an unanswered create for this route, or
+        the first question since the load, which the tagging API made blind for what is young. False was free.
+        """
+        await self.ensure_loaded()
+        return await self._missed.of_route(route, lane)
 
     def target_groups_of(
         self, route: RouteRef, desired: Iterable[DesiredTargetGroup] = ()
@@ -225,7 +260,8 @@ class Inventory:
         ones and whose fixed fields are as desired, or the one of that name; the key claims it. Without, it is the one
         that the key used; never one that another key claims.
         """
-        await self.ensure_loaded(lane=lane)
+        await self.ensure_loaded()
+        await self._missed.of_key(key, None if desired is None else desired.name, lane)
         mirror = self._mirror
         ident = self._find_group(key, desired)
         if ident is None:
@@ -295,17 +331,13 @@ class Inventory:
         else:
             self._mirror.suspects.add(ref)
 
-    def last_seen(self, ref: ResourceRef) -> float | None:
-        """When Lattice last told of it, in seconds of the clock given; None for what it never did."""
-        return self._mirror.last_seen(ref)
-
-    async def get(self, ref: ResourceRef) -> None:
+    async def get(self, ref: ResourceRef, lane: Lane = Lane.LIVE) -> None:
         """Read one state (`poller.Look`)."""
-        await self._states.refresh(ref.type, ref.id, Lane.LIVE)
+        await self._states.refresh(ref.type, ref.id, lane)
 
-    async def list(self, kind: ResourceType) -> None:
+    async def list(self, kind: ResourceType, lane: Lane = Lane.LIVE) -> None:
         """Read all states of a type (`poller.Look`)."""
-        await self._states.refresh_all(kind, Lane.LIVE)
+        await self._states.refresh_all(kind, lane)
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None when the resource does not exist (`poller.Look`)."""
@@ -320,8 +352,24 @@ class Inventory:
         record(self._mirror, operation, arguments, answer)
         if isinstance(creates, ServiceKey):
             self._mirror.service_claims.claim(creates, answer["id"])
+            self._missed.answered(creates, arguments["name"])
         elif isinstance(creates, TargetGroupKey):
             self._mirror.group_claims.claim(creates, answer["id"])
+            self._missed.answered(creates, arguments["name"])
+
+    def unanswered(self, arguments: Shape, creates: Resource | None = None) -> None:
+        """A write of ours had no definite answer: it may have been done, or not.
+
+        What it wrote to is suspect. What it may have made is looked for by name when its key wants it no longer, or
+        when its route is let go (`find_missed`).
+        """
+        if isinstance(creates, ServiceKey | TargetGroupKey):
+            self._missed.doubt(creates, arguments["name"], arguments.get("tags", {}))
+        for ident in [short_id(arguments[name]) for name in _WRITTEN if name in arguments]:
+            self.mark_suspect(ResourceRef("service_association", ident))
+            for kind in _READ_ANEW:
+                if self._mirror.knows(kind, ident):
+                    self.mark_suspect(ResourceRef(kind, ident))
 
     def absent(self, operation: str, arguments: Shape) -> None:
         """Write-through: a delete of ours found nothing to delete."""
@@ -339,12 +387,14 @@ class Inventory:
         """All desired targets of the group were registered once: rules may point to it from now on."""
         group = self.target_group(key)
         if group is not None and not group.registered:
-            self._mirror.put_group(replace(group, registered=True), seen=False)
+            self._mirror.put_group(replace(group, registered=True))
 
     async def look_up(self, resource: ServiceKey | TargetGroupKey, name: str, *, lane: Lane = Lane.LIVE) -> bool:
         """A create met a name that is taken: read whoever has it, so that the next plan can decide. False if nobody."""
         read = self._children.service_named if isinstance(resource, ServiceKey) else self._children.group_named
-        return await read(name, lane) is not None
+        found = await read(name, lane) is not None
+        self._missed.answered(resource, name)
+        return found
 
     def resolve(self, reference: Reference) -> str | None:
         """The id or ARN that a reference stands for; None if the resource does not exist yet."""

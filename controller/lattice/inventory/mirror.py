@@ -27,7 +27,7 @@ from controller.lattice.observed import (
     ObservedService,
     ObservedTargetGroup,
 )
-from controller.lattice.refs import ResourceRef
+from controller.lattice.refs import ResourceRef, ResourceType
 
 Label = TypeVar("Label", bound=Hashable)
 Item = TypeVar("Item")
@@ -118,9 +118,8 @@ class Claims(Generic[Claimant]):
 class Mirror:
     """All that is known. Items are frozen: to change one, put another in its place."""
 
-    def __init__(self, identity: Identity, now: Callable[[], float]) -> None:
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._now = now
         self.services: dict[str, ObservedService] = {}
         self.groups: dict[str, ObservedTargetGroup] = {}
         self.networks: dict[str, ObservedNetwork] | None = None
@@ -134,7 +133,6 @@ class Mirror:
         self.suspects: set[ResourceRef] = set()
         self.detailed: set[str] = set()
         """Ids of services that were read by Get or made by us; lists leave fields out."""
-        self._seen: dict[ResourceRef, float] = {}
         self.service_names: Index[str, ObservedService] = Index(lambda one: (one.name,))
         self.service_routes: Index[RouteRef, ObservedService] = Index(lambda one: (route_of_service(one.tags),))
         self.service_domains: Index[str, ObservedService] = Index(lambda one: (one.custom_domain,))
@@ -179,14 +177,11 @@ class Mirror:
         self.vpc_states.clear()
         self.suspects.clear()
         self.detailed.clear()
-        self._seen.clear()
 
-    def put_service(self, service: ObservedService, *, seen: bool = True) -> None:
+    def put_service(self, service: ObservedService) -> None:
         self.services[service.id] = service
         for index in self._service_indexes():
             index.put(service.id, service)
-        if seen:
-            self.saw(service.ref)
 
     def drop_service(self, ident: str) -> None:
         self._unlist_service(ident)
@@ -199,16 +194,12 @@ class Mirror:
         for index in self._service_indexes():
             index.drop(ident)
         self.detailed.discard(ident)
-        self._forget(service.ref)
-        for association in (service.associations or {}).values():
-            self._forget(association.ref)
+        self.suspects.discard(service.ref)
 
-    def put_group(self, group: ObservedTargetGroup, *, seen: bool = True) -> None:
+    def put_group(self, group: ObservedTargetGroup) -> None:
         self.groups[group.id] = group
         for index in self._group_indexes():
             index.put(group.id, group)
-        if seen:
-            self.saw(group.ref)
 
     def drop_group(self, ident: str) -> None:
         self._unlist_group(ident)
@@ -220,23 +211,21 @@ class Mirror:
             return
         for index in self._group_indexes():
             index.drop(ident)
-        self._forget(group.ref)
+        self.suspects.discard(group.ref)
 
     def put_association(self, service_id: str, association: ObservedAssociation) -> None:
         """For a service whose associations were read."""
         service = self.services.get(service_id)
         if service is not None and service.associations is not None:
             others = {key: one for key, one in service.associations.items() if one.id != association.id}
-            self.put_service(replace(service, associations={**others, association.network_id: association}), seen=False)
-            self.saw(association.ref)
+            self.put_service(replace(service, associations={**others, association.network_id: association}))
 
     def drop_association(self, ident: str) -> None:
         for service_id in self.service_associations[ident]:
             service = self.services[service_id]
             assert service.associations is not None
             rest = {key: one for key, one in service.associations.items() if one.id != ident}
-            self.put_service(replace(service, associations=rest), seen=False)
-        self._forget(ResourceRef("service_association", ident))
+            self.put_service(replace(service, associations=rest))
 
     def association(self, ident: str) -> ObservedAssociation | None:
         for service_id in self.service_associations[ident]:
@@ -250,16 +239,9 @@ class Mirror:
         found = [self.association(ident) for ident in self.service_changes.labels()]
         return [association for association in found if association is not None]
 
-    def saw(self, ref: ResourceRef) -> None:
-        self._seen[ref] = self._now()
-
-    def last_seen(self, ref: ResourceRef) -> float | None:
-        """When Lattice last told of it, by the clock given; None for what it never did."""
-        return self._seen.get(ref)
-
-    def _forget(self, ref: ResourceRef) -> None:
-        self._seen.pop(ref, None)
-        self.suspects.discard(ref)
+    def knows(self, kind: ResourceType, ident: str) -> bool:
+        """Whether it is one of the services or target groups here."""
+        return ident in (self.services if kind == "service" else self.groups)
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None for what does not exist. A network has no states: it is ACTIVE if it exists."""
@@ -281,6 +263,10 @@ class Mirror:
     def ours(self, tags: Mapping[str, str]) -> bool:
         return tags.get(MANAGED_BY) == self._identity.owner
 
+    def of_this_account(self, arn: str) -> bool:
+        """Whether it is of this account, and not shared with it: names are unique in an account only."""
+        return arn.split(":")[4] == self._identity.account
+
     def network(self, name_or_id: str) -> NetworkLookup:
         """A service network by name or id: among all that the list shows, then among those of this VPC's
         associations."""
@@ -295,6 +281,11 @@ class Mirror:
             if named:
                 return NetworkAmbiguous(ids=tuple(sorted(network.id for network in named)))
         return NetworkMissing()
+
+    def lists_network(self, name_or_id: str) -> bool:
+        """Whether the list of service networks shows one of that name or id."""
+        known = self.networks or {}
+        return name_or_id in known or any(network.name == name_or_id for network in known.values())
 
     def drop_network(self, ident: str) -> None:
         """Forget a service network, if it is known."""

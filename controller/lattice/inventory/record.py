@@ -221,9 +221,9 @@ def _untag(mirror: Mirror, arguments: Shape, _: Shape) -> None:
 def _put_tags(mirror: Mirror, arguments: Shape, change: Callable[[Any], Any]) -> None:
     ident = short_id(arguments["resourceArn"])
     if ident in mirror.services:
-        mirror.put_service(change(mirror.services[ident]), seen=False)
+        mirror.put_service(change(mirror.services[ident]))
     elif ident in mirror.groups:
-        mirror.put_group(change(mirror.groups[ident]), seen=False)
+        mirror.put_group(change(mirror.groups[ident]))
 
 
 _WRITERS: Mapping[str, Callable[[Mirror, Shape, Shape], None]] = {
