@@ -2,7 +2,10 @@
 
 Sources: user guide "Register targets with a VPC Lattice target group" (a deregistered target is DRAINING for a while
 and can be registered again at any time; the port defaults to the group's); API reference `TargetSummary` for the
-states, `RegisterTargets` for the single target of a Lambda group.
+states, `RegisterTargets` for the single target of a Lambda group. Which addresses an IP group takes is not listed for
+VPC Lattice; here it is what Elastic Load Balancing documents for its target type of the same name (API reference
+`CreateTargetGroup`, `TargetType`: RFC 1918 and RFC 6598, nothing that is publicly routable), and for IPv6 what a VPC
+can have (Amazon VPC user guide, "IP addressing for your VPCs and subnets": global unicast and unique local addresses).
 """
 
 import ipaddress
@@ -14,6 +17,12 @@ from sandbox.lattice.resources import Described, Target, TargetGroup
 from sandbox.lattice.state import Call, Handler, State, page, require_active
 
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "2000::/3", "fd00::/8")
+)
+"""Where the addresses of targets may be."""
 
 TargetKey = tuple[str, int | None]
 
@@ -45,6 +54,14 @@ def _keys(group: TargetGroup, call: Call) -> list[TargetKey]:
     return [_key(group, entry, f"targets[{position}]") for position, entry in enumerate(call.params.get("targets", ()))]
 
 
+def _require_private(group: TargetGroup, keys: list[TargetKey]) -> None:
+    for position, (identifier, _) in enumerate(keys):
+        if group.type == "IP" and not any(ipaddress.ip_address(identifier) in block for block in _PRIVATE):
+            raise invalid(
+                f"targets[{position}].id", f"{identifier} is not in {', '.join(str(block) for block in _PRIVATE)}"
+            )
+
+
 def _failed(key: TargetKey, code: str, message: str) -> Described:
     return {"id": key[0], "port": key[1], "failureCode": code, "failureMessage": message}
 
@@ -53,6 +70,7 @@ def register_targets(state: State, call: Call) -> Described:
     group = state.target_groups.find(call.params["targetGroupIdentifier"])
     require_active(group)
     keys = _keys(group, call)
+    _require_private(group, keys)
     wanted = len(group.targets.keys() | set(keys))
     if group.type == "LAMBDA" and wanted > 1:
         raise invalid("targets", "a group of the type LAMBDA has one target only")

@@ -127,6 +127,36 @@ async def test_a_target_must_be_an_address_of_the_groups_type(account: Account, 
         await register(account, group, {"id": target})
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "255.255.255.255", "8.8.8.8", "172.32.0.1", "100.128.0.1"],
+)
+async def test_a_target_is_no_loopback_link_local_multicast_or_public_address(account: Account, target):
+    group = await account.group()
+    with pytest.raises(account.lattice.exceptions.ValidationException, match=target):
+        await register(account, group, ONE, {"id": target})
+    assert await statuses(account, group) == {}
+
+
+@pytest.mark.parametrize("target", ["::", "::1", "fe80::1", "ff02::1", "::ffff:10.0.0.1"])
+async def test_a_target_is_no_ipv6_address_that_a_vpc_cannot_have(account: Account, target):
+    group = await account.group(ipAddressType="IPV6")
+    with pytest.raises(account.lattice.exceptions.ValidationException, match=target):
+        await register(account, group, {"id": target})
+
+
+@pytest.mark.parametrize("target", ["10.255.255.255", "172.31.0.1", "192.168.0.1", "100.64.0.1"])
+async def test_a_target_is_a_private_address(account: Account, target):
+    group = await account.group()
+    assert (await register(account, group, {"id": target}))["unsuccessful"] == []
+
+
+@pytest.mark.parametrize("target", ["fd00::1", "2600:1f14::1"])
+async def test_an_ipv6_target_is_a_global_or_unique_local_address(account: Account, target):
+    group = await account.group(ipAddressType="IPV6")
+    assert (await register(account, group, {"id": target}))["unsuccessful"] == []
+
+
 async def test_a_group_in_creation_takes_no_targets(account: Account):
     group = await account.lattice.create_target_group(name="function", type="LAMBDA")
     with pytest.raises(account.lattice.exceptions.ConflictException):
