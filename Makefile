@@ -8,7 +8,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test bench loadtest helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ prometheus-check: $(STAMP) ## a minute of the dashboard's queries, answered by a
 
 image-check: $(STAMP) ## the steps of the Dockerfile with everything fetched, and its command run, without a container engine
 	@IMAGE_FETCHES=1 $(BIN)/python -m pytest tests/deploy/test_install_image.py
+
+leader-trials: $(STAMP) ## two replicas, and 220 leaders stopped while they write (a quarter of an hour)
+	@$(BIN)/python -m perf.leader_trials $(ARGS)
 
 lint: $(STAMP) ## ruff, mypy --strict, and the layers of the design
 	@$(BIN)/ruff format --check .
