@@ -51,12 +51,11 @@ async def refusing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wo
         for refused in REFUSED:
             await made.apply(*refused.objects)
             refused.happens_in(made)
+        await made.start()
         yield made
 
 
 async def test_all_but_a_busy_api_are_logged_in_a_line_each(refusing: World, caplog: pytest.LogCaptureFixture) -> None:
-    await refusing.start()
-
     def logged() -> None:
         lines = [f"{record.getMessage()} {getattr(record, 'error', '')}" for record in caplog.records]
         for refused in REFUSED:
