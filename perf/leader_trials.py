@@ -294,10 +294,9 @@ class World:
         await _until(lambda: self.leader != first.name)
         taken_over = time.time() - stopped
         self.start()  # In place of the first, which is going to end.
-        successor = self.leader
-        await _until(lambda: any(write.by == successor for write in self.writes(mark)))
+        await _until(lambda: any(write.by != first.name for write in self.writes(mark)))
         await anyio.sleep(self._random.uniform(0, 0.5))
-        others = sum(write.by == successor for write in self.writes(mark))
+        others = sum(write.by != first.name for write in self.writes(mark))
         if not first.has_ended():
             first.send(signal.SIGCONT)
         woken = time.time()
