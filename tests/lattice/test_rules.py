@@ -211,6 +211,26 @@ def test_a_fixed_priority_that_is_taken_by_a_surplus_rule_is_freed_without_a_thi
     assert kinds == [("rule-1", 6), (None, 5), ("rule-1", NOWHERE)]
 
 
+@pytest.mark.parametrize("size", [2, 10, 128])
+def test_fixed_priorities_that_are_reversed_take_one_step_more_for_each_pair(size):
+    old = [rule(i, i, Match(path_exact=f"/{i}"), OLD) for i in range(1, size + 1)]
+    new = [DesiredRule(match=one.match, action=one.action, priority=size + 1 - one.priority) for one in old]
+    assert len(plan(old, new, False).steps) == size + size // 2
+
+
+def test_fixed_priorities_in_a_circle_take_one_step_more_than_there_are_rules():
+    old = [rule(i, i, Match(path_exact=f"/{i}"), OLD) for i in range(1, 9)]
+    new = [DesiredRule(match=one.match, action=one.action, priority=one.priority % 8 + 1) for one in old]
+    assert len(plan(old, new, False).steps) == 9
+
+
+@pytest.mark.parametrize("size", [2, 10, 128])
+def test_fixed_priorities_of_rules_for_the_same_requests_are_reversed_in_two_steps_each(size):
+    old = [rule(i, i, Match(path_prefix="/" + "a/" * i), OLD) for i in range(1, size + 1)]
+    new = [DesiredRule(match=one.match, action=one.action, priority=size + 1 - one.priority) for one in old]
+    assert len(plan(old, new, False).steps) <= 2 * size
+
+
 def test_a_new_rule_moves_no_other():
     old = [rule(i, 1000 + 50 * i, Match(path_exact=f"/{i}"), OLD) for i in range(5)]
     rules = [DesiredRule(match=one.match, action=one.action) for one in old]

@@ -16,8 +16,10 @@ contradict each other, because this order obeys them all: first what rises, by n
 then what sinks, by old priority from the bottom. New and more specific rules thus come first, then updates, then
 deletes.
 
-A priority that a step wants may be taken, though only where users fix priorities. Then the rule that has it, and its
-neighbours if need be, give way by one without changing the order of any two rules, and the steps are counted anew.
+A priority that a step wants may be taken, though only where users fix priorities. Then the rule that has it gives way
+to a free number that no rule is to have, so that it is in nobody's way again, and the steps are counted anew from
+there. It passes no rule that some request may match too; such rules move with it, in their order. So rules that change
+places in a circle take one step more than they are, and a listener's whole order at most two for each rule.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -123,13 +125,14 @@ def steps(
     standings.append(Standing("", None, DEFAULT, DEFAULT, None, default_changes))
     result: list[Step] = []
     for _ in range(4 * len(standings) + 8):
-        todo = _ordered(standings)
-        done, blocked = _until_blocked(standings, todo)
+        done, blocked = _unblocked(standings, _ordered(standings))
         result += done
         _advance(standings, done)
-        if blocked is None:
+        if not blocked:
             return Steps(result, whole=True)
-        aside = _give_way(standings, blocked)
+        if done:
+            continue
+        aside = _give_way(standings, blocked[0].goal)
         if any(step.standing.rule_id is None for step in aside):
             return Steps(result, whole=False)
         result += aside
@@ -174,19 +177,22 @@ def _ordered(standings: Iterable[Standing]) -> list[Step]:
     return [Step(standing, standing.goal) for standing in (*rising, *staying, *sinking)]
 
 
-def _until_blocked(standings: Iterable[Standing], todo: Iterable[Step]) -> tuple[list[Step], int | None]:
-    """The steps up to the first whose priority is taken, and that priority."""
+def _unblocked(standings: Iterable[Standing], todo: Iterable[Step]) -> tuple[list[Step], list[Step]]:
+    """The steps that can be made, and those that cannot: their priority is taken, or they come after such a step."""
     taken = {standing.place for standing in standings if standing.place < DEFAULT}
     done: list[Step] = []
+    blocked: list[Step] = []
     for step in todo:
-        if step.goal != step.standing.place:
-            if step.goal in taken:
-                return done, step.goal
+        moves = step.goal != step.standing.place
+        if (moves and step.goal in taken) or any(precedes(one, step) for one in blocked):
+            blocked.append(step)
+            continue
+        if moves:
             taken.discard(step.standing.place)
             if step.goal < DEFAULT:
                 taken.add(step.goal)
         done.append(step)
-    return done, None
+    return done, blocked
 
 
 def _advance(standings: list[Standing], done: Iterable[Step]) -> None:
@@ -200,22 +206,40 @@ def _advance(standings: list[Standing], done: Iterable[Step]) -> None:
 
 
 def _give_way(standings: Sequence[Standing], wanted: int) -> list[Step]:
-    """Frees a priority: the rules from there to the nearest free number move by one, the farthest first."""
-    at = {standing.place: standing for standing in standings if standing.place < DEFAULT}
-    runs: list[list[int]] = []
-    for direction in (1, -1):
-        end = wanted
-        while end in at:
-            end += direction
-        if LOWEST <= end <= HIGHEST:
-            runs.append(list(range(end, wanted, -direction)))
-    if not runs:
-        raise NoPriorityError("all priorities of the listener are taken")
+    """Frees a priority: the rule that has it goes to a free number, and before it those that it must not pass."""
+    rules = sorted((one for one in standings if one.place < DEFAULT), key=lambda one: one.place)
+    taken, goals = {one.place for one in rules}, {one.goal for one in standings}
+    free = [number for number in range(LOWEST, HIGHEST + 1) if number not in taken]
+    for numbers in ([number for number in free if number not in goals], free):
+        up = _evacuate(rules, wanted, numbers, 1)
+        down = _evacuate(rules[::-1], wanted, numbers[::-1], -1)
+        ways = [way for way in (up, down) if way is not None]
+        if ways:
+            return min(ways, key=lambda way: (len(way), sum(step.standing.goal == step.standing.place for step in way)))
+    raise NoPriorityError("all priorities of the listener are taken")
 
-    def disturbs(run: list[int]) -> tuple[int, int]:
-        settled = sum(at[free - (1 if run[0] > wanted else -1)].goal < DEFAULT for free in run)
-        return settled, len(run)
 
-    run = min(runs, key=disturbs)
-    step = 1 if run[0] > wanted else -1
-    return [Step(at[free - step], free, barrier=True) for free in run]
+def _evacuate(rules: Sequence[Standing], wanted: int, numbers: Sequence[int], sign: int) -> list[Step] | None:
+    """The steps by which the holder of a priority leaves it in one direction, the farthest first; None without room.
+
+    `rules` and `numbers` are in the order of that direction. No rule passes another that some request may match too:
+    those that are in the way move as well, and all keep their order.
+    """
+    room = [number for number in numbers if sign * number > sign * wanted]
+    ahead = [rule for rule in rules if sign * rule.place >= sign * wanted]
+    moving = ahead[:1]
+    while len(moving) <= len(room):
+        goals = room[: len(moving)]
+        passed = [
+            rule
+            for rule in ahead
+            if rule not in moving
+            and any(
+                sign * one.place < sign * rule.place < sign * goal and overlap(one.match, rule.match)
+                for one, goal in zip(moving, goals, strict=True)
+            )
+        ]
+        if not passed:
+            return [Step(one, goal, barrier=True) for one, goal in zip(moving[::-1], goals[::-1], strict=True)]
+        moving = [rule for rule in ahead if rule in moving or rule in passed]
+    return None
