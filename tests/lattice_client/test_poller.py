@@ -10,6 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from controller.api.keys import Key, ObjectKey
 from controller.lattice.errors import RetryError
+from controller.lattice.limits import Lane
 from controller.lattice.poller import Poller, in_progress
 from controller.lattice.refs import ResourceRef, ResourceType
 from workqueue.testing import FakeClock
@@ -28,14 +29,16 @@ class Inventory:
         self.real: dict[ResourceRef, str] = {}
         self.known: dict[ResourceRef, str] = {}
         self.looks: list[str] = []
+        self.lanes: list[Lane] = []
         self.error: Exception | None = None
         self.held: anyio.Event | None = None
 
     def begin(self, ref: ResourceRef, state: str = "CREATE_IN_PROGRESS") -> None:
         self.real[ref] = self.known[ref] = state
 
-    async def get(self, ref: ResourceRef) -> None:
+    async def get(self, ref: ResourceRef, lane: Lane) -> None:
         self.looks.append(str(ref))
+        self.lanes.append(lane)
         if self.held is not None:
             await self.held.wait()
         if self.error is not None:
@@ -44,8 +47,9 @@ class Inventory:
         if ref in self.real:
             self.known[ref] = self.real[ref]
 
-    async def list(self, kind: ResourceType) -> None:
+    async def list(self, kind: ResourceType, lane: Lane) -> None:
         self.looks.append(f"list {kind}")
+        self.lanes.append(lane)
         if self.error is not None:
             raise self.error
         self.known = {ref: state for ref, state in self.known.items() if ref.type != kind}
@@ -143,6 +147,29 @@ async def test_a_look_that_hangs_holds_up_no_other_type(scene: Scene) -> None:
     scene.inventory.real[GROUP] = "ACTIVE"
     await scene.after(2)
     assert scene.woken == [OTHER]
+
+
+async def test_what_only_bulk_work_waits_for_is_looked_at_in_its_lane(scene: Scene) -> None:
+    scene.inventory.begin(SERVICE)
+    scene.poller.park(KEY, SERVICE, Lane.BULK)
+    scene.inventory.real[SERVICE] = "ACTIVE"
+    await scene.after(2)
+    assert (scene.woken, scene.inventory.lanes) == ([KEY], [Lane.BULK])
+
+
+async def test_live_work_does_not_wait_for_a_look_of_bulk_work_and_what_it_sees_serves_both(scene: Scene) -> None:
+    scene.inventory.held = anyio.Event()
+    scene.inventory.begin(SERVICE)
+    scene.poller.park(KEY, SERVICE, Lane.BULK)
+    await scene.after(1.5)
+    scene.inventory.held = None
+    scene.poller.park(OTHER, SERVICE)
+    assert scene.poller.waiting("service") == 2
+    scene.inventory.real[SERVICE] = "ACTIVE"
+    await scene.after(2)
+    assert scene.inventory.lanes == [Lane.BULK, Lane.LIVE]
+    assert sorted(scene.woken, key=str) == sorted([KEY, OTHER], key=str)
+    assert scene.poller.waiting("service") == 0
 
 
 async def test_a_failed_look_is_told_and_made_again_when_aws_says(
