@@ -3,8 +3,6 @@
 Source: Kubernetes API reference, `core/v1` and `discovery.k8s.io/v1`.
 """
 
-import msgspec
-
 from controller.api.meta import Object, Struct
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -24,11 +22,8 @@ class ServicePort(Struct, frozen=True):
 
 class ServiceSpec(Struct, frozen=True):
     type: str = "ClusterIP"
-    cluster_ip: str | None = msgspec.field(name="clusterIP", default=None)
     ports: tuple[ServicePort, ...] = ()
     ip_families: tuple[str, ...] = ()
-    ip_family_policy: str = "SingleStack"
-    external_name: str | None = None
 
 
 class Service(Object, frozen=True):
@@ -36,24 +31,14 @@ class Service(Object, frozen=True):
 
 
 class EndpointConditions(Struct, frozen=True):
-    """Unset means what the API says it means: ready and serving unless told otherwise, not terminating."""
+    """Unset means what the API says it means: not terminating."""
 
-    ready: bool | None = None
-    serving: bool | None = None
     terminating: bool | None = None
-
-
-class ObjectReference(Struct, frozen=True):
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-    uid: str = ""
 
 
 class Endpoint(Struct, frozen=True):
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = EndpointConditions()
-    target_ref: ObjectReference | None = None
 
 
 class EndpointPort(Struct, frozen=True):

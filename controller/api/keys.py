@@ -42,10 +42,11 @@ class RouteRef(msgspec.Struct, frozen=True, cache_hash=True, order=True):
         return ObjectKey(self.kind, self.namespace, self.name)
 
 
-class ServiceKey(msgspec.Struct, frozen=True, cache_hash=True):
+class ServiceKey(msgspec.Struct, frozen=True, eq=False):
     """A Lattice service: what a route without hostnames programs, or one hostname within a set of service networks.
 
-    Routes with the same hostname, kind and networks have the same key, and share the service.
+    Routes with the same hostname, kind and networks have the same key, and share the service. `namespace` says which of
+    them made this key and is no part of its identity.
     """
 
     kind: RouteKind
@@ -54,6 +55,18 @@ class ServiceKey(msgspec.Struct, frozen=True, cache_hash=True):
     hostname: str = ""
     networks: tuple[str, ...] = ()
     """Sorted names of service networks."""
+    namespace: str = ""
+    """On whose account the work goes (see `tenant`); empty where nobody asks for the service."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, ServiceKey) and self._identity == other._identity)
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[RouteKind, RouteRef | None, str, tuple[str, ...]]:
+        return self.kind, self.route, self.hostname, self.networks
 
     def __str__(self) -> str:
         if self.route is not None:
@@ -92,6 +105,6 @@ def tenant(key: Key) -> str:
         case ObjectKey():
             return key.namespace
         case ServiceKey():
-            return key.route.namespace if key.route is not None else key.hostname
+            return key.route.namespace if key.route is not None else key.namespace
         case TargetGroupKey():
             return key.namespace

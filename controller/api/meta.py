@@ -92,6 +92,11 @@ class Undecodable(Object, frozen=True):
     fragment: Object | None = None
     """The object without the fields that do not fit, if there is such: good for finding it, not for acting on it."""
 
+    @property
+    def reason(self) -> str:
+        """A sentence for an operator."""
+        return f"{self.namespace}/{self.name} cannot be decoded: {self.error}"
+
 
 def condition_to_json(condition: Condition) -> dict[str, Any]:
     """The condition with all the fields that `meta/v1` requires, defaults included."""

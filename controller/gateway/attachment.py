@@ -56,6 +56,15 @@ def is_ours(view: View, gateway: Gateway, controller_name: str) -> bool:
     return gateway_class is not None and gateway_class.spec.controller_name == controller_name
 
 
+def parent_gateways(route: HTTPRoute) -> set[tuple[str, str]]:
+    """Namespace and name of each Gateway to which the route has a parentRef, whoever's it is, existing or not."""
+    return {
+        (ref.namespace or route.namespace, ref.name)
+        for ref in route.spec.parent_refs or ()
+        if ref.group == GROUP and ref.kind == "Gateway"
+    }
+
+
 def attach(view: View, route: HTTPRoute, parent_ref: ParentReference, controller_name: str) -> Attachment | None:
     """Judge one parentRef of a route; None when another controller answers for it. Raises `UnknownError`."""
     if parent_ref.group != GROUP or parent_ref.kind != "Gateway":
@@ -106,7 +115,7 @@ def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
     for route in view.routes_of_gateway(gateway.namespace, gateway.name):
         if route.deleting:
             continue
-        refs = [ref for ref in route.spec.parent_refs or () if _refers_to(ref, route, gateway)]
+        refs = [ref for ref in route.spec.parent_refs or () if refers_to(ref, route, gateway)]
         for state in states:
             if any(_selects(ref, state.listener) for ref in refs) and allows(view, gateway, state, route):
                 counts[state.listener.name] += 1
@@ -130,7 +139,8 @@ def allows(view: View, gateway: Gateway, state: ListenerState, route: HTTPRoute)
             return False
 
 
-def _refers_to(ref: ParentReference, route: HTTPRoute, gateway: Gateway) -> bool:
+def refers_to(ref: ParentReference, route: HTTPRoute, gateway: Gateway) -> bool:
+    """Whether this parentRef of the route means this Gateway."""
     return (
         ref.group == GROUP
         and ref.kind == "Gateway"

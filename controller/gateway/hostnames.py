@@ -16,6 +16,12 @@ def is_wildcard(hostname: str) -> bool:
     return hostname.startswith("*.")
 
 
+def is_open(route: Iterable[str]) -> bool:
+    """Whether what a route with these hostnames serves depends on the listener's: it has none, or a wildcard."""
+    wanted = tuple(route)
+    return not wanted or any(map(is_wildcard, wanted))
+
+
 def matches(pattern: str, hostname: str) -> bool:
     """Whether `pattern` covers every name that `hostname` stands for."""
     if pattern == hostname:

@@ -6,28 +6,35 @@ synced (its CRD is missing, its list is forbidden, the first list has not ended)
 Whoever translates lets that error pass: nothing is changed or deleted on the ground of what is unknown.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol
 
 from controller.api.core import EndpointSlice, Namespace, Service
 from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
 from controller.api.keys import RouteRef
+from controller.api.meta import Undecodable
 
 
 class UnknownError(Exception):
     """What was asked for is neither known to be there nor known to be absent.
 
-    `kind` names the Kubernetes kind, `reason` says to an operator why it is unknown.
+    `kind` names the Kubernetes kind, `reason` says to an operator why it is unknown. `known` is what is known of an
+    answer of several objects: enough to tell them something, too little to conclude that there are no others.
     """
 
-    def __init__(self, kind: str, reason: str) -> None:
+    def __init__(self, kind: str, reason: str, known: Sequence[Any] = ()) -> None:
         super().__init__(f"{kind}: {reason}")
         self.kind = kind
         self.reason = reason
+        self.known = known
 
 
 class View(Protocol):
-    """All methods raise `UnknownError`. Sequences are in no particular order."""
+    """All methods but `revision` raise `UnknownError`. Sequences are in no particular order."""
+
+    def revision(self) -> Hashable:
+        """The same as long as all answers are but those about routes and endpoints; what is remembered of answers is
+        good for as long."""
 
     def gateway_class(self, name: str) -> GatewayClass | None: ...
 
@@ -45,10 +52,16 @@ class View(Protocol):
     def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
         """Routes with a parentRef to this Gateway, accepted or not, deleting ones too."""
 
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        """Those of `routes_of_gateway` whose hostnames depend on the Gateway's: they have none, or a wildcard."""
+
     def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]: ...
 
     def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
         """Routes that have exactly this string among `spec.hostnames`."""
+
+    def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
+        """Routes that may want this hostname, by themselves or through a listener, and cannot be decoded."""
 
     def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
         """Routes with a backendRef to this Service."""

@@ -4,8 +4,9 @@ The indexes that answer each question in the time of its answer are declared her
 certainty of an answer is the informer's: until a kind is synced, or while it is forbidden or its CRD is missing, every
 question about it raises `UnknownError`; so does one about an object that is there but cannot be decoded.
 
-A route that cannot be decoded is not in any index. That is on purpose: it keeps what it has in Lattice (its own keys
-meet `UnknownError`), but it does not stop the routes that share a Gateway with it.
+An object that cannot be decoded makes those answers unknown that it would be part of, as far as can be told. Not so a
+route that cannot be decoded: it keeps what it has in Lattice (its own keys meet `UnknownError`), but it does not stop
+the routes that share a Gateway with it. Only of a hostname it may be the oldest, so that is asked separately.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -18,14 +19,16 @@ from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGr
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
+from controller.gateway.attachment import parent_gateways
+from controller.gateway.hostnames import is_open
 from controller.gateway.view import UnknownError
 from controller.kube.store import Indexer, Store
 
 T = TypeVar("T", bound=Object)
 
 
-def _parents(route: HTTPRoute) -> Iterable[Hashable]:
-    return {(ref.namespace or route.namespace, ref.name) for ref in route.spec.parent_refs or ()}
+def _open(route: HTTPRoute) -> Iterable[Hashable]:
+    return parent_gateways(route) if is_open(route.spec.hostnames or ()) else ()
 
 
 def _backends(route: HTTPRoute) -> Iterable[Hashable]:
@@ -63,7 +66,8 @@ INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
     resources.GATEWAY_CLASSES: {},
     resources.GATEWAYS: {"class": _class_name, "listener hostname": _listener_hostnames},
     resources.HTTP_ROUTES: {
-        "parent": _parents,
+        "parent": parent_gateways,
+        "open": _open,
         "backend": _backends,
         "hostname": _hostnames,
         "namespace": _namespace,
@@ -91,8 +95,16 @@ class Collection(Generic[T]):
     def get(self, namespace: str, name: str) -> T | None:
         obj = self.certain().get(namespace, name)
         if isinstance(obj, Undecodable):
-            raise UnknownError(self.resource.kind, f"{namespace}/{name} cannot be decoded: {obj.error}")
+            raise UnknownError(self.resource.kind, obj.reason)
         return obj
+
+    def by_index(self, index: str, value: Hashable) -> Sequence[T]:
+        """All objects under this value of an index; unknown where one that cannot be decoded may be another."""
+        store = self.certain()
+        found = store.by_index(index, value)
+        for obj in store.undecodable_by_index(index, value):
+            raise UnknownError(self.resource.kind, obj.reason, known=found)
+        return found
 
 
 def _always() -> None:
@@ -110,6 +122,10 @@ class StoreView:
         self._gateways: Collection[Gateway] = collections[resources.GATEWAYS]
         self._routes: Collection[HTTPRoute] = collections[resources.HTTP_ROUTES]
         self._grants: Collection[ReferenceGrant] = collections[resources.REFERENCE_GRANTS]
+        self._revised = (self._namespaces, self._services, self._classes, self._gateways, self._grants)
+
+    def revision(self) -> Hashable:
+        return (self, *((each.store.revision, each.doubt()) for each in self._revised))
 
     def gateway_class(self, name: str) -> GatewayClass | None:
         return self._classes.get("", name)
@@ -118,10 +134,10 @@ class StoreView:
         return self._gateways.get(namespace, name)
 
     def gateways_of_class(self, name: str) -> Sequence[Gateway]:
-        return self._gateways.certain().by_index("class", name)
+        return self._gateways.by_index("class", name)
 
     def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
-        return self._gateways.certain().by_index("listener hostname", hostname)
+        return self._gateways.by_index("listener hostname", hostname)
 
     def namespace(self, name: str) -> Namespace | None:
         return self._namespaces.get("", name)
@@ -132,11 +148,22 @@ class StoreView:
     def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
         return self._routes.certain().by_index("parent", (namespace, name))
 
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        return self._routes.certain().by_index("open", (namespace, name))
+
     def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
         return self._routes.certain().by_index("namespace", namespace)
 
     def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
         return self._routes.certain().by_index("hostname", hostname)
+
+    def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
+        store = self._routes.certain()
+        found = {(route.namespace, route.name): route for route in store.undecodable_by_index("hostname", hostname)}
+        for gateway in self.gateways_of_listener_hostname(hostname) if store.undecodable else ():
+            for route in store.undecodable_by_index("open", (gateway.namespace, gateway.name)):
+                found[route.namespace, route.name] = route
+        return tuple(found.values())
 
     def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
         return self._routes.certain().by_index("backend", (namespace, service))
@@ -146,17 +173,17 @@ class StoreView:
 
     def endpoint_slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]:
         store = self._slices.certain()
-        for (of, name), piece in store.undecodable.items():
+        for (of, _), piece in store.undecodable.items():
             labels = piece.metadata.labels or {}
             if of == namespace and labels.get(SERVICE_NAME_LABEL) == service:
-                raise UnknownError("EndpointSlice", f"{of}/{name} cannot be decoded: {piece.error}")
+                raise UnknownError("EndpointSlice", piece.reason)
         return store.by_index("service", (namespace, service))
 
     def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]:
         store = self._grants.certain()
-        for (of, name), grant in store.undecodable.items():
+        for (of, _), grant in store.undecodable.items():
             if of == namespace:
-                raise UnknownError("ReferenceGrant", f"{of}/{name} cannot be decoded: {grant.error}")
+                raise UnknownError("ReferenceGrant", grant.reason)
         return store.by_index("namespace", namespace)
 
 

@@ -4,13 +4,15 @@ An event has to reach what the object meant before as well as what it means now,
 more than the route. Asking the same questions of this view and of the present one finds both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from controller.api.core import EndpointSlice, Namespace, Service
 from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
 from controller.api.keys import RouteRef
-from controller.api.meta import Object
+from controller.api.meta import Object, Undecodable
+from controller.gateway.attachment import parent_gateways
+from controller.gateway.hostnames import is_open
 from controller.gateway.view import View
 
 T = TypeVar("T", bound=Object)
@@ -26,6 +28,10 @@ class Before:
         self._type = type(some)
         self._identity = (some.namespace, some.name)
         self._old = old
+        self._revision: Hashable = object()
+
+    def revision(self) -> Hashable:
+        return self._view.revision() if self._type in {HTTPRoute, EndpointSlice} else self._revision
 
     def gateway_class(self, name: str) -> GatewayClass | None:
         return self._one(GatewayClass, "", name, lambda: self._view.gateway_class(name))
@@ -55,10 +61,14 @@ class Before:
         return self._many(
             HTTPRoute,
             self._view.routes_of_gateway(namespace, name),
-            lambda route: any(
-                (ref.namespace or route.namespace, ref.name) == (namespace, name)
-                for ref in route.spec.parent_refs or ()
-            ),
+            lambda route: (namespace, name) in parent_gateways(route),
+        )
+
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        return self._many(
+            HTTPRoute,
+            self._view.routes_open_to_hostnames(namespace, name),
+            lambda route: (namespace, name) in parent_gateways(route) and is_open(route.spec.hostnames or ()),
         )
 
     def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
@@ -72,6 +82,9 @@ class Before:
             self._view.routes_of_hostname(hostname),
             lambda route: hostname in (route.spec.hostnames or ()),
         )
+
+    def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
+        return self._view.undecodable_routes(hostname)
 
     def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
         return self._many(

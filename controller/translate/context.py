@@ -1,9 +1,16 @@
-"""What every translation may ask beside the view: who the controller is."""
+"""What every translation may ask beside the view: who the controller is, and what it worked out before."""
+
+from typing import Any
+
+import msgspec
 
 from controller.lattice.model import Frozen, Identity
+from controller.translate.memory import Memory
 
 
 class TranslateContext(Frozen, frozen=True):
     controller_name: str
     """`spec.controllerName` of the GatewayClasses that are ours."""
     identity: Identity
+    drafts: Memory[Any] = msgspec.field(default_factory=Memory)
+    """Drafts of routes; see `draft`."""

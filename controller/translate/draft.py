@@ -3,12 +3,14 @@
 Each accepted parent serves the route under the effective hostnames of the listeners that match. The hostnames of all
 parents together are the route's services: one for each hostname, associated with the service networks of the parents
 that serve it, and one, the route's own, for requests by whatever name, where neither route nor listener names any.
+
+A draft is remembered: it depends on the route and on the view's answers, but for those about routes and endpoints.
 """
 
 from collections.abc import Sequence
 
 from controller.api.gateway import HTTPRoute
-from controller.api.keys import RouteRef, ServiceKey
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway import conditions, hostnames
 from controller.gateway.attachment import Attachment, Refusal, attach
 from controller.gateway.listeners import CERTIFICATE_ARN, certificate_arn
@@ -16,9 +18,10 @@ from controller.gateway.view import View
 from controller.lattice.model import Frozen
 from controller.translate import names
 from controller.translate.annotations import SERVICE_NAME_OVERRIDE, is_standalone
+from controller.translate.backends import Backend
 from controller.translate.compile import CompiledRoute, DroppedRule, compile_route
 from controller.translate.context import TranslateContext
-from controller.translate.rules import Contribution
+from controller.translate.rules import Contribution, backends_of, group_of
 
 
 class Share(Frozen, frozen=True):
@@ -49,16 +52,27 @@ class Draft(Frozen, frozen=True):
     ref: RouteRef
     parents: tuple[ParentDraft, ...]
     compiled: CompiledRoute
+    backends: tuple[Backend, ...]
+    """Those to which its rules forward, in order of precedence."""
     shares: tuple[Share, ...]
 
     @property
     def contribution(self) -> Contribution:
         """The rules that the route brings into each of its services."""
-        return Contribution(ref=self.ref, age=self.route.metadata.creation_timestamp, rules=self.compiled.rules)
+        return _contribution(self.route, self.ref, self.compiled)
+
+    def groups(self, key: ServiceKey) -> tuple[TargetGroupKey, ...]:
+        """The groups to which the rules forward in this service of the route, in order of precedence."""
+        return tuple(group_of(key, backend) for backend in self.backends)
 
 
 def draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
     """Draft a route that is not being deleted. Raises `UnknownError`."""
+    draft: Draft = ctx.drafts.recall(route, view.revision(), lambda: _draft_route(view, route, ctx))
+    return draft
+
+
+def _draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
     ref = RouteRef("HTTPRoute", route.namespace, route.name)
     attachments = [
         attachment
@@ -93,8 +107,13 @@ def draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
             for attachment, refusal, placed in judged
         ),
         compiled=compiled,
+        backends=backends_of([_contribution(route, ref, compiled)]),
         shares=shares,
     )
+
+
+def _contribution(route: HTTPRoute, ref: RouteRef, compiled: CompiledRoute) -> Contribution:
+    return Contribution(ref=ref, age=route.metadata.creation_timestamp, rules=compiled.rules)
 
 
 class _Placement:
@@ -129,7 +148,7 @@ class _Placement:
         listeners = tuple(sorted(self._ports[hostname].items()))
         secure = any(protocol == "HTTPS" for _, protocol in listeners)
         return Share(
-            key=ServiceKey(ref.kind, hostname=hostname, networks=networks)
+            key=ServiceKey(ref.kind, hostname=hostname, networks=networks, namespace=ref.namespace)
             if hostname != hostnames.NONE
             else ServiceKey(ref.kind, route=ref),
             name=_service_name(self._route, ref) if first else names.further_service_name(ref, hostname),

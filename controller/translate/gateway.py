@@ -1,9 +1,9 @@
 """Status of GatewayClasses and Gateways.
 
 A Gateway stands for a service network, which somebody else creates: it is accepted by what its spec says, and
-programmed when the network is there. Its address is the domain of the oldest of its routes that has one. A service
-network has no domain name of its own, every route has; one of them is what tools that look for an address can be
-given, and the oldest's is the one that changes least.
+programmed when the network is there. Its address is the domain of the oldest attached route that has one. A
+service network has no domain name of its own, every route has; one of them is what tools that look for an address can
+be given, and the oldest's is the one that changes least.
 
 Source: Gateway API v1.6, `GatewayClassStatus`, `GatewayStatus`, `ListenerStatus`.
 """
@@ -11,10 +11,10 @@ Source: Gateway API v1.6, `GatewayClassStatus`, `GatewayStatus`, `ListenerStatus
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.api.gateway import GROUP, Gateway, GatewayClass
+from controller.api.gateway import GROUP, Gateway, GatewayClass, HTTPRoute
 from controller.api.meta import condition_to_json
 from controller.gateway import conditions
-from controller.gateway.attachment import attached_routes, is_ours
+from controller.gateway.attachment import attach, attached_routes, is_ours, refers_to
 from controller.gateway.conditions import condition
 from controller.gateway.listeners import ListenerState, Verdict, listener_states
 from controller.gateway.precedence import route_age
@@ -73,7 +73,7 @@ def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: Tra
             }
             for state in states
         ),
-        addresses=_addresses(view, gateway),
+        addresses=_addresses(view, gateway, ctx),
     )
 
 
@@ -128,12 +128,21 @@ def _listener_programmed(state: ListenerState, gateway: Verdict) -> Verdict:
     return Verdict(True, conditions.PROGRAMMED, "Listener is programmed.")
 
 
-def _addresses(view: View, gateway: Gateway) -> tuple[Mapping[str, Any], ...]:
+def _addresses(view: View, gateway: Gateway, ctx: TranslateContext) -> tuple[Mapping[str, Any], ...]:
     for route in sorted(view.routes_of_gateway(gateway.namespace, gateway.name), key=route_age):
         domain = route.annotation(ASSIGNED_DOMAIN_NAME)
-        if domain and not route.deleting:
+        if domain and not route.deleting and _is_attached(view, gateway, route, ctx):
             return ({"type": "Hostname", "value": domain},)
     return ()
+
+
+def _is_attached(view: View, gateway: Gateway, route: HTTPRoute, ctx: TranslateContext) -> bool:
+    """Whether the route is attached to the Gateway: anybody may write annotations on a route that is not."""
+    return any(
+        (attachment := attach(view, route, ref, ctx.controller_name)) is not None and attachment.refusal is None
+        for ref in route.spec.parent_refs or ()
+        if refers_to(ref, route, gateway)
+    )
 
 
 def _json(type_: str, verdict: Verdict, generation: int) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from controller.lattice.model import Frozen
 from controller.translate.claims import rival
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, ParentDraft, draft_route, problems_text
-from controller.translate.rules import groups_of
 
 ACCEPTED_MESSAGE: Final = "Route is accepted."
 
@@ -65,7 +64,7 @@ def translate_route_object(view: View, route: HTTPRoute, ctx: TranslateContext) 
     if route.deleting:
         return RouteTranslation(ref=ref, route=route, controller_name=ctx.controller_name)
     draft = draft_route(view, route, ctx)
-    rivals = {share.key: rival(view, ref, share.key, ctx) for share in draft.shares}
+    rivals = {share.key: rival(view, route, share.key, ctx) for share in draft.shares}
     services = tuple(key for key, other in rivals.items() if other is None)
     return RouteTranslation(
         ref=ref,
@@ -73,7 +72,7 @@ def translate_route_object(view: View, route: HTTPRoute, ctx: TranslateContext) 
         controller_name=ctx.controller_name,
         parents=tuple(_parent(draft, parent, rivals) for parent in draft.parents),
         services=services,
-        target_groups=tuple(group for key in services for group in groups_of(key, (draft.contribution,))),
+        target_groups=tuple(group for key in services for group in draft.groups(key)),
     )
 
 

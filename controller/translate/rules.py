@@ -33,13 +33,7 @@ class _Entry(Frozen, frozen=True):
 
 def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple[DesiredRule, ...]:
     """The rules of a listener of this service, in order of precedence."""
-    kept: list[tuple[Match, CompiledRule]] = []
-    seen: set[tuple[object, ...]] = set()
-    for entry in sorted(_entries(contributions), key=lambda entry: entry.order):
-        requests = same_requests(entry.match)
-        if requests not in seen:
-            seen.add(requests)
-            kept.append((entry.match, entry.rule))
+    kept = _kept(contributions)
     priorities = _priorities([rule.priority for _, rule in kept])
     return tuple(
         DesiredRule(match=match, action=_action(key, rule), priority=priority)
@@ -47,13 +41,32 @@ def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple
     )
 
 
-def groups_of(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple[TargetGroupKey, ...]:
-    """The groups to which the service's rules forward, in order of precedence."""
-    groups: dict[TargetGroupKey, None] = {}
-    for rule in build_rules(key, contributions):
-        if isinstance(rule.action, Forward):
-            groups.update(dict.fromkeys(group for group, _ in rule.action.weights if not isinstance(group, str)))
-    return tuple(groups)
+def backends_of(contributions: Sequence[Contribution]) -> tuple[Backend, ...]:
+    """The backends to which these rules forward, in order of precedence."""
+    return tuple(dict.fromkeys(backend for _, rule in _kept(contributions) for backend, _ in rule.backends))
+
+
+def group_of(key: ServiceKey, backend: Backend) -> TargetGroupKey:
+    """The target group of a backend in this service."""
+    return TargetGroupKey(
+        owner=key,
+        namespace=backend.namespace,
+        service=backend.service,
+        port=backend.port,
+        ip_address_type=backend.ip_address_type,
+    )
+
+
+def _kept(contributions: Sequence[Contribution]) -> list[tuple[Match, CompiledRule]]:
+    """The matches that some request reaches, each with its rule, in order of precedence."""
+    kept: list[tuple[Match, CompiledRule]] = []
+    seen: set[tuple[object, ...]] = set()
+    for entry in sorted(_entries(contributions), key=lambda entry: entry.order):
+        requests = same_requests(entry.match)
+        if requests not in seen:
+            seen.add(requests)
+            kept.append((entry.match, entry.rule))
+    return kept
 
 
 def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
@@ -72,17 +85,7 @@ def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
 def _action(key: ServiceKey, rule: CompiledRule) -> Action:
     if not rule.backends:
         return FixedResponse(status_code=500)
-    return Forward(weights=tuple((_group(key, backend), weight) for backend, weight in rule.backends))
-
-
-def _group(key: ServiceKey, backend: Backend) -> TargetGroupKey:
-    return TargetGroupKey(
-        owner=key,
-        namespace=backend.namespace,
-        service=backend.service,
-        port=backend.port,
-        ip_address_type=backend.ip_address_type,
-    )
+    return Forward(weights=tuple((group_of(key, backend), weight) for backend, weight in rule.backends))
 
 
 def _priorities(wanted: Sequence[int | None]) -> list[int | None]:

@@ -9,10 +9,9 @@ from controller.gateway.view import View
 from controller.lattice.model import DesiredListener, DesiredService, FixedResponse, Frozen
 from controller.translate import names, tags
 from controller.translate.annotations import ROUTE_FINALIZER, TAGS, takeover_from
-from controller.translate.claims import Claim, granted
+from controller.translate.claims import claim_of
 from controller.translate.context import TranslateContext
-from controller.translate.draft import draft_route
-from controller.translate.rules import build_rules, groups_of
+from controller.translate.rules import build_rules
 
 
 class Contributor(Frozen, frozen=True):
@@ -40,8 +39,7 @@ def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> Ser
     if claim is None:
         return ServiceTranslation(key=key)
     route, ref, share = claim.draft.route, claim.draft.ref, claim.share
-    contributions = (claim.draft.contribution,)
-    rules = build_rules(key, contributions)
+    rules = build_rules(key, (claim.draft.contribution,))
     user = tags.user_tags(route.annotation(TAGS))
     desired = DesiredService(
         key=key,
@@ -68,17 +66,4 @@ def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> Ser
         generation=route.metadata.generation,
         finalizer=ROUTE_FINALIZER in route.metadata.finalizers,
     )
-    return ServiceTranslation(
-        key=key, desired=desired, routes=(contributor,), target_groups=groups_of(key, contributions)
-    )
-
-
-def claim_of(view: View, key: ServiceKey, ctx: TranslateContext) -> Claim | None:
-    """The route that gets this service, and its share in it; None when none asks for it. Raises `UnknownError`."""
-    if key.route is None:
-        return next((claim for claim in granted(view, key.hostname, ctx) if claim.share.key == key), None)
-    route = view.route(key.route)
-    if route is None or route.deleting:
-        return None
-    draft = draft_route(view, route, ctx)
-    return next((Claim(draft=draft, share=share) for share in draft.shares if share.key == key), None)
+    return ServiceTranslation(key=key, desired=desired, routes=(contributor,), target_groups=claim.draft.groups(key))

@@ -15,10 +15,9 @@ from controller.gateway.view import View
 from controller.lattice.model import DesiredTargetGroup, HealthCheck, Target
 from controller.translate import names, tags
 from controller.translate.annotations import TAGS
-from controller.translate.claims import Claim
+from controller.translate.claims import Claim, claim_of
 from controller.translate.context import TranslateContext
-from controller.translate.rules import groups_of
-from controller.translate.service import claim_of
+from controller.translate.rules import group_of
 
 _FAMILIES = {"IPV4": "IPv4", "IPV6": "IPv6"}
 _PORT = 80
@@ -60,9 +59,9 @@ def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContex
 def _siblings(claim: Claim, key: TargetGroupKey) -> list[TargetGroupKey]:
     """The groups of the same Service in the same Lattice service, this one among them if it is asked for."""
     return [
-        group
-        for group in groups_of(key.owner, (claim.draft.contribution,))
-        if (group.namespace, group.service) == (key.namespace, key.service)
+        group_of(key.owner, backend)
+        for backend in claim.draft.backends
+        if (backend.namespace, backend.service) == (key.namespace, key.service)
     ]
 
 

@@ -1,7 +1,7 @@
 """Which keys an event touches.
 
-Only a difference that a translation reads touches anything, so that our own status, annotation and finalizer
-patches, and the bookkeeping of others, cost nothing. What a route asks for depends on more than the route, so the
+Only a difference that a translation reads touches anything, so that the bookkeeping of others costs nothing, and our
+own patches at most one look at the object. What a route asks for depends on more than the route, so the
 keys are asked of the view as it is and as it was before: what is no longer wanted has to hear of it too. Keys are
 taken from what a route would feed if it were alone, for a change may also decide whether it gets a hostname; and
 with a route go the routes that want the same hostnames.
@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from controller.api.core import Service
+from controller.api.core import EndpointSlice, Service
 from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
-from controller.api.keys import Key, ObjectKey, RouteRef, TargetGroupKey
+from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
-from controller.gateway.attachment import ROUTE_KIND
+from controller.gateway.attachment import ROUTE_KIND, parent_gateways
+from controller.gateway.parents import own_parents
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import TAG_PREFIX
 from controller.translate.annotations import (
@@ -33,10 +34,10 @@ from controller.translate.annotations import (
     WRITTEN,
 )
 from controller.translate.before import Before
-from controller.translate.claims import candidates
+from controller.translate.claims import dependent
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
-from controller.translate.rules import groups_of
+from controller.translate.rules import group_of
 
 
 def keys_for_change(
@@ -86,6 +87,14 @@ class _Event:
             and finalizer not in new.metadata.finalizers
         )
 
+    def rewritten(self) -> bool:
+        """Whether our part of a route's status is another than it was."""
+        old, new = self.old, self.new
+        if not isinstance(old, HTTPRoute) or not isinstance(new, HTTPRoute) or old.status == new.status:
+            return False
+        name = self._ctx.controller_name
+        return own_parents(old.status, name) != own_parents(new.status, name)
+
     def route_in(self, view: View) -> Sequence[HTTPRoute]:
         """The version of this route that belongs to the view."""
         version = self.old if view is self.before else self.new
@@ -98,16 +107,18 @@ class _Event:
             return None
 
     def routes(self, query: Callable[[View], Iterable[HTTPRoute]]) -> set[Key]:
-        """All keys of these routes, before and after, and of the routes that want the same hostnames."""
+        """All keys of these routes, before and after, and of the routes that may get or lose a hostname by them."""
         keys: set[Key] = set()
         for view in (self.before, self.now):
-            hostnames: set[str] = set()
+            claims: dict[str, dict[RouteRef, ServiceKey]] = {}
             for route in _known(query, view):
                 draft = self.draft(view, route)
                 keys |= _keys(route, draft)
-                hostnames |= _hostnames(draft)
-            for hostname in hostnames:
-                for rival in _known(partial(candidates, hostname=hostname), view):
+                for share in draft.shares if draft is not None else ():
+                    if share.key.route is None:
+                        claims.setdefault(share.key.hostname, {})[_ref(route)] = share.key
+            for hostname, changed in claims.items():
+                for rival in _known(partial(dependent, hostname=hostname, changed=changed, ctx=self._ctx), view):
                     keys |= _keys(rival, self.draft(view, rival), hostname)
         return keys
 
@@ -123,18 +134,33 @@ def _route(event: _Event) -> set[Key]:
                 keys.discard(_ref(route).key)
     if event.differs(lambda route: route.annotation(ASSIGNED_DOMAIN_NAME)):
         keys |= _gateways(event.versions)
+    if event.differs(lambda route: [route.annotation(name) for name in WRITTEN]) or event.rewritten():
+        # Somebody else's hand, perhaps: the route's key puts right what it reports. After our own it has nothing to do.
+        keys |= {_ref(route).key for route in event.route_in(event.now)}
     return keys
 
 
 def _endpoint_slice(event: _Event) -> set[Key]:
-    if not event.differs(lambda piece: (piece.address_type, piece.endpoints, piece.ports, piece.service_name)):
+    if not event.differs(
+        lambda piece: (piece.address_type, _registered(piece), set(piece.ports or ()), piece.service_name)
+    ):
         return set()
     keys: set[Key] = set()
     for namespace, name in {(piece.namespace, piece.service_name) for piece in event.versions}:
         for route in _known(_routes_of_backend(namespace, name), event.now):
             draft = event.draft(event.now, route)
-            keys |= {group for group in _groups(draft) if (group.namespace, group.service) == (namespace, name)}
+            keys |= _groups(draft, namespace, name)
     return keys
+
+
+def _registered(piece: EndpointSlice) -> set[str]:
+    """The addresses that are targets: what else is said of endpoints, such as whether they are ready, is not read."""
+    return {
+        address
+        for endpoint in piece.endpoints or ()
+        if not endpoint.conditions.terminating
+        for address in endpoint.addresses
+    }
 
 
 def _service(event: _Event) -> set[Key]:
@@ -175,7 +201,7 @@ def _namespace(event: _Event) -> set[Key]:
     routes = [
         route
         for route in _known(lambda view: view.routes_of_namespace(name), event.now)
-        if any(_selects_by_label(event.now, route, ref.namespace, ref.name) for ref in route.spec.parent_refs or ())
+        if any(_selects_by_label(event.now, *gateway) for gateway in parent_gateways(route))
     ]
     return event.routes(lambda _: routes) | _gateways(routes)
 
@@ -211,8 +237,8 @@ _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
 def _known(query: Callable[[View], Iterable[Any]], view: View) -> Sequence[Any]:
     try:
         return list(query(view))
-    except UnknownError:
-        return []
+    except UnknownError as error:
+        return list(error.known)
 
 
 def _routes_of_backend(namespace: str, service: str) -> Callable[[View], Sequence[HTTPRoute]]:
@@ -229,18 +255,16 @@ def _keys(route: HTTPRoute, draft: Draft | None, hostname: str | None = None) ->
     for share in draft.shares if draft is not None else ():
         if draft is not None and hostname in {None, share.key.hostname}:
             keys.add(share.key)
-            keys.update(groups_of(share.key, (draft.contribution,)))
+            keys.update(draft.groups(share.key))
     return keys
 
 
-def _groups(draft: Draft | None) -> set[TargetGroupKey]:
+def _groups(draft: Draft | None, namespace: str, service: str) -> set[TargetGroupKey]:
+    """The groups of one Service in all services of a route."""
     if draft is None:
         return set()
-    return {group for share in draft.shares for group in groups_of(share.key, (draft.contribution,))}
-
-
-def _hostnames(draft: Draft | None) -> set[str]:
-    return {share.key.hostname for share in draft.shares if share.key.route is None} if draft is not None else set()
+    backends = [backend for backend in draft.backends if (backend.namespace, backend.service) == (namespace, service)]
+    return {group_of(share.key, backend) for share in draft.shares for backend in backends}
 
 
 def _annotations(route: HTTPRoute) -> dict[str, str]:
@@ -253,16 +277,11 @@ def _annotations(route: HTTPRoute) -> dict[str, str]:
 
 
 def _gateways(routes: Iterable[HTTPRoute]) -> set[Key]:
-    return {
-        ObjectKey("Gateway", ref.namespace or route.namespace, ref.name)
-        for route in routes
-        for ref in route.spec.parent_refs or ()
-        if ref.kind == "Gateway"
-    }
+    return {ObjectKey("Gateway", namespace, name) for route in routes for namespace, name in parent_gateways(route)}
 
 
-def _selects_by_label(view: View, route: HTTPRoute, namespace: str | None, name: str) -> bool:
-    gateways = _known(lambda each: [each.gateway(namespace or route.namespace, name)], view)
+def _selects_by_label(view: View, namespace: str, name: str) -> bool:
+    gateways = _known(lambda each: [each.gateway(namespace, name)], view)
     return any(
         listener.allowed_routes.namespaces.from_ == "Selector"
         for gateway in gateways

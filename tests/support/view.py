@@ -9,7 +9,7 @@ import msgspec
 from controller.api.core import EndpointSlice, Namespace, Service
 from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
 from controller.api.keys import RouteRef
-from controller.api.meta import Object
+from controller.api.meta import Object, Undecodable
 from controller.gateway.view import UnknownError
 
 T = TypeVar("T", bound=Object)
@@ -42,6 +42,10 @@ class FakeView:
         gone = {(type(obj), obj.namespace, obj.name) for obj in objects}
         return FakeView([obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in gone], self.unknown)
 
+    def revision(self) -> object:
+        """Another one each time, so that nothing is remembered."""
+        return object()
+
     def gateway_class(self, name: str) -> GatewayClass | None:
         return self.one(GatewayClass, "", name)
 
@@ -69,9 +73,16 @@ class FakeView:
             route
             for route in self.all(HTTPRoute)
             if any(
-                (ref.namespace or route.namespace, ref.name) == (namespace, name)
+                (ref.kind, ref.namespace or route.namespace, ref.name) == ("Gateway", namespace, name)
                 for ref in route.spec.parent_refs or ()
             )
+        ]
+
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+        return [
+            route
+            for route in self.routes_of_gateway(namespace, name)
+            if not route.spec.hostnames or any(hostname.startswith("*.") for hostname in route.spec.hostnames)
         ]
 
     def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
@@ -79,6 +90,10 @@ class FakeView:
 
     def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
         return [route for route in self.all(HTTPRoute) if hostname in (route.spec.hostnames or ())]
+
+    def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
+        """All of them."""
+        return self.all(Undecodable)
 
     def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
         return [

@@ -107,5 +107,16 @@ def test_the_address_is_the_domain_of_the_oldest_route_that_has_one(ctx):
     assert found.addresses == ({"type": "Hostname", "value": "older.on.aws"},)
 
 
+def test_a_route_that_the_gateway_does_not_accept_gives_it_no_address(ctx):
+    written = {DOMAIN: "evil.example.com"}
+    found = status(
+        ctx,
+        route("no-listener", parents=[{"name": "my-hotel", "sectionName": "none"}], annotations=written),
+        route("mesh", parents=[{"name": "my-hotel", "group": "", "kind": "Service"}], annotations=written),
+        route("elsewhere", parents=[{"name": "my-hotel", "namespace": "other"}], annotations=written),
+    )
+    assert found.addresses == ()
+
+
 def test_without_a_domain_there_is_no_address(ctx):
     assert status(ctx, route("one")).addresses == ()

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.api.core import Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute
+from controller.api.core import EndpointSlice, Service
+from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ParentReference
 from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
 from controller.translate.route import translate_route
@@ -63,11 +63,24 @@ def test_bookkeeping_touches_nothing(ctx, obj):
         assert touched(ctx, obj, msgspec.structs.replace(obj, status=msgspec.Raw(b'{"conditions":[]}'))) == set()
 
 
-def test_our_own_annotations_touch_only_the_gateways_that_show_the_address(ctx):
-    done = changed(
-        RATES, annotations={PREFIX + "lattice-assigned-domain-name": "x", PREFIX + "lattice-service-arn": "y"}
+def test_annotations_that_the_route_reports_by_touch_it_and_the_gateways_that_show_the_address(ctx):
+    domain, arn = {PREFIX + "lattice-assigned-domain-name": "x"}, {PREFIX + "lattice-service-arn": "y"}
+    assert touched(ctx, RATES, changed(RATES, annotations=domain)) == {REF.key, GATEWAY}
+    assert touched(ctx, RATES, changed(RATES, annotations=arn)) == {REF.key}
+
+
+def with_parents(*parents: dict[str, Any]) -> HTTPRoute:
+    return msgspec.structs.replace(RATES, status=msgspec.Raw(msgspec.json.encode({"parents": parents})))
+
+
+def test_a_status_touches_the_route_if_our_part_of_it_is_another(ctx):
+    own, other = {"controllerName": ctx.controller_name, "conditions": []}, {"controllerName": "example.com/other"}
+    assert touched(ctx, with_parents(own, other), with_parents(other)) == {REF.key}
+    assert touched(ctx, with_parents(own), with_parents({**own, "conditions": [{}]})) == {REF.key}
+    assert touched(ctx, with_parents(own, other), with_parents({**other, "conditions": []}, own)) == set()
+    assert (
+        touched(ctx, with_parents(other), msgspec.structs.replace(RATES, status=msgspec.Raw(b'{"parents":5}'))) == set()
     )
-    assert touched(ctx, RATES, done) == {GATEWAY}
 
 
 def test_our_finalizer_lets_the_services_and_groups_begin(ctx):
@@ -114,6 +127,65 @@ def test_a_route_that_asks_for_a_hostname_touches_the_one_that_has_it(ctx):
     other = RouteRef("HTTPRoute", "default", "other")
     assert touched(ctx, None, rival) >= own_keys(BASE, ctx, other)
     assert touched(ctx, rival, None) >= own_keys(BASE, ctx, other)
+
+
+def shared(count: int) -> list[HTTPRoute]:
+    """Routes that all want one hostname, oldest first."""
+    return [
+        route(f"r{n}", rule(backend("parking")), hostnames=["a.example.com"], created=f"2026-01-01T00:00:{n:02d}Z")
+        for n in range(count)
+    ]
+
+
+def routes_in(keys: frozenset[Key]) -> set[str]:
+    return {key.name for key in keys if isinstance(key, ObjectKey) and key.kind == "HTTPRoute"}
+
+
+def test_a_route_that_does_not_get_its_hostname_touches_no_other(ctx):
+    routes = shared(4)
+    first, third = routes[0], routes[2]
+    view = BASE.without(OTHER).having(*routes)
+    tagged = {PREFIX + "tags": "a=b"}
+    assert routes_in(touched(ctx, third, changed(third, annotations=tagged), view)) == {"r2"}
+    assert routes_in(touched(ctx, third, None, view)) == {"r2"}
+    assert routes_in(touched(ctx, first, changed(first, annotations=tagged), view)) == {"r0", "r1", "r2", "r3"}
+
+
+def test_a_route_that_loses_its_hostname_touches_all_that_are_younger(ctx):
+    routes = shared(4)
+    first, view = routes[0], BASE.without(OTHER).having(*routes)
+    elsewhere = msgspec.structs.replace(first, spec=RATES.spec)
+    keys = touched(ctx, first, elsewhere, view)
+    assert keys >= own_keys(view.having(elsewhere), ctx, RouteRef("HTTPRoute", "default", "r1"))
+    assert routes_in(keys) == {"r0", "r1", "r2", "r3"}
+
+
+def test_a_route_of_another_network_stands_in_nobodys_way(ctx):
+    first, second, third = shared(3)
+    apart = msgspec.structs.replace(
+        first, spec=msgspec.structs.replace(first.spec, parent_refs=(ParentReference(name="two"),))
+    )
+    view = BASE.without(OTHER).having(gateway("two"), apart, second, third)
+    assert routes_in(touched(ctx, third, changed(third, annotations={PREFIX + "tags": "a=b"}), view)) == {"r2"}
+    assert routes_in(touched(ctx, second, changed(second, annotations={PREFIX + "tags": "a=b"}), view)) == {"r1", "r2"}
+
+
+def test_what_is_said_of_endpoints_beside_their_addresses_touches_nothing(ctx):
+    ready, unready = endpoints("parking", "10.0.0.1", ready=True), endpoints("parking", "10.0.0.1", ready=False)
+    assert touched(ctx, ready, unready) == set()
+    pods = msgspec.json.decode(
+        b'{"endpoints":[{"addresses":["10.0.0.1"],"targetRef":{"kind":"Pod","name":"a"},"zone":"z"}],"ports":[{"port":8080,"name":"","protocol":"TCP"}]}',
+        type=EndpointSlice,
+    )
+    assert touched(ctx, ready, msgspec.structs.replace(pods, metadata=ready.metadata)) == set()
+    assert touched(ctx, ready, endpoints("parking", "10.0.0.1", terminating=True)) == {GROUP}
+
+
+def test_a_mesh_route_with_the_gateways_name_is_none_of_its_routes(ctx):
+    mesh = route("mesh", rule(backend("parking")), parents=[{"name": "my-hotel", "group": "", "kind": "Service"}])
+    view = BASE.having(mesh)
+    assert touched(ctx, None, mesh) == {ObjectKey("HTTPRoute", "default", "mesh")}
+    assert "mesh" not in routes_in(touched(ctx, gateway(), None, view))
 
 
 def test_endpoints_touch_target_groups_only(ctx):

@@ -1,0 +1,35 @@
+"""What was made of an object, remembered for as long as it would come out the same.
+
+A large route is judged for each of its services, for each of their target groups and for each event that it is asked
+about, thousands of times for one change, so it has to be compiled once. What is made of it depends on that version of
+the object and on the revision of the view; both are compared, so a memory never changes an answer, only its price.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST = 1024
+"""Objects for which something is remembered; the one that was not asked for the longest is forgotten first."""
+
+
+class Memory(Generic[T]):
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        # By identity, as comparing a large object costs what is to be saved; the entry keeps the object alive.
+        self._entries: OrderedDict[int, tuple[object, Hashable, T]] = OrderedDict()
+
+    def recall(self, obj: Any, revision: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returned for this very object at this revision; asked again if it is not remembered."""
+        entry = self._entries.get(id(obj))
+        if entry is not None and entry[0] is obj and entry[1] == revision:
+            self._entries.move_to_end(id(obj))
+            return entry[2]
+        made = make()
+        self._entries[id(obj)] = (obj, revision, made)
+        self._entries.move_to_end(id(obj))
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+        return made
