@@ -97,6 +97,8 @@ class DesiredService(Frozen, frozen=True):
     networks: tuple[str, ...] = ()
     """Names of the service networks with which it is associated; none for a standalone service."""
     listeners: tuple[DesiredListener, ...] = ()
+    alternative_name: str | None = None
+    """What it is called if, when it is made, the route's service for another custom domain still has the name."""
     takeover_from: str | None = None
     """An owner tag's value from whom the service may be taken over (`allow-takeover-from`)."""
 
@@ -138,3 +140,7 @@ class DesiredTargetGroup(Frozen, frozen=True):
     tags: Mapping[str, str]
     """All tags but `MANAGED_BY`: the identity's and the user's."""
     targets: frozenset[Target] = frozenset()
+    alternative_name: str | None = None
+    """What it is called if, when it is made, the group of that name serves the route's other custom domain."""
+    alternative_tags: Mapping[str, str] = {}
+    """Its identity then: `identity_tags` and what sets it apart."""

@@ -46,6 +46,7 @@ def context(network: NetworkLookup | None = None, *groups: ObservedTargetGroup) 
         now=1_800_000_000,
         network=lambda _: network or NetworkFound(network=NETWORK),
         target_group=known.get,
+        group_named={one.name for one in groups}.__contains__,
     )
 
 
@@ -172,6 +173,22 @@ def test_a_name_that_a_former_hostname_of_the_route_holds_is_waited_for() -> Non
     desired = service(custom_domain="new.example.com")
     plan = plan_service(desired, observed_service(custom_domain="old.example.com"), context())
     assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),))
+
+
+def test_while_a_former_hostname_of_the_route_holds_the_name_another_is_used() -> None:
+    desired = service(custom_domain="new.example.com", alternative_name="rates-default-1234567")
+    for status in ("ACTIVE", "DELETE_IN_PROGRESS"):
+        plan = plan_service(desired, observed_service(custom_domain="old.example.com", status=status), context())
+        assert plan.operations[0].arguments["name"] == "rates-default-1234567"
+    plan = plan_service(desired, None, context())
+    assert plan.operations[0].arguments["name"] == "rates-default"
+
+
+def test_another_routes_service_does_not_make_a_route_use_its_alternative_name() -> None:
+    tags = {key: value.replace("rates", "older") for key, value in service().tags.items()}
+    desired = service(custom_domain="new.example.com", alternative_name="rates-default-1234567")
+    plan = plan_service(desired, observed_service(custom_domain="old.example.com", tags={**OWNED, **tags}), context())
+    assert [problem.reason for problem in plan.problems] == ["Conflicted"]
 
 
 def test_a_service_whose_owning_route_went_is_tagged_for_the_next() -> None:

@@ -181,17 +181,21 @@ class Inventory:
         return service
 
     async def _wanted(self, key: ServiceKey, desired: DesiredService, lane: Lane) -> str | None:
-        """The service of the name, unless that is somebody else's and the key has one of another name.
+        """The service of the name or the alternative name, unless it is not for this key and the key has another.
 
         A name is chosen when a service is created, and stays when the annotation or the owning route changes.
         """
         mirror = self._mirror
-        named = next(iter(mirror.service_names[desired.name]), None)
-        if named is not None:
-            service = mirror.services[named]
+        named = [mirror.services[ident] for ident in mirror.service_names[desired.name]]
+        otherwise = [mirror.services[ident] for ident in mirror.service_names[desired.alternative_name or ""]]
+        for service in (*named, *otherwise):
             if mirror.ours(service.tags) and service.custom_domain == desired.custom_domain:
-                return named
-        return await self._unclaimed(key, lane) or named
+                return service.id
+        if (ident := await self._unclaimed(key, lane)) is not None:
+            return ident
+        if named and named[0].custom_domain != desired.custom_domain and otherwise:
+            return otherwise[0].id
+        return named[0].id if named else None
 
     async def _unclaimed(self, key: ServiceKey, lane: Lane) -> str | None:
         mirror = self._mirror
@@ -257,8 +261,9 @@ class Inventory:
         """The group of a key with its targets; None if there is none. `plan_target_group` takes it.
 
         With `desired`, it is the one that the key used before, or the one whose identity tags are exactly the desired
-        ones and whose fixed fields are as desired, or the one of that name; the key claims it. Without, it is the one
-        that the key used; never one that another key claims.
+        ones and whose fixed fields are as desired, or the one of that name, the alternative identity before the other;
+        the key claims it. If there is an alternative, it is never one that serves another custom domain. Without
+        `desired`, it is the one that the key used; never one that another key claims.
         """
         await self.ensure_loaded()
         await self._missed.of_key(key, None if desired is None else desired.name, lane)
@@ -284,23 +289,35 @@ class Inventory:
         ident = mirror.group_claims.id_of(key)
         if ident in mirror.groups:
             return ident
+        ident = None
         if desired is None:
             ident = key.owner.hostname
             return ident if ident in mirror.groups and mirror.group_claims.key_of(ident) is None else None
-        candidates = (
-            *mirror.group_backends[backend_of_group(desired.identity_tags)],
-            *mirror.group_names[desired.name],
-        )
-        for ident in candidates:
+        own = desired.alternative_name
+        if own is not None:
+            ident = self._group_as(desired, own, desired.alternative_tags)
+        if ident is None:
+            ident = self._group_as(desired, desired.name, desired.identity_tags)
+            if ident is not None and own is not None and self._serves_another(mirror.groups[ident], key):
+                return None
+        if ident is not None:
+            mirror.group_claims.claim(key, ident)
+        return ident
+
+    def _group_as(self, desired: DesiredTargetGroup, name: str, tags: Mapping[str, str]) -> str | None:
+        mirror = self._mirror
+        for ident in (*mirror.group_backends[backend_of_group(tags)], *mirror.group_names[name]):
             group = mirror.groups[ident]
-            if (
-                mirror.ours(group.tags)
-                and _fixed(group, desired)
-                and (group.name == desired.name or _identity(group.tags) == dict(desired.identity_tags))
-            ):
-                mirror.group_claims.claim(key, ident)
+            same = group.name == name or _identity(group.tags) == dict(tags)
+            if same and mirror.ours(group.tags) and _fixed(group, desired):
                 return ident
         return None
+
+    def _serves_another(self, group: ObservedTargetGroup, key: TargetGroupKey) -> bool:
+        """Whether a service of another custom domain forwards to the group, which no other may then."""
+        users = {*self._mirror.group_users[group.id], *map(short_id, group.service_arns)}
+        services = [self._mirror.services[user] for user in users if user in self._mirror.services]
+        return any((service.custom_domain or "") != key.owner.hostname for service in services)
 
     def target_group(self, key: TargetGroupKey) -> ObservedTargetGroup | None:
         """The group that a key claims, from memory; None if it has none yet."""
@@ -314,7 +331,13 @@ class Inventory:
 
     def context(self, now: int) -> PlanContext:
         """For a plan; `now` is Unix time in seconds."""
-        return PlanContext(identity=self._identity, now=now, network=self.network, target_group=self.target_group)
+        return PlanContext(
+            identity=self._identity,
+            now=now,
+            network=self.network,
+            target_group=self.target_group,
+            group_named=lambda name: bool(self._mirror.group_names[name]),
+        )
 
     def mark_suspect(self, ref: ResourceRef) -> None:
         """Lattice contradicts what is known of this: the key that observes it next reads it, and all below it, anew.

@@ -15,3 +15,5 @@ class PlanContext(Frozen, frozen=True):
     """A service network by name or id."""
     target_group: Callable[[TargetGroupKey], ObservedTargetGroup | None]
     """The group of a key; None if it does not exist yet."""
+    group_named: Callable[[str], bool]
+    """Whether a target group of that name is known."""

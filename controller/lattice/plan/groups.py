@@ -6,6 +6,8 @@ and this one's key is left to delete its own. A group is emptied and deleted onl
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from controller.api.keys import TargetGroupKey
 from controller.lattice.model import MANAGED_BY, DesiredTargetGroup, Target
 from controller.lattice.observed import (
@@ -31,6 +33,9 @@ def plan_target_group(
 ) -> Plan:
     """What brings a target group from observed to desired; `desired` None deletes it, and only if it is ours."""
     draft = Draft()
+    if desired is not None and desired.alternative_name is not None and _otherwise(desired, observed, context):
+        tags = {**desired.tags, **desired.alternative_tags}
+        desired = replace(desired, name=desired.alternative_name, identity_tags=desired.alternative_tags, tags=tags)
     if desired is None:
         if observed is not None and observed.tags.get(MANAGED_BY) == context.identity.owner:
             _delete(draft, observed)
@@ -43,6 +48,13 @@ def plan_target_group(
     else:
         _change(draft, desired, observed, context)
     return draft.plan()
+
+
+def _otherwise(desired: DesiredTargetGroup, observed: ObservedTargetGroup | None, context: PlanContext) -> bool:
+    """Whether the group has its alternative identity, or has to get it because the name is taken."""
+    if observed is None:
+        return context.group_named(desired.name)
+    return all(observed.tags.get(key) == value for key, value in desired.alternative_tags.items())
 
 
 def _create(draft: Draft, desired: DesiredTargetGroup, context: PlanContext) -> None:

@@ -10,13 +10,16 @@ Whose service it is, by its tags:
 |----------------------|-----------------------------------|---------------------------------------------------------|
 | ours                 | this route's, or none             | use it                                                  |
 | ours                 | another's, same custom domain     | use it, rewrite the tags: the route that owned it went  |
-| ours                 | this route's, other custom domain | wait until the key that had it has deleted it           |
+| ours                 | this route's, other custom domain | create another by the alternative name, or wait for it  |
+|                      |                                   | to go where there is none                               |
 | ours                 | another's                         | Conflicted                                              |
 | none                 | this route's, or none             | adopt it by tagging; never to delete it                 |
 | another's            |                                   | Conflicted, or take it over where the route says so     |
 """
 
 from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, Identity
 from controller.lattice.observed import (
@@ -53,11 +56,14 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
         _create(draft, desired, context)
     else:
         conflict = conflict_of(desired, observed, context.identity)
-        if observed.status == DELETE_IN_PROGRESS:
+        held = conflict is None and observed.custom_domain != desired.custom_domain
+        if held and desired.alternative_name not in {None, observed.name}:
+            _create(draft, replace(desired, name=desired.alternative_name), context)
+        elif observed.status == DELETE_IN_PROGRESS:
             draft.needs.append(Gone(observed.ref))
         elif conflict is not None:
             draft.problems.append(Problem(reason="Conflicted", message=conflict))
-        elif observed.custom_domain != desired.custom_domain:
+        elif held:
             draft.needs.append(Gone(observed.ref))
         elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
             _delete(draft, observed)
