@@ -41,6 +41,7 @@ from controller.lattice.limits import Lane, Limits, Ticket
 from controller.lattice.pause import pause
 from controller.lattice.retry import Policy, Retries
 from controller.lattice.session import session_class, socket_factory
+from controller.lattice.times import timestamp
 from workqueue import Clock, MonotonicClock
 
 PAGE: Final = 100
@@ -149,6 +150,7 @@ class LatticeClient:
         Raises TerminalError when AWS's configuration is not usable.
         """
         session = get_session()
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=timestamp)
         async with AsyncExitStack() as stack:
             for service in (LATTICE, TAGGING, STS):
                 made = session.create_client(
