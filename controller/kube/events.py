@@ -2,8 +2,11 @@
 
 `record` may be called on every attempt of every reconcile: it is synchronous, never raises and costs no I/O. The same
 thing told again about the same object becomes one Event with a growing count; what an object may tell in a short time
-is limited; the queue is bounded and drops its oldest. A single task writes, and an Event that waits in the queue
-while it is told again is written once, with the count it has by then.
+is limited, and so is what all of them may; the queue is bounded and drops its oldest. A single task writes, and an
+Event that waits in the queue while it is told again is written once, with the count it has by then.
+
+What is remembered is small, and only of what was written: who tells something else each time makes nobody forget what
+others told. It is forgotten when it does not matter any more, so the bounds are for the largest fleets.
 
 Names are given when an Event is first told, so a write that is repeated because its answer was lost finds the Event
 there and only brings the count up to date.
@@ -16,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from random import Random
 from typing import Any, Literal, NamedTuple, Self
 
@@ -37,8 +41,13 @@ BURST = 25
 """So many writes an object may cause at once…"""
 REFILL = timedelta(minutes=5)
 """…and one more each time this has passed."""
-MAX_WAITING = 1000
-MAX_REMEMBERED = 4096
+WRITES_BURST = 200
+"""So many writes all objects together may cause at once…"""
+WRITES_PER_SECOND = 20.0
+"""…and so many more in each second; the API server has other work."""
+MAX_WAITING = 10_000
+MAX_REMEMBERED = 50_000
+"""Events, and objects."""
 MAX_MESSAGE = 1024
 """Characters; what the API server takes."""
 ATTEMPTS = 4
@@ -70,17 +79,26 @@ class _Key(NamedTuple):
     reason: str
     message: str
 
+    @property
+    def digest(self) -> bytes:
+        return blake2b("\0".join(self).encode(errors="surrogatepass"), digest_size=16).digest()
+
 
 @dataclass(slots=True)
 class _Told:
     """One Event: what was told so far, and how much of it is written."""
 
-    ref: ObjectRef
     name: str
     first: datetime
     last: datetime
     count: int = 0
     written: int = 0
+
+
+class _Waiting(NamedTuple):
+    key: _Key
+    ref: ObjectRef
+    told: _Told
 
 
 @dataclass(slots=True)
@@ -111,10 +129,12 @@ class EventRecorder:
         self._clock = clock
         self._sleep = sleep
         self._random = random or Random()  # noqa: S311 -- spreads retries, guards nothing
-        self._remembered: OrderedDict[_Key, _Told] = OrderedDict()
-        self._waiting: OrderedDict[_Key, _Told] = OrderedDict()
+        # In the order in which they were last told: what can be forgotten is in front.
+        self._remembered: OrderedDict[bytes, _Told] = OrderedDict()
+        self._waiting: OrderedDict[bytes, _Waiting] = OrderedDict()
         self._allowances: OrderedDict[tuple[str, str, str], _Allowance] = OrderedDict()
         self._wake = anyio.Event()
+        self._writes = _Allowance(WRITES_BURST, clock())
         self._dropped = 0
         self._named = 0
 
@@ -132,19 +152,19 @@ class EventRecorder:
         """Tell something about an object. `reason` is a short CamelCase word, `message` a sentence for people."""
         now = self._clock()
         key = _Key(ref.kind, ref.namespace, ref.name, ref.uid, type, reason, message[:MAX_MESSAGE])
-        waits = key in self._waiting
-        told = self._waiting[key] if waits else self._remembered.get(key)
-        if told is None or (not waits and now - told.last > WINDOW):
-            told = _Told(ref, self._name(ref, now), now, now)
-        self._remembered[key] = told
-        self._remembered.move_to_end(key)
-        if len(self._remembered) > MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
+        digest = key.digest
+        waiting = self._waiting.get(digest)
+        told = waiting.told if waiting is not None else self._remembered.get(digest)
+        if told is None or (waiting is None and now - told.last > WINDOW):
+            told = _Told(self._name(ref, now), now, now)
         told.count += 1
         told.last = now
-        if waits or not self._allowed(ref, now):
+        allowed = waiting is None and self._allowed(ref, now)
+        if allowed or digest in self._remembered:
+            self._remember(digest, told)
+        if not allowed:
             return
-        self._waiting[key] = told
+        self._waiting[digest] = _Waiting(key, ref, told)
         if len(self._waiting) > MAX_WAITING:
             self._waiting.popitem(last=False)
             self._dropped += 1
@@ -161,18 +181,35 @@ class EventRecorder:
             with anyio.move_on_after(FLUSH_SECONDS, shield=True):
                 await self._write_waiting(attempts=1)
 
+    def _remember(self, digest: bytes, told: _Told) -> None:
+        remembered = self._remembered
+        remembered[digest] = told
+        remembered.move_to_end(digest)
+        while len(remembered) > MAX_REMEMBERED or told.last - next(iter(remembered.values())).last > WINDOW:
+            remembered.popitem(last=False)
+
     def _allowed(self, ref: ObjectRef, now: datetime) -> bool:
+        allowances = self._allowances
         key = (ref.kind, ref.namespace, ref.name)
-        allowance = self._allowances.setdefault(key, _Allowance(BURST, now))
-        self._allowances.move_to_end(key)
-        if len(self._allowances) > MAX_REMEMBERED:
-            self._allowances.popitem(last=False)
+        allowance = allowances.setdefault(key, _Allowance(BURST, now))
+        allowances.move_to_end(key)
         allowance.tokens = min(BURST, allowance.tokens + (now - allowance.since) / REFILL)
         allowance.since = now
+        while len(allowances) > MAX_REMEMBERED or now - next(iter(allowances.values())).since >= BURST * REFILL:
+            allowances.popitem(last=False)
         if allowance.tokens < 1:
             return False
         allowance.tokens -= 1
         return True
+
+    async def _turn(self) -> None:
+        """Wait until one more write is within what all objects may cause."""
+        now, writes = self._clock(), self._writes
+        earned = (now - writes.since).total_seconds() * WRITES_PER_SECOND
+        writes.tokens = min(WRITES_BURST, writes.tokens + earned) - 1
+        writes.since = now
+        if writes.tokens < 0:
+            await self._sleep(-writes.tokens / WRITES_PER_SECOND)
 
     def _name(self, ref: ObjectRef, now: datetime) -> str:
         self._named += 1
@@ -181,22 +218,24 @@ class EventRecorder:
 
     async def _write_waiting(self, attempts: int) -> None:
         while self._waiting:
-            key, told = next(iter(self._waiting.items()))
+            digest, waiting = next(iter(self._waiting.items()))
+            key, ref, told = waiting
             count = told.count
-            written = await self._write(key, told, attempts)
-            self._waiting.pop(key, None)
+            written = await self._write(key, ref, told, attempts)
+            self._waiting.pop(digest, None)
             if not written:
                 self._dropped += 1
                 continue
             told.written = count
-            if told.count > count and self._allowed(told.ref, told.last):
-                self._waiting[key] = told
+            if told.count > count and self._allowed(ref, told.last):
+                self._waiting[digest] = waiting
 
-    async def _write(self, key: _Key, told: _Told, attempts: int) -> bool:
+    async def _write(self, key: _Key, ref: ObjectRef, told: _Told, attempts: int) -> bool:
         backoff = Backoff(self._random)
         for attempt in range(1, attempts + 1):
             try:
-                await self._send(key, told)
+                await self._turn()
+                await self._send(key, ref, told)
             except (Unreachable, ServerError, TooManyRequests) as error:
                 if attempt == attempts:
                     return _given_up(key, error)
@@ -207,12 +246,12 @@ class EventRecorder:
                 return True
         raise AssertionError("the last attempt returns")
 
-    async def _send(self, key: _Key, told: _Told) -> None:
+    async def _send(self, key: _Key, ref: ObjectRef, told: _Told) -> None:
         # Events about cluster-scoped objects live in the namespace "default".
         collection = f"/api/v1/namespaces/{key.namespace or 'default'}/events"
         if told.written == 0:
             try:
-                await self._client.request("POST", collection, body=orjson.dumps(self._event(key, told)))
+                await self._client.request("POST", collection, body=orjson.dumps(self._event(key, ref, told)))
             except Conflict:
                 await self._send_count(collection, told)
             return
@@ -220,15 +259,14 @@ class EventRecorder:
             await self._send_count(collection, told)
         except NotFound:
             # Events expire at the server, after an hour by default.
-            await self._client.request("POST", collection, body=orjson.dumps(self._event(key, told)))
+            await self._client.request("POST", collection, body=orjson.dumps(self._event(key, ref, told)))
 
     async def _send_count(self, collection: str, told: _Told) -> None:
         patch = {"count": told.count, "lastTimestamp": rfc3339(told.last)}
         path = f"{collection}/{told.name}"
         await self._client.request("PATCH", path, body=orjson.dumps(patch), content_type=MERGE_PATCH)
 
-    def _event(self, key: _Key, told: _Told) -> dict[str, Any]:
-        ref = told.ref
+    def _event(self, key: _Key, ref: ObjectRef, told: _Told) -> dict[str, Any]:
         about = {
             "apiVersion": ref.api_version,
             "kind": ref.kind,

@@ -12,7 +12,15 @@ from controller.api.gateway import GatewayClass, HTTPRoute
 from controller.api.meta import ObjectMeta
 from controller.api.resources import GATEWAY_CLASSES, HTTP_ROUTES
 from controller.kube.client import KubeClient
-from controller.kube.events import BURST, MAX_WAITING, REFILL, WINDOW, EventRecorder, ObjectRef
+from controller.kube.events import (
+    BURST,
+    REFILL,
+    WINDOW,
+    WRITES_BURST,
+    WRITES_PER_SECOND,
+    EventRecorder,
+    ObjectRef,
+)
 from tests.kube.scripted import Asked, ScriptedServer, answer, failure, until
 
 pytestmark = pytest.mark.anyio
@@ -206,8 +214,51 @@ async def test_what_is_told_while_it_is_written_is_written_once_more(
     assert second.body["count"] == 3
 
 
-async def test_a_full_queue_drops_its_oldest(recording: Recording) -> None:
-    for n in range(MAX_WAITING + 3):
+async def test_who_tells_something_else_each_time_makes_nobody_forget_what_others_told(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.kube.events.MAX_REMEMBERED", BURST + 2)
+    recording.tell(name="quiet")
+    for n in range(1000):
+        recording.tell(f"message {n}", name="noisy")
+    await recording.flush()
+    recording.tell(name="quiet")
+    requests = await recording.flush()
+    assert (requests[-1].verb, requests[-1].body["count"]) == ("patch", 2)
+
+
+async def test_a_fleet_is_remembered(recording: Recording) -> None:
+    for n in range(5000):
+        recording.tell(name=f"r{n}")
+    again = recording.recorder._remembered.copy()
+    for n in range(5000):
+        recording.tell(name=f"r{n}")
+    assert len(again) == 5000
+    assert {told.count for told in again.values()} == {2}
+
+
+async def test_what_does_not_matter_any_more_is_forgotten(recording: Recording) -> None:
+    recorder = recording.recorder
+    recording.tell(name="old")
+    recording.now += WINDOW + timedelta(seconds=1)
+    recording.tell(name="new")
+    assert len(recorder._remembered) == 1
+    assert len(recorder._allowances) == 2
+    recording.now += BURST * REFILL
+    recording.tell(name="newer")
+    assert len(recorder._allowances) == 1
+
+
+async def test_all_objects_together_are_written_at_a_steady_rate(recording: Recording) -> None:
+    for n in range(WRITES_BURST + 2):
+        recording.tell(name=f"r{n}")
+    await recording.flush(while_running=recording.written)
+    assert recording.pauses == pytest.approx([1 / WRITES_PER_SECOND, 2 / WRITES_PER_SECOND])
+
+
+async def test_a_full_queue_drops_its_oldest(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.kube.events.MAX_WAITING", 5)
+    for n in range(5 + 3):
         recording.tell(name=f"r{n}")
     assert recording.recorder.dropped == 3
     requests = await recording.flush(while_running=recording.written)
