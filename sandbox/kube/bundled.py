@@ -1,7 +1,8 @@
 """The CustomResourceDefinitions that come with the sandbox: Gateway API's, in a short form of our own.
 
-They accept, refuse, default and show what the released ones do; descriptions, CEL rules and the kinds that this project
-does not use are left out. Whoever wants the real ones gives them to `KubeServer`, or applies them with kubectl.
+Their schemas accept, refuse, default and show what the released ones do; descriptions, and the kinds that this project
+does not use, are left out. So are the rules in CEL, which the sandbox cannot evaluate: `gatewayapi` has them by hand,
+for these definitions and for the real ones. Whoever wants the real ones gives them to `KubeServer`, or applies them.
 """
 
 from functools import cache

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.kube import gatewayapi
 from sandbox.kube.columns import AGE, NAME
 from sandbox.kube.durations import age
 from sandbox.kube.errors import Json, Problems
@@ -29,6 +30,19 @@ class CustomStrategy(Strategy):
 
     generation = True
     unconditional = False
+
+
+class GatewayStrategy(CustomStrategy):
+    """Custom resources of Gateway API, whose definitions carry rules beyond their schemas."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def check(self, obj: Json, problems: Problems) -> None:
+        gatewayapi.check(self._kind, obj, problems)
+
+    def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
+        gatewayapi.check_update(self._kind, obj, old, problems)
 
 
 class DefinitionStrategy(Strategy):
@@ -167,7 +181,7 @@ def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             schema=_object_schema(version["schema"]["openAPIV3Schema"], metadata),
-            strategy=CustomStrategy(),
+            strategy=GatewayStrategy(names["kind"]) if spec["group"] == gatewayapi.GROUP else CustomStrategy(),
             columns=_columns(version.get("additionalPrinterColumns")),
             status=(version.get("subresources") or {}).get("status") is not None,
             custom=True,

@@ -18,10 +18,11 @@ from sandbox.kube.objects import copy
 from sandbox.kube.resource import Resource
 from sandbox.kube.schema import default, prune
 from sandbox.kube.validation import validate
+from tests.support.definitions import FOLDER
 
 GROUP = "application-networking.k8s.aws"
 OURS = Path(__file__).parents[2] / "deploy" / "crds"
-THEIRS = Path(__file__).parents[2].parent / "shared" / "crds" / "application-networking"
+THEIRS = FOLDER / "application-networking"
 KINDS = (
     "AccessLogPolicy",
     "IAMAuthPolicy",

@@ -25,7 +25,7 @@ from tests.deploy.definitions import (
 from tests.deploy.generated import mutated, neighbours, objects
 
 pytestmark = pytest.mark.skipif(
-    not THEIRS.is_dir(), reason="the existing controller's definitions are not in ../shared/crds/application-networking"
+    not THEIRS.is_dir(), reason=f"the existing controller's definitions are not at {THEIRS}; CRDS names another folder"
 )
 
 

@@ -1,26 +1,14 @@
 """The bundled definitions against the real ones, and the real ones against the server, where they are at hand."""
 
-from functools import cache
-from pathlib import Path
-
 import pytest
 
 from sandbox.kube import KubeServer, bundled_crds
-from sandbox.kube.bodies import load_yaml
+from tests.support.definitions import definitions as real
 
-REAL = Path(__file__).parents[3].parent / "shared" / "crds"
 COMPARED = (
     "type", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
     "maxProperties", "default", "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-map-type",
 )  # fmt: skip
-
-
-@cache
-def real(folder):
-    found = sorted((REAL / folder).glob("*.yaml"))
-    if not found:
-        pytest.skip(f"the definitions of {folder} are not beside this repository, at {REAL}")
-    return [document for path in found for document in load_yaml(path.read_bytes())]
 
 
 def differences(ours, theirs, path):

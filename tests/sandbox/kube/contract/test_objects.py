@@ -99,7 +99,7 @@ async def test_a_body_of_more_than_3_mib_is_too_large(cluster, paths, new):
 async def test_an_object_of_more_than_a_mebibyte_and_a_half_cannot_be_stored(cluster, paths, new):
     body = new.gateway("a")
     body["metadata"]["annotations"] = {"k": "v" * 1000}
-    body["spec"]["listeners"] = [{"name": f"l{i}", "protocol": "HTTP", "port": 80} for i in range(3)]
+    body["spec"]["listeners"] = [{"name": f"l{i}", "protocol": "HTTP", "port": 80 + i} for i in range(3)]
     assert (await cluster.post(paths.gateways(), body)).code == 201
     big = new.config_map("a", data={"k": "v" * (1600 << 10)})
     reply = await cluster.post(paths.core("configmaps"), big)

@@ -74,9 +74,9 @@ async def test_an_update_takes_the_fields_that_it_changes(cluster, paths, new):
 
 async def test_lists_with_keys_are_shared_item_by_item(cluster, paths, new):
     path = paths.gateways("a")
-    listener = {"protocol": "HTTP", "port": 80}
-    await apply(cluster, path, new.gateway("a", listeners=[{"name": "one", **listener}]), "first")
-    second = new.gateway("a", listeners=[{"name": "two", **listener}])
+    one, two = ({"name": name, "protocol": "HTTP", "port": port} for name, port in (("one", 80), ("two", 81)))
+    await apply(cluster, path, new.gateway("a", listeners=[one]), "first")
+    second = new.gateway("a", listeners=[two])
     body = (await apply(cluster, path, second, "second")).body
     assert [entry["name"] for entry in body["spec"]["listeners"]] == ["one", "two"]
     body = (await apply(cluster, path, new.gateway("a", listeners=[]), "second")).body
