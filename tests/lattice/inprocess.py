@@ -72,7 +72,7 @@ class InProcess:
     async def pages(
         self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
     ) -> AsyncGenerator[dict[str, Any], None]:
-        page = await self.call(operation, params)
+        page = await self.call(operation, params, lane=lane)
         yield {**page, "items": [] if operation == self.hidden else [_parsed(item) for item in page["items"]]}
 
     async def tagged(

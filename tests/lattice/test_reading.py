@@ -1,0 +1,125 @@
+"""Whose lane a read takes, what is read again and what is not, and what is never taken for ours."""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+import anyio
+import pytest
+
+from controller.lattice.errors import SuspectError
+from controller.lattice.limits import Lane
+from controller.lattice.observed import NetworkFound, NetworkMissing
+from tests.lattice.here import Here
+from tests.lattice.inprocess import InProcess
+from tests.lattice.world import KEY, VPC, group, group_key, service
+
+pytestmark = pytest.mark.anyio
+
+STALE = 10.0
+"""Seconds after which the service networks are read again when asked for."""
+
+
+class Watched(InProcess):
+    """Notes lanes, shows what others share with this account, and holds a list back."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.lanes: set[Lane] = set()
+        self.shared: list[dict[str, Any]] = []
+        self.held = ""
+        self.reached, self.release = anyio.Event(), anyio.Event()
+
+    async def call(self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE, **more: Any) -> Any:
+        self.lanes.add(lane)
+        return await super().call(operation, params, lane=lane, **more)
+
+    async def tagged(self, *arguments: Any, lane: Lane = Lane.LIVE) -> Any:
+        self.lanes.add(lane)
+        return await super().tagged(*arguments, lane=lane)
+
+    async def pages(
+        self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        self.lanes.add(lane)
+        if operation == self.held:
+            self.held = ""
+            self.reached.set()
+            await self.release.wait()
+        if operation in {"ListServices", "ListTargetGroups"}:
+            yield {"items": self.shared, "nextToken": "more"}
+        async for page in super().pages(operation, params, lane=lane):
+            yield page
+
+
+class Watching(Here):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lattice = self.client = Watched()
+        self.restart()
+
+
+@pytest.fixture
+def here() -> Watching:
+    return Watching()
+
+
+async def test_the_first_load_is_live_works_whoever_asks_for_it(here: Watching) -> None:
+    await here.inventory.observe_service(KEY, None, lane=Lane.BULK)
+    assert here.lattice.lanes == {Lane.LIVE}
+    here.lattice.lanes.clear()
+    await here.inventory.look_up(KEY, "rates-default", lane=Lane.BULK)
+    assert here.lattice.lanes == {Lane.BULK}
+
+
+async def test_networks_are_listed_although_associations_are_being_read_for_somebody_else(here: Watching) -> None:
+    await here.inventory.ensure_loaded()
+    here.clock.advance(STALE)
+    here.lattice.held = "ListServiceNetworkVpcAssociations"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(here.inventory.refresh_networks, "nowhere")
+        await here.lattice.reached.wait()
+        here.clock.advance(STALE)
+        here.log.clear()
+        tasks.start_soon(here.inventory.refresh_networks)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+        here.lattice.release.set()
+    assert here.log.count("ListServiceNetworks") == 1
+
+
+async def test_a_network_that_only_an_association_showed_is_missing_when_that_is_gone(here: Watching) -> None:
+    made = await here.network("shared")
+    where = {"serviceNetworkIdentifier": made, "vpcIdentifier": VPC}
+    association = await here.client.call("CreateServiceNetworkVpcAssociation", where)
+    here.lattice.hidden = "ListServiceNetworks"
+    await here.inventory.ensure_loaded()
+    await here.inventory.refresh_networks("shared")
+    assert isinstance(here.inventory.network("shared"), NetworkFound)
+    ended = {"serviceNetworkVpcAssociationIdentifier": association["id"]}
+    await here.client.call("DeleteServiceNetworkVpcAssociation", ended)
+    here.clock.advance(STALE)
+    await here.inventory.refresh_networks("shared")
+    assert isinstance(here.inventory.network("shared"), NetworkMissing)
+
+
+async def test_a_conflict_about_an_association_does_not_make_its_network_missing(here: Watching) -> None:
+    network = await here.network()
+    await here.settle(service(networks=()))
+    (one,) = here.lattice.state.services
+    where = {"serviceIdentifier": one.id, "serviceNetworkIdentifier": network}
+    await here.client.call("CreateServiceNetworkServiceAssociation", where)
+    with pytest.raises(SuspectError):
+        await here.service_pass(service())
+    assert isinstance(here.inventory.network("my-hotel"), NetworkFound)
+    await here.settle(service())
+
+
+@pytest.mark.parametrize("key", [KEY, group_key("parking")], ids=["service", "target group"])
+async def test_what_another_account_shares_under_the_name_is_not_who_has_it(here: Watching, key: Any) -> None:
+    name = "rates-default" if key == KEY else group("parking").name
+    theirs = f"arn:aws:vpc-lattice:us-west-2:999999999999:{'service/svc' if key == KEY else 'targetgroup/tg'}-0theirs"
+    here.lattice.shared = [{"id": theirs.rsplit("/", 1)[1], "arn": theirs, "name": name, "status": "ACTIVE"}]
+    assert not await here.inventory.look_up(key, name)
+    await (here.settle(service(networks=())) if key == KEY else here.settle(None, [group("parking")]))
+    here.restart()
+    assert await here.inventory.look_up(key, name)
