@@ -102,7 +102,7 @@ class Work:
             ),
             metrics=metrics.queues,
         )
-        inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api)
+        inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, wake=self._add_again)
         self._env = Environment(
             cluster=self.cluster,
             ctx=TranslateContext(controller_name=CONTROLLER_NAME, identity=identity),
@@ -189,6 +189,9 @@ class Work:
 
     def _wake(self, key: Key) -> None:
         self._env.wake(key)
+
+    def _add_again(self, key: Key) -> None:
+        self._env.add(key)
 
     def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
         try:

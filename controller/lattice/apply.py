@@ -120,7 +120,7 @@ class _Run:
         return not unmet
 
     async def _call(self, operation: Operation) -> None:
-        arguments = self._resolve(operation.arguments)
+        arguments = self._resolve(operation.arguments, operation)
         try:
             answer = await self._answer(operation, arguments)
         except SuspectError as error:
@@ -150,14 +150,18 @@ class _Run:
                 self._inventory.unanswered(arguments, operation.creates)
         return answer
 
-    def _resolve(self, value: Any) -> Any:
+    def _resolve(self, value: Any, operation: Operation) -> Any:
         match value:
             case Reference():
-                return self._inventory.resolve(value)
+                found = self._inventory.resolve(value)
+                if found is None:
+                    message = f"{operation.resource}: what it belongs to or points to has gone meanwhile"
+                    raise SuspectError(operation.call, "Gone", message)
+                return found
             case Mapping():
-                return {name: self._resolve(item) for name, item in value.items()}
+                return {name: self._resolve(item, operation) for name, item in value.items()}
             case list() | tuple():
-                return [self._resolve(item) for item in value]
+                return [self._resolve(item, operation) for item in value]
             case _:
                 return value
 

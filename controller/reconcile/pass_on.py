@@ -71,11 +71,13 @@ def pass_on(
 
 
 @contextmanager
-def working_for(env: Environment, key: Key, routes: Sequence[RouteRef]) -> Iterator[None]:
-    """A pass for these routes: until it ends none of them is let go, because what it creates is not known before."""
+def working_for(env: Environment, key: ServiceKey | TargetGroupKey, routes: Sequence[RouteRef]) -> Iterator[None]:
+    """A pass for these routes: until it ends none of them is let go, because what it creates is not known before, and
+    no other key takes over what this one uses."""
     env.board.begin(key, routes)
     try:
-        yield
+        with env.inventory.pass_of(key):
+            yield
     finally:
         for route in env.board.end(key, routes):
             env.add(route.key)

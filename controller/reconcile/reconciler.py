@@ -3,6 +3,7 @@
 | raised          | what follows                                                                              |
 |-----------------|-------------------------------------------------------------------------------------------|
 | `UnknownError`  | the key rests until the kind that was in doubt is known, or its objects change            |
+| `TakenError`    | another key's pass uses what this one wants: the key is added when that pass has ended     |
 | `FencedError`   | nothing was sent: tried again soon, in case we still lead; else nobody hands keys out     |
 | `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
 | `RetryError`    | tried again when AWS says so, else with growing delays; 429 of the API server likewise    |
@@ -24,6 +25,7 @@ from controller.api.resources import Resource
 from controller.gateway.view import UnknownError
 from controller.kube.errors import ApiError, TooManyRequests
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
+from controller.lattice.inventory import TakenError
 from controller.reconcile import gateway_class, route, service, target_group
 from controller.reconcile.environment import Environment
 from controller.reconcile.gateway import GatewayReconciler
@@ -114,6 +116,9 @@ class Reconciler:
             with logs.key(key):
                 log.info("waits for what is not known: %s", error)
             self._tell_doubt(key, error)
+        except TakenError as error:
+            with logs.key(key):
+                log.debug("waits for its turn: %s", error)
         except FencedError as error:
             with logs.key(key):
                 log.info("left to the holder of the lease: %s", error)

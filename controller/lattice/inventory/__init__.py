@@ -6,10 +6,12 @@
 - `children`   reads what hangs below it
 - `record`     writes the answers to our own writes into the mirror
 - `decode`     shapes of the API as observed structs
+- `turns`      keeps the passes of two keys apart that want the same resource
 - `once`       one read for all that want it at the same time
 """
 
 from controller.lattice.inventory.inventory import Inventory, Unmet
 from controller.lattice.inventory.states import Client
+from controller.lattice.inventory.turns import TakenError
 
-__all__ = ["Client", "Inventory", "Unmet"]
+__all__ = ["Client", "Inventory", "TakenError", "Unmet"]

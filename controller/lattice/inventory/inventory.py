@@ -7,6 +7,7 @@ again comes from memory, unless somebody marked it suspect. The poller refreshes
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from controller.lattice.inventory.missed import Missed
 from controller.lattice.inventory.once import Once
 from controller.lattice.inventory.record import Shape, record
 from controller.lattice.inventory.states import Client, States
+from controller.lattice.inventory.turns import TakenError, Turns
 from controller.lattice.limits import Lane
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, DesiredTargetGroup, Frozen, Identity
 from controller.lattice.observed import (
@@ -74,7 +76,8 @@ class Inventory:
     """All methods that are async may raise LatticeError, as the client does. For one event loop.
 
     `clock` is monotonic, `now` gives Unix time in seconds. `use_tagging_api` False is for VPCs that cannot reach the
-    Resource Groups Tagging API.
+    Resource Groups Tagging API. `wake` adds a key to its queue: one that lost what it claimed to another, or that may
+    have now what another was at work on.
     """
 
     def __init__(
@@ -85,10 +88,12 @@ class Inventory:
         *,
         use_tagging_api: bool = True,
         now: Callable[[], float] = time.time,
+        wake: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._identity = identity
         self._clock = clock
         self._mirror = Mirror(identity)
+        self._turns = Turns(wake)
         self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._children = Children(client, self._mirror, self._states)
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
@@ -115,6 +120,10 @@ class Inventory:
         await self._states.load(Lane.LIVE)
         self._networks_at = self._clock.time()
         self._loaded = term == self._terms
+
+    def pass_of(self, key: ServiceKey | TargetGroupKey) -> AbstractContextManager[None]:
+        """Around all that a pass of a key does: what the key claims stays its own meanwhile."""
+        return self._turns.pass_of(key)
 
     def forget(self) -> None:
         """Another replica has written meanwhile: everything is to be read again. Claims of keys stay."""
@@ -156,7 +165,7 @@ class Inventory:
         With `desired`, it is the one that the key used before, or that tags and associations say was the key's, or the
         one of that name, whoever's it is; the key claims it if it is of the desired custom domain and may be used for
         what is desired: what is claimed is deleted with its key. Without, it is never one that another key claims, and
-        never one for its name alone.
+        never one for its name alone. Raises TakenError while a pass of another key uses it.
         """
         await self.ensure_loaded()
         await self._missed.of_key(key, None if desired is None else desired.name, lane)
@@ -167,17 +176,13 @@ class Inventory:
         service = None if ident is None else mirror.services.get(ident)
         if service is None or ident is None:
             return None
+        self._turns.ask(mirror.service_claims, key, ident)
         suspect = service.ref in mirror.suspects or (desired is not None and not mirror.ours(service.tags))
         mirror.suspects.discard(service.ref)
         await self._children.service(ident, lane, anew=suspect)
         service = mirror.services.get(ident)
-        if (
-            service is not None
-            and desired is not None
-            and service.custom_domain == desired.custom_domain
-            and conflict_of(desired, service, self._identity) is None
-        ):
-            mirror.service_claims.claim(key, ident)
+        if service is not None and (desired is None or _usable(service, desired, self._identity)):
+            self._turns.take(mirror.service_claims, key, ident)
         return service
 
     async def _wanted(self, key: ServiceKey, desired: DesiredService, lane: Lane) -> str | None:
@@ -245,7 +250,8 @@ class Inventory:
         key made for it, for which nothing is ever desired: add it to the queue, and the group is deleted once unused.
         """
         for one in desired:
-            self._find_group(one.key, one)
+            with suppress(TakenError):
+                self._find_group(one.key, one)
         mirror = self._mirror
         found: dict[TargetGroupKey, ObservedTargetGroup] = {}
         for ident in mirror.group_routes[route]:
@@ -263,7 +269,8 @@ class Inventory:
         With `desired`, it is the one that the key used before, or the one whose identity tags are exactly the desired
         ones and whose fixed fields are as desired, or the one of that name, the alternative identity before the other;
         the key claims it. If there is an alternative, it is never one that serves another custom domain. Without
-        `desired`, it is the one that the key used; never one that another key claims.
+        `desired`, it is the one that the key used; never one that another key claims. Raises TakenError while a pass of
+        another key uses it.
         """
         await self.ensure_loaded()
         await self._missed.of_key(key, None if desired is None else desired.name, lane)
@@ -271,6 +278,7 @@ class Inventory:
         ident = self._find_group(key, desired)
         if ident is None:
             return None
+        self._turns.take(mirror.group_claims, key, ident)
         group = mirror.groups[ident]
         suspect = group.ref in mirror.suspects
         mirror.suspects.discard(group.ref)
@@ -301,7 +309,7 @@ class Inventory:
             if ident is not None and own is not None and self._serves_another(mirror.groups[ident], key):
                 return None
         if ident is not None:
-            mirror.group_claims.claim(key, ident)
+            self._turns.take(mirror.group_claims, key, ident)
         return ident
 
     def _group_as(self, desired: DesiredTargetGroup, name: str, tags: Mapping[str, str]) -> str | None:
@@ -374,10 +382,10 @@ class Inventory:
         """Write-through: take note of a write of ours that succeeded; `creates` claims what it made."""
         record(self._mirror, operation, arguments, answer)
         if isinstance(creates, ServiceKey):
-            self._mirror.service_claims.claim(creates, answer["id"])
+            self._turns.keep(self._mirror.service_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
         elif isinstance(creates, TargetGroupKey):
-            self._mirror.group_claims.claim(creates, answer["id"])
+            self._turns.keep(self._mirror.group_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
 
     def unanswered(self, arguments: Shape, creates: Resource | None = None) -> None:
@@ -501,6 +509,10 @@ def _changes(status: str) -> bool:
 
 def _identity(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key.startswith(TAG_PREFIX) and key != MANAGED_BY}
+
+
+def _usable(service: ObservedService, desired: DesiredService, identity: Identity) -> bool:
+    return service.custom_domain == desired.custom_domain and conflict_of(desired, service, identity) is None
 
 
 def _fixed(group: ObservedTargetGroup, desired: DesiredTargetGroup) -> bool:

@@ -31,7 +31,7 @@ from controller.lattice.refs import ResourceRef, ResourceType
 
 Label = TypeVar("Label", bound=Hashable)
 Item = TypeVar("Item")
-Claimant = TypeVar("Claimant", bound=Hashable)
+Claimant = TypeVar("Claimant", bound=ServiceKey | TargetGroupKey)
 
 _ROUTE_KINDS: Mapping[str, RouteKind] = {kind.removesuffix("Route").lower(): kind for kind in get_args(RouteKind)}
 """By the value of the tag RouteType."""
