@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import anyio
@@ -21,6 +22,7 @@ from tests.deploy.manifests import (
     KUBECTL,
     NAMESPACE,
     RELEASE,
+    ROOT,
     Json,
     find,
     helm,
@@ -299,3 +301,13 @@ def test_the_notes_say_what_this_version_does_not_act_on(old_values):
 @needs_kubectl
 def test_the_base_alone_names_no_cluster_and_so_does_not_start_by_accident():
     assert not environment(find(kustomized(BASE), "Deployment/gateway-api-controller")).keys() & {"CLUSTER_NAME"}
+
+
+def test_chart_image_and_package_have_one_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (version, version)
+    deployment = yaml.safe_load((BASE / "deployment.yaml").read_text())
+    assert manager(deployment)["image"] == f"lattice-controller:{version}"
+    (image,) = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["images"]
+    assert image["newTag"] == version
