@@ -193,7 +193,7 @@ class EventRecorder:
         key = (ref.kind, ref.namespace, ref.name)
         allowance = allowances.setdefault(key, _Allowance(BURST, now))
         allowances.move_to_end(key)
-        allowance.tokens = min(BURST, allowance.tokens + (now - allowance.since) / REFILL)
+        allowance.tokens = min(BURST, allowance.tokens + max(0.0, (now - allowance.since) / REFILL))
         allowance.since = now
         while len(allowances) > MAX_REMEMBERED or now - next(iter(allowances.values())).since >= BURST * REFILL:
             allowances.popitem(last=False)
@@ -205,7 +205,8 @@ class EventRecorder:
     async def _turn(self) -> None:
         """Wait until one more write is within what all objects may cause."""
         now, writes = self._clock(), self._writes
-        earned = (now - writes.since).total_seconds() * WRITES_PER_SECOND
+        # A clock that is set back earns nothing, and must not cost hours.
+        earned = max(0.0, (now - writes.since).total_seconds()) * WRITES_PER_SECOND
         writes.tokens = min(WRITES_BURST, writes.tokens + earned) - 1
         writes.since = now
         if writes.tokens < 0:

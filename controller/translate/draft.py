@@ -7,7 +7,7 @@ that serve it, and one, the route's own, for requests by whatever name, where ne
 A draft is remembered: it depends on the route and on the view's answers, but for those about routes and endpoints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from controller.api.gateway import HTTPRoute
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
@@ -16,8 +16,8 @@ from controller.gateway.attachment import Attachment, Refusal, attach
 from controller.gateway.listeners import CERTIFICATE_ARN, certificate_arn
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
-from controller.translate import names
-from controller.translate.annotations import SERVICE_NAME_OVERRIDE, is_standalone
+from controller.translate import names, tags
+from controller.translate.annotations import SERVICE_NAME_OVERRIDE, TAGS, is_standalone
 from controller.translate.backends import Backend
 from controller.translate.compile import CompiledRoute, DroppedRule, compile_route
 from controller.translate.context import TranslateContext
@@ -54,6 +54,7 @@ class Draft(Frozen, frozen=True):
     compiled: CompiledRoute
     backends: tuple[Backend, ...]
     """Those to which its rules forward, in order of precedence."""
+    user_tags: Mapping[str, str]
     shares: tuple[Share, ...]
 
     @property
@@ -108,6 +109,7 @@ def _draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
         ),
         compiled=compiled,
         backends=backends_of([_contribution(route, ref, compiled)]),
+        user_tags=tags.user_tags(route.annotation(TAGS)),
         shares=shares,
     )
 

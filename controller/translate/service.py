@@ -8,7 +8,7 @@ from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredListener, DesiredService, FixedResponse, Frozen
 from controller.translate import names, tags
-from controller.translate.annotations import ROUTE_FINALIZER, TAGS, takeover_from
+from controller.translate.annotations import ROUTE_FINALIZER, takeover_from
 from controller.translate.claims import claim_of
 from controller.translate.context import TranslateContext
 from controller.translate.rules import build_rules
@@ -40,12 +40,11 @@ def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> Ser
         return ServiceTranslation(key=key)
     route, ref, share = claim.draft.route, claim.draft.ref, claim.share
     rules = build_rules(key, (claim.draft.contribution,))
-    user = tags.user_tags(route.annotation(TAGS))
     desired = DesiredService(
         key=key,
         name=share.name,
-        tags=user | tags.service_tags(ref),
-        user_tags=user,
+        tags={**claim.draft.user_tags, **tags.service_tags(ref)},
+        user_tags=claim.draft.user_tags,
         custom_domain=key.hostname or None,
         certificate_arn=share.certificate_arn,
         networks=share.networks,

@@ -25,15 +25,19 @@ HOSTNAME: Final = TAG_PREFIX + "Hostname"
 ROUTE_TYPES: Final = {"HTTPRoute": "http"}
 
 MAX_USER_TAGS: Final = 50
+MAX_PAIRS: Final = 1000
 _MAX_KEY = 128
 _MAX_VALUE = 256
 _ALLOWED = re.compile(r"[\w\s.:/=+\-@]*")
 
 
 def user_tags(annotation: str | None) -> dict[str, str]:
-    """The tags of a `tags` annotation (`key=value` pairs with commas between them): the first 50 that Lattice takes."""
+    """The tags of a `tags` annotation (`key=value` pairs with commas between them): the first 50 that Lattice takes.
+
+    Of the pairs that an annotation of its greatest size, 256 KiB, has room for, only the first thousand are looked at.
+    """
     tags: dict[str, str] = {}
-    for pair in (annotation or "").split(","):
+    for pair in (annotation or "").split(",", MAX_PAIRS)[:MAX_PAIRS]:
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not key or len(key) > _MAX_KEY or len(value) > _MAX_VALUE:
             continue

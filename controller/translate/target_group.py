@@ -14,7 +14,6 @@ from controller.api.keys import TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredTargetGroup, HealthCheck, Target
 from controller.translate import names, tags
-from controller.translate.annotations import TAGS
 from controller.translate.claims import Claim, claim_of
 from controller.translate.context import TranslateContext
 from controller.translate.rules import group_of
@@ -32,7 +31,6 @@ def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContex
     siblings = _siblings(claim, key)
     if key not in siblings:
         return None
-    route = claim.draft.route
     identity = tags.target_group_tags(
         key,
         claim.draft.ref,
@@ -51,7 +49,7 @@ def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContex
         vpc=ctx.identity.vpc,
         health_check=HealthCheck(enabled=key.protocol_version == "HTTP1"),
         identity_tags=identity,
-        tags=tags.user_tags(route.annotation(TAGS)) | identity,
+        tags={**claim.draft.user_tags, **identity},
         targets=frozenset(_targets(view, key)),
     )
 

@@ -256,6 +256,14 @@ async def test_all_objects_together_are_written_at_a_steady_rate(recording: Reco
     assert recording.pauses == pytest.approx([1 / WRITES_PER_SECOND, 2 / WRITES_PER_SECOND])
 
 
+async def test_a_clock_that_is_set_back_holds_nothing_up(recording: Recording) -> None:
+    recording.tell("before")
+    recording.now -= timedelta(days=1)
+    recording.tell("after")
+    await recording.flush(while_running=recording.written)
+    assert recording.pauses == []
+
+
 async def test_a_full_queue_drops_its_oldest(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.kube.events.MAX_WAITING", 5)
     for n in range(5 + 3):

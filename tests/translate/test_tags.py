@@ -4,12 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.translate.tags import MAX_USER_TAGS, user_tags
+from controller.translate.tags import MAX_PAIRS, MAX_USER_TAGS, user_tags
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", ",", "novalue", "=value", ",,=,"])
 def test_nothing_useful_gives_no_tags(text):
     assert user_tags(text) == {}
+
+
+def test_of_an_annotation_as_large_as_there_is_only_the_beginning_is_looked_at():
+    assert user_tags("," * (MAX_PAIRS - 1) + "a=b," + "c=d") == {"a": "b"}
 
 
 def test_pairs_are_split_at_commas_and_the_first_equals():
