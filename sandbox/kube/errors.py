@@ -193,6 +193,10 @@ def internal(message: str) -> ApiError:
     return ApiError(500, "InternalError", f"Internal error occurred: {message}")
 
 
+def not_implemented(why: str) -> ApiError:
+    return ApiError(501, "NotImplemented", why)
+
+
 def version_too_large(version: int, current: int) -> ApiError:
     """A list or watch that wants to see a resourceVersion of the future."""
     details = {

@@ -3,6 +3,10 @@
 There is one document a group and version, listed at `/openapi/v3`. kubectl reads from it that the server validates
 fields (the `fieldValidation` parameter of a kind's patch), how lists merge (the extensions in the schemas), and the
 fields that it explains.
+
+For `kind: List`, of which no server has a schema, kubectl asks for the older document at `/openapi/v2`, and gives up
+where there is none. It is served without definitions, in protobuf (`openapi.v2.Document` of gnostic), the only form in
+which kubectl asks: what kubectl finds no definition of, it leaves to the server to validate.
 """
 
 from typing import Any
@@ -18,6 +22,22 @@ _WRITE_PARAMETERS = [
 
 def _path(group: str, version: str) -> str:
     return f"apis/{group}/{version}" if group else f"api/{version}"
+
+
+ASKED_V2 = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+SERVED_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""What clients ask for is no valid media type; API servers answer with one that is."""
+
+
+def swagger() -> bytes:
+    """`/openapi/v2`: swagger = 1, info = 2 with title = 1 and version = 2."""
+    info = _text(1, "Kubernetes") + _text(2, "v1.32.0")
+    return _text(1, "2.0") + bytes([2 << 3 | 2, len(info)]) + info
+
+
+def _text(number: int, value: str) -> bytes:
+    """A short string field of a protobuf message."""
+    return bytes([number << 3 | 2, len(value)]) + value.encode()
 
 
 def index(registry: Registry) -> Json:

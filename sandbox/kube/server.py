@@ -28,6 +28,12 @@ from sandbox.kube.objects import Clock
 from sandbox.kube.resource import Resource
 from sandbox.kube.watch import Watch
 
+_CONNECTIONS = frozenset({"attach", "exec", "log", "portforward", "proxy"})
+"""What a kubelet answers for its pods; the sandbox's pods are sockets and have none."""
+_NO_COMMANDS = (
+    "the sandbox's pods answer HTTP requests, but run no commands and keep no logs; to ask a service as a pod would, "
+    "send the request to the data plane: curl --proxy $DATA_PLANE http://DOMAIN-NAME-OF-THE-ROUTE/"
+)
 _BODY_LIMIT = 3 * 1024 * 1024
 _JSON = "application/json"
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -203,6 +209,8 @@ class KubeServer:
         subresource = "/".join(rest[2:])
         if resource is None or bool(namespace) > resource.namespaced:
             return None
+        if resource.storage == "pods" and rest[2:3] and rest[2] in _CONNECTIONS:
+            raise errors.not_implemented(_NO_COMMANDS)
         verb = _verb(http, name)
         if resource.namespaced and not namespace and verb not in {"list", "watch"}:
             raise errors.method_not_allowed()
@@ -287,6 +295,8 @@ class KubeServer:
             return web.Response(text="ok")
         if http.method not in {"GET", "HEAD"}:
             raise errors.ApiError(404, "NotFound", "the server could not find the requested resource")
+        if path == "openapi/v2" and openapi.ASKED_V2 in http.headers.get("Accept", ""):
+            return web.Response(body=openapi.swagger(), headers={"Content-Type": openapi.SERVED_V2})
         body = self._json_document(path, parts, http)
         if body is None:
             return web.Response(status=404, text="404 page not found\n")

@@ -272,3 +272,20 @@ async def test_its_generators_send_protobuf(kubectl, cluster, paths):
     await kubectl("create", "configmap", "web", "--from-literal=a=b")
     assert (await cluster.get(paths.core("configmaps", "web"))).body["data"] == {"a": "b"}
     assert (await kubectl("auth", "can-i", "create", "gateways")).strip() == "yes"
+
+
+async def test_a_list_is_applied_item_by_item(kubectl):
+    items = [f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}}}" for name in ("one", "two")]
+    manifest = "apiVersion: v1\nkind: List\nitems:\n" + "".join(f"- {item}\n" for item in items)
+    created = await kubectl("apply", "-f", "-", stdin=manifest)
+    assert created.splitlines() == ["configmap/one created", "configmap/two created"]
+
+
+@pytest.mark.parametrize(
+    "command", [("exec", "a", "--", "ls"), ("attach", "a"), ("logs", "a"), ("port-forward", "a", "8090")]
+)
+async def test_pods_say_that_they_run_no_commands_and_how_to_ask_instead(kubectl, command):
+    await kubectl("run", "a", "--image=any:1")
+    await kubectl("patch", "pod", "a", "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Running"}}')
+    with pytest.raises(AssertionError, match=r"run no commands .* curl --proxy \$DATA_PLANE"):
+        await kubectl(*command)
