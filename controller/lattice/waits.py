@@ -162,10 +162,6 @@ class Waits:
             self._purse = min(self._purse, PURSE)
         return list(woken)
 
-    def first_look(self, state: str) -> float:
-        """The age in seconds at which a resource in `state` is looked at first."""
-        return self._durations.get(state, Durations()).first_look
-
     def _fill(self, now: float) -> None:
         """Let the purse fill with time."""
         self._purse = max(self._purse, min(PURSE, self._purse + REFILL * (now - self._filled)))

@@ -4,6 +4,7 @@
 - `mirror`     what is known, with indexes and claims; no I/O
 - `states`     reads what is ours and its states into the mirror
 - `children`   reads what hangs below it
+- `missed`     finds what may exist though nothing has shown it
 - `record`     writes the answers to our own writes into the mirror
 - `decode`     shapes of the API as observed structs
 - `turns`      keeps the passes of two keys apart that want the same resource
