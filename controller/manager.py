@@ -164,6 +164,7 @@ class Manager:
             tasks.start_soon(work.run)
             await work.wait_synced()
             if settings.leader_elect:
+                tasks.start_soon(work.follow)
                 await self._compete(me, lead, told, lattice)
             else:
                 await lead()

@@ -1,7 +1,7 @@
 """From events to keys, and from keys to workers: the controller's work, apart from the process around it.
 
-Until `lead`, stores are kept warm and no key is added: that is all a follower does. From then on everything that is in
-the stores is added as bulk work, and every event as live work.
+Until `lead`, stores are kept warm and no key is added; a follower also knows what is in Lattice, and doubts it when it
+takes over. From then on everything that is in the stores is added as bulk work, and every event as live work.
 """
 
 import logging
@@ -20,6 +20,7 @@ from controller.kube.events import EventRecorder, ObjectRef
 from controller.kube.informer import State
 from controller.lattice.apply import Applier
 from controller.lattice.client import LatticeClient
+from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
@@ -63,6 +64,9 @@ PARENTS: tuple[tuple[ObjectKind, Resource[Any]], ...] = (("GatewayClass", GATEWA
 SCAN_SLICE = 100
 """Objects that are looked at in one go when all are: between two slices everything else has its turn."""
 
+FOLLOWER_LOOKS = 900.0
+"""Seconds after which a replica that waits for the lease loads anew what is in Lattice."""
+
 SYNC_PATIENCE = 30.0
 """Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
 
@@ -85,6 +89,7 @@ class Work:
         self._metrics = metrics
         self._resync_interval = settings.resync
         self._leading = False
+        self._following = anyio.CancelScope()
         self._scan_asked = anyio.Event()
         self.cluster = Cluster(
             kube,
@@ -133,10 +138,25 @@ class Work:
         if doubts := self.cluster.doubts():
             log.warning("goes on without knowing all kinds", extra={"unknown": doubts})
 
+    async def follow(self) -> None:
+        """Know what is ours in Lattice, so that taking over knows where to look; until we lead, or cancelled."""
+        with self._following:
+            while True:
+                try:
+                    await self._env.inventory.ensure_loaded()
+                except LatticeError as error:
+                    log.warning("what is in Lattice is not known yet", extra={"error": str(error)})
+                    await anyio.sleep(RETRY_MOST)
+                else:
+                    await anyio.sleep(FOLLOWER_LOOKS)
+                    self._env.inventory.forget()
+
     async def lead(self, told: anyio.Event, *, grace: float) -> None:
         """Work until told to stop; then let what is in work finish, for at most `grace` seconds."""
         if told.is_set():
             return
+        self._following.cancel()
+        self._env.inventory.doubt()
         self._leading = True
         for resource in INDEXERS:
             for obj in self.cluster.informer(resource).store.undecodable.values():

@@ -44,7 +44,6 @@ async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
 async def _pass(
     env: Environment, key: TargetGroupKey, service: ServiceTranslation, desired: DesiredTargetGroup | None
 ) -> Result | None:
-    await env.inventory.ensure_loaded()
     observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
     hold(env, key, _route_of(observed))
     plan = plan_target_group(desired, observed, env.plan_context())

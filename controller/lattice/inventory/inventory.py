@@ -99,6 +99,7 @@ class Inventory:
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
         self._loading = Once()
         self._loaded = False
+        self._doubted = False
         self._terms = 0
         self._listing_networks = Once()
         self._looking_elsewhere = Once()
@@ -129,6 +130,18 @@ class Inventory:
         """Another replica has written meanwhile: everything is to be read again. Claims of keys stay."""
         self._mirror.clear()
         self._terms += 1
+        self._doubted = self._loaded = False
+        self._networks_at = None
+
+    def doubt(self) -> None:
+        """Another replica has written until now, perhaps: what is known is no more than where to look.
+
+        All is loaded again before anything is taken to be absent. But a target group that is known is observed at once,
+        by reading it and nothing else: an endpoint that changes after a take-over does not wait for the load.
+        """
+        self._mirror.doubt()
+        self._terms += 1
+        self._doubted = self._loaded
         self._loaded = False
         self._networks_at = None
 
@@ -272,7 +285,17 @@ class Inventory:
         `desired`, it is the one that the key used; never one that another key claims. Raises TakenError while a pass of
         another key uses it.
         """
-        await self.ensure_loaded()
+        if not self._doubted or desired is None or self._find_group(key, desired) is None:
+            await self.ensure_loaded()
+        observed = await self._observe_group(key, desired, lane)
+        if observed is None and not self._loaded:
+            await self.ensure_loaded()
+            observed = await self._observe_group(key, desired, lane)
+        return observed
+
+    async def _observe_group(
+        self, key: TargetGroupKey, desired: DesiredTargetGroup | None, lane: Lane
+    ) -> ObservedTargetGroup | None:
         await self._missed.of_key(key, None if desired is None else desired.name, lane)
         mirror = self._mirror
         ident = self._find_group(key, desired)

@@ -178,6 +178,15 @@ class Mirror:
         self.suspects.clear()
         self.detailed.clear()
 
+    def doubt(self) -> None:
+        """Keep what identifies services and groups, and have all else of each read anew by who observes it."""
+        for service in tuple(self.services.values()):
+            self.put_service(replace(service, associations=None, listeners=None))
+            self.suspects.add(service.ref)
+        for group in tuple(self.groups.values()):
+            self.put_group(replace(group, targets=None))
+            self.suspects.add(group.ref)
+
     def put_service(self, service: ObservedService) -> None:
         self.services[service.id] = service
         for index in self._service_indexes():
