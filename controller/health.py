@@ -7,6 +7,7 @@ which replica leads, stand in its body too. A check is a plain function that loo
 never waits.
 """
 
+import os
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -20,6 +21,9 @@ Check = Callable[[], str | None]
 """None when all is well, otherwise what is wrong."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+FLAG = web.AppKey("flag", str)
+"""The flag of the command line by which an application's address is given."""
 
 
 class Checks:
@@ -58,6 +62,7 @@ class Checks:
 def probes(checks: Checks) -> web.Application:
     """The application for the health probe's address."""
     application = web.Application()
+    application[FLAG] = "--health-probe-bind-address"
     application.router.add_get("/healthz", _probe(checks.not_live, dict))
     application.router.add_get("/readyz", _probe(checks.not_ready, checks.facts))
     return application
@@ -70,6 +75,7 @@ def metrics(source: Metrics) -> web.Application:
         return web.Response(body=source.render(), headers={"Content-Type": CONTENT_TYPE})
 
     application = web.Application()
+    application[FLAG] = "--metrics-bind-address"
     application.router.add_get("/metrics", render)
     return application
 
@@ -79,13 +85,18 @@ async def serve(
 ) -> None:
     """Serve until cancelled; once listening, report the address, in which port 0 has become the one that was given.
 
-    For `TaskGroup.start`. Raises OSError, whose message names the address, when it cannot be listened on.
+    For `TaskGroup.start`. Raises OSError when it cannot be listened on; the message names the address, and the flag
+    that changes it.
     """
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         site = web.TCPSite(runner, bind.host or None, bind.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(f"cannot listen on {bind} ({why}); {application[FLAG]} changes the address") from error
         task_status.started(Bind(bind.host, runner.addresses[0][1]))
         await anyio.sleep_forever()
     finally:

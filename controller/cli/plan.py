@@ -8,9 +8,12 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
+import aiohttp
 import anyio
 import orjson
 from rich.console import Console
@@ -22,10 +25,11 @@ from controller.api.resources import HTTP_ROUTES
 from controller.cli.errors import leaves
 from controller.cli.manifests import ManifestError, files_of, lay_over, read
 from controller.kube.client import KubeClient
-from controller.kube.errors import ApiError, ConfigError
+from controller.kube.errors import ApiError, ConfigError, Unreachable
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
+from controller.lattice.plan import Operation
 from controller.manager import USER_AGENT, identity_of, limits_of
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.preview import Preview, preview
@@ -36,11 +40,17 @@ from workqueue import MonotonicClock
 
 NOTHING, FAILED, CHANGES = 0, 1, 2
 
+ANSWER_SECONDS = 10.0
+"""How long the cluster may take to answer at all."""
+
 SYNC_SECONDS = 30.0
 """How long the cluster may take to answer the first lists."""
 
 PRINTED_WIDTH = 180
 """Columns of the table where there is no terminal to fit it to."""
+
+TABLE_WIDTH = 120
+"""Columns below which a table would fold inside of words."""
 
 _COLORS: Mapping[str, str] = {"Create": "green", "Register": "green", "Delete": "red", "Deregister": "red"}
 
@@ -104,6 +114,7 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         ) as lattice,
     ):
         ctx = TranslateContext(controller_name=CONTROLLER_NAME, identity=await identity_of(chosen, lattice))
+        await _require_answer(kube)
         cluster = Cluster(kube)
         await _mirror_once(cluster)
         ignored = lay_over(cluster, tuple(INDEXERS), manifests, namespace=flags.namespace)
@@ -114,6 +125,18 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         return await preview(cluster.view, routes, ctx, inventory, now=int(time.time()))
 
 
+async def _require_answer(kube: KubeClient) -> None:
+    """That there is an API server at all, so that nobody waits for seven kinds of a dead one. Raises PlanError."""
+    try:
+        await kube.request("GET", "/version", timeout=ANSWER_SECONDS)
+    except Unreachable as error:
+        cause = error.__cause__
+        why = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else error.message
+        raise PlanError(f"the Kubernetes API at {kube.host} cannot be reached: {why}") from error
+    except ApiError:
+        return  # An answer, if not the one that was asked for; the lists tell what is in the way.
+
+
 async def _mirror_once(cluster: Cluster) -> None:
     """Read the cluster once; after that the stores stay as they are. Raises PlanError."""
     async with anyio.create_task_group() as tasks:
@@ -122,29 +145,65 @@ async def _mirror_once(cluster: Cluster) -> None:
             await cluster.wait_synced()
         tasks.cancel_scope.cancel()
     if patience.cancelled_caught and (doubts := cluster.doubts()):
-        raise PlanError("; ".join(f"{kind}: {reason}" for kind, reason in doubts.items()))
+        raise PlanError("\n".join(told_by_reason(doubts)))
+
+
+def told_by_reason(doubts: Mapping[str, str]) -> list[str]:
+    """One line for each reason, with the kinds that it is the reason for."""
+    kinds: dict[str, list[str]] = {}
+    for kind, reason in sorted(doubts.items()):
+        kinds.setdefault(reason, []).append(kind)
+    return [f"cannot read {', '.join(names)}: {reason}" for reason, names in kinds.items()]
 
 
 def show(found: Preview, console: Console) -> None:
-    """Print a plan as a table, remarks below it."""
+    """Print a plan, as a table where there is room for one, and remarks below it."""
     if found.operations:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("FOR", "OPERATION", "RESOURCE", "WHAT"):
-            table.add_column(column, overflow="fold")
-        for step in found.steps:
-            for operation in step.plan.operations:
-                color = next((c for verb, c in _COLORS.items() if operation.call.startswith(verb)), "yellow")
-                table.add_row(
-                    f"{step.route.namespace}/{step.route.name}",
-                    f"[{color}]{operation.call}[/]",
-                    escape(operation.resource),
-                    escape(operation.description),
-                )
-        console.print(table)
+        if console.width < TABLE_WIDTH:
+            _stacked(found, console)
+        else:
+            _table(found, console)
         console.print(f"\n{found.operations} operations would be done; none was.")
+        if without := _groups_without_targets(found):
+            console.print(f"target groups without targets: {without}; targets come when pods do.")
     else:
         console.print("Nothing to do: VPC Lattice is as the objects say.")
     for remark in found.remarks:
         console.print(
             f"[yellow]![/] {escape(str(remark.route))}: {remark.reason}: {escape(remark.message)}", soft_wrap=True
         )
+
+
+def _table(found: Preview, console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("FOR", "OPERATION", "RESOURCE", "WHAT"):
+        table.add_column(column, overflow="fold")
+    for route, operation in _operations(found):
+        table.add_row(route, _colored(operation), escape(operation.resource), escape(operation.description))
+    console.print(table)
+
+
+def _stacked(found: Preview, console: Console) -> None:
+    """Operations below the route that they are for; lines break where the terminal does, not inside of words."""
+    for route, operations in groupby(_operations(found), key=itemgetter(0)):
+        console.print(f"[bold]{escape(route)}[/]")
+        for _, operation in operations:
+            console.print(f"  {_colored(operation)} {escape(operation.resource)}", soft_wrap=True)
+            console.print(f"    [dim]{escape(operation.description)}[/]", soft_wrap=True)
+
+
+def _operations(found: Preview) -> Iterator[tuple[str, Operation]]:
+    for step in found.steps:
+        for operation in step.plan.operations:
+            yield f"{step.route.namespace}/{step.route.name}", operation
+
+
+def _colored(operation: Operation) -> str:
+    color = next((c for verb, c in _COLORS.items() if operation.call.startswith(verb)), "yellow")
+    return f"[{color}]{operation.call}[/]"
+
+
+def _groups_without_targets(found: Preview) -> int:
+    """New groups in which nothing would be registered."""
+    calls = ({operation.call for operation in step.plan.operations} for step in found.steps)
+    return sum("CreateTargetGroup" in made and "RegisterTargets" not in made for made in calls)

@@ -1,5 +1,6 @@
 """Probes and metrics over HTTP."""
 
+import socket
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -91,3 +92,18 @@ async def test_an_address_that_is_taken_is_an_error_that_names_it() -> None:
         with pytest.raises(OSError, match=str(bind.port)):
             await health.serve(health.probes(Checks()), bind)
         group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("application", "flag"),
+    [
+        (health.probes(Checks()), "--health-probe-bind-address"),
+        (health.metrics(Metrics(CollectorRegistry())), "--metrics-bind-address"),
+    ],
+    ids=["probes", "metrics"],
+)
+async def test_a_taken_address_is_named_with_the_flag_that_changes_it(application, flag):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = Bind("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(OSError, match=f"cannot listen on {bind} .Address already in use.; {flag} changes"):
+            await health.serve(application, bind)

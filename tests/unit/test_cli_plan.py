@@ -1,0 +1,43 @@
+"""What `plan` prints, and what it says when it cannot be made."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from controller.api.keys import RouteRef, ServiceKey
+from controller.cli.plan import TABLE_WIDTH, show, told_by_reason
+from controller.lattice.plan import Operation, Plan
+from controller.reconcile.preview import Preview, Step
+
+
+def test_kinds_that_fail_for_the_same_reason_are_told_together():
+    doubts = {"Service": "refused", "HTTPRoute": "refused", "Gateway": "forbidden"}
+    assert told_by_reason(doubts) == ["cannot read Gateway: forbidden", "cannot read HTTPRoute, Service: refused"]
+
+
+ROUTE = RouteRef("HTTPRoute", "default", "rates")
+GROUP = Operation("CreateTargetGroup", {}, "TargetGroup k8s-default-parking-abcdefghij", "for default/parking, port 80")
+TARGETS = Operation("RegisterTargets", {}, GROUP.resource, "10.244.0.1:8090")
+
+
+def planned(*operations: Operation) -> Preview:
+    return Preview(steps=(Step(ROUTE, ServiceKey("HTTPRoute", ROUTE), Plan(operations)),), remarks=())
+
+
+def printed(found: Preview, width: int) -> str:
+    screen = io.StringIO()
+    show(found, Console(file=screen, width=width, highlight=False))
+    return screen.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, TABLE_WIDTH - 1, TABLE_WIDTH, 180])
+def test_no_name_is_folded(width):
+    text = printed(planned(GROUP), width)
+    assert all(word in text for word in (GROUP.call, GROUP.resource, GROUP.description, "default/rates"))
+
+
+def test_a_new_group_without_targets_is_explained():
+    assert "target groups without targets: 1; targets come when pods do." in printed(planned(GROUP), 80)
+    assert "without targets" not in printed(planned(GROUP, TARGETS), 80)
+    assert "without targets" not in printed(planned(TARGETS), 80)
