@@ -254,6 +254,10 @@ class World:
         """To VPC Lattice, from a position in its log on."""
         return [Write(one.access_key, one.time, one.operation) for one in self._lattice.calls.writes(since)]
 
+    def operations(self, by: str, since: int = 0) -> list[str]:
+        """What a replica has called of AWS, in order."""
+        return [one.operation for one in self._lattice.calls.since(since) if one.access_key == by]
+
     def mark(self) -> int:
         return self._lattice.calls.mark()
 

@@ -83,6 +83,14 @@ async def test_a_leader_that_is_told_to_stop_hands_the_lease_over() -> None:
         assert late_writes(made.writes(), made.renewals, PATIENT.duration) == []
 
 
+async def test_a_follower_knows_what_is_in_lattice_by_the_reads_of_one_load() -> None:
+    async with pair(PATIENT) as (made, _, follower):
+        await until(lambda: "ListServiceNetworks" in made.operations(follower.name))
+        await until(lambda: "GetResources" in made.operations(follower.name))
+        assert not [name for name in made.operations(follower.name) if not name.startswith(("Get", "List"))]
+        assert made.operations(follower.name).count("GetResources") == 1
+
+
 async def test_a_follower_that_is_told_to_stop_ends_and_leaves_the_lease_alone() -> None:
     async with pair(PATIENT) as (made, leader, follower):
         mark = made.mark()
