@@ -58,12 +58,13 @@ class Applier:
 
         Raises LatticeError: after SuspectError, what contradicts Lattice is read again by the next `observe_…`, so
         observe, plan and apply once more, and back off if that raises it too. A call that succeeded in part raises
-        RetryError, which names what failed; the rest is recorded.
+        RetryError, which names what failed; the rest is recorded. Additions come before deletions, so what a quota
+        refuses may have room after the deletions of the same plan: that is RetryError too.
         """
         run = _Run(self._client, self._inventory, plan, lane)
         await run.all()
         if run.errors:
-            raise min(run.errors, key=_gravity)
+            raise run.gravest()
         unmet = [*run.unmet, *plan.needs]
         done = plan.whole and len(run.done) == len(plan.operations)
         waits: dict[ResourceRef, None] = {}
@@ -100,6 +101,15 @@ class _Run:
         async with anyio.create_task_group() as group:
             for index in range(len(self._operations)):
                 group.start_soon(self._one, index)
+
+    def gravest(self) -> LatticeError:
+        """The error to raise. A quota that was met is worth another try if this very plan has deleted something."""
+        error = min(self.errors, key=_gravity)
+        freed = any(self._operations[index].call.startswith("Delete") for index in self.done)
+        if isinstance(error, TerminalError) and error.quota_code is not None and freed:
+            message = f"{error.message} (tried again, now that something was deleted)"
+            return RetryError(error.operation, error.code, message, error.request_id, quota_code=error.quota_code)
+        return error
 
     async def _one(self, index: int) -> None:
         operation = self._operations[index]

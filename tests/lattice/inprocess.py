@@ -64,7 +64,8 @@ class InProcess:
             if error.status in {404, 409}:
                 ident = error.members.get("resourceId")
                 raise SuspectError(operation, error.code, error.message, resource_id=ident) from error
-            raise TerminalError(operation, error.code, error.message) from error
+            quota = error.members.get("quotaCode")
+            raise TerminalError(operation, error.code, error.message, quota_code=quota) from error
         if not operation.startswith(("Get", "List")):
             self.wrote()
         return answer
