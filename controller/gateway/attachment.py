@@ -112,13 +112,17 @@ def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
     """
     states = listener_states(gateway)
     counts = {state.listener.name: 0 for state in states}
+    # Routes of a namespace that refer to the Gateway alike are judged together: there are many, but few kinds of them.
+    alike: dict[tuple[object, ...], tuple[HTTPRoute, list[ParentReference], int]] = {}
     for route in view.routes_of_gateway(gateway.namespace, gateway.name):
-        if route.deleting:
-            continue
         refs = [ref for ref in route.spec.parent_refs or () if refers_to(ref, route, gateway)]
+        if refs and not route.deleting:
+            kind = (route.namespace, *((ref.section_name, ref.port) for ref in refs))
+            alike[kind] = (route, refs, alike[kind][2] + 1 if kind in alike else 1)
+    for route, refs, number in alike.values():
         for state in states:
             if any(_selects(ref, state.listener) for ref in refs) and allows(view, gateway, state, route):
-                counts[state.listener.name] += 1
+                counts[state.listener.name] += number
     return counts
 
 

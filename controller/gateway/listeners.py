@@ -14,6 +14,7 @@ import msgspec
 
 from controller.api.gateway import GROUP, Gateway, Listener
 from controller.gateway import conditions
+from controller.gateway.memory import Memory
 
 ROUTE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
 """The protocols that VPC Lattice can listen on for us, with the kinds of routes that each can carry."""
@@ -45,10 +46,13 @@ class ListenerState(msgspec.Struct, frozen=True):
         return self.accepted.status
 
 
+_states: Final[Memory[tuple[ListenerState, ...]]] = Memory()
+
+
 def listener_states(gateway: Gateway) -> tuple[ListenerState, ...]:
     """All listeners of a Gateway, in order."""
     listeners = gateway.spec.listeners
-    return tuple(_state(listener, listeners) for listener in listeners)
+    return _states.recall(gateway, None, lambda: tuple(_state(listener, listeners) for listener in listeners))
 
 
 def certificate_arn(listener: Listener) -> str | None:

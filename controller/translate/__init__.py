@@ -14,7 +14,7 @@ What these are made of, lower first:
 - `annotations`, `names`, `tags`  what users say beside the spec, and what resources are called
 - `matches`, `weights`, `backends`, `compile`  the rules of one route, piece by piece
 - `rules`         the rules of a service, in order of precedence
-- `draft`, `memory`  what a route would feed if it were alone, worked out once
+- `draft`         what a route would feed if it were alone
 - `claims`        which route gets a hostname that several want
 - `before`        the view as it was before an event
 """

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from controller.gateway.memory import Memory
 from controller.lattice.model import Frozen, Identity
-from controller.translate.memory import Memory
 
 
 class TranslateContext(Frozen, frozen=True):

@@ -11,13 +11,13 @@ from controller.api.gateway import Gateway, HTTPRoute
 from controller.api.keys import ObjectKey, RouteRef, ServiceKey, TargetGroupKey, tenant
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
+from controller.gateway.memory import Memory
 from controller.gateway.view import UnknownError
 from controller.kube.decode import Decoder
 from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, Collection, StoreView, view_of
 from controller.translate.claims import claim_of, rival
 from controller.translate.draft import draft_route
-from controller.translate.memory import Memory
 from controller.translate.triggers import keys_for_change
 from tests.support.view import backend, gateway, gateway_class, listener, namespace, route, rule, service
 

@@ -1,8 +1,9 @@
 """What was made of an object, remembered for as long as it would come out the same.
 
 A large route is judged for each of its services, for each of their target groups and for each event that it is asked
-about, thousands of times for one change, so it has to be compiled once. What is made of it depends on that version of
-the object and on the revision of the view; both are compared, so a memory never changes an answer, only its price.
+about, thousands of times for one change, so it has to be compiled once; a Gateway's listeners are asked about for each
+of its routes. What is made of an object depends on that version of it and on the revision of what else was looked at;
+both are compared, so a memory never changes an answer, only its price.
 """
 
 from collections import OrderedDict
