@@ -53,7 +53,7 @@ class Environment:
     def park(self, key: Key, ref: ResourceRef) -> None:
         """Let the key in work wait until a Lattice resource leaves its present state; see `Poller.park`."""
         self.parked[key] = current_priority.get()
-        self.poller.park(key, ref)
+        self.poller.park(key, ref, self.lane)
 
     def wake(self, key: Key) -> None:
         """Add a key that was parked, with the priority that it had."""
