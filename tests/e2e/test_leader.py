@@ -58,8 +58,10 @@ async def pair(options: Options) -> AsyncGenerator[tuple[World, Replica, Replica
         (leader,) = made.replicas
         follower = made.start()
         with anyio.fail_after(90):
-            await made.ready(leader)
-            await made.ready(follower)
+            told = ""
+            while f"follows {leader.name}" not in told:
+                await anyio.sleep(0.05)
+                told = await made.readiness(follower)
         yield made, leader, follower
 
 
