@@ -107,8 +107,8 @@ class Dockerfile:
         """A shell script for `unshare --mount`, run by root.
 
         `interpreter` is the prefix of a Python; `replaced` has, by requirements file, what to copy instead of
-        fetching; `files` are put into `/srv` for the command to read. Prints the probe's line, then becomes the
-        command.
+        fetching; `files` are put into `/srv` for the command to read. Prints the probe's line and the plan, then
+        becomes the command.
         """
         lines = [
             "set -eu",
@@ -143,6 +143,8 @@ class Dockerfile:
         drop = f"setpriv --reuid={uid} --regid={gid} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all"
         run = f"{drop} env -i {' '.join(environment)}"
         lines.append(f"{run} python -c {shlex.quote(PROBE)}")
+        # What an operator asks for with `kubectl exec`; 2 is the exit code of a plan that has something to do.
+        lines.append(f"{run} {self.entrypoint[0]} plan --output=json || test $? = 2")
         lines.append(f"exec {run} {shlex.join([*self.entrypoint, *arguments])}")
         return "\n".join(lines) + "\n"
 

@@ -14,6 +14,8 @@ from controller.manager import LEASE
 from controller.reconcile.environment import ROUTE_KINDS
 from controller.reconcile.view import INDEXERS
 from tests.deploy.manifests import BASE, ROOT, Json, find, kustomized, needs_helm, needs_kubectl, templated
+from tests.e2e.harness import World, eventually, world
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
 
 Right = tuple[str, str, str]
 """API group, resource, verb."""
@@ -109,8 +111,8 @@ def test_the_cluster_role_is_what_the_code_does_and_no_more(origin):
 def test_the_role_of_the_own_namespace_is_for_its_lease(origin):
     role = find(objects(origin), "Role/gateway-api-controller")
     assert sorted(granted(role)) == sorted(needed()[1])
-    for rule in role["rules"]:
-        assert rule["verbs"] == ["create"] or rule["resourceNames"] == [LEASE]
+    for entry in role["rules"]:
+        assert entry["verbs"] == ["create"] or entry["resourceNames"] == [LEASE]
 
 
 @ORIGINS
@@ -122,3 +124,38 @@ def test_the_roles_are_bound_to_the_service_account_of_the_pods(origin):
         bound = find(found, f"{binding}/gateway-api-controller")
         assert bound["roleRef"]["kind"] == role
         assert bound["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]
+
+
+@pytest.mark.anyio
+@needs_kubectl
+async def test_a_route_on_its_way_asks_for_nothing_that_is_not_granted(tmp_path):
+    """From nothing to programmed, with a conflict and something to tell on the way, as the API server saw it."""
+    rights = set(granted(find(kustomized(BASE), "ClusterRole/gateway-api-controller")))
+    async with world(tmp_path) as one:
+        one.make_network("my-hotel")
+        one.kube.faults.fail(409, verb="patch", resource="httproutes.gateway.networking.k8s.io/status")
+        await one.start()
+        await one.apply(gateway_class(), gateway(), service("rates"), endpoints("rates", ["10.0.0.1"]))
+        await one.apply(route("rates", rule(backend("rates"))), route("lost", rule(backend("nowhere"))))
+        await eventually(lambda: told(one, "rates", "lost"))
+        used = {
+            right_of(served.resource, served.verb)
+            for served in one.kube.requests
+            if served.user_agent.startswith("lattice-controller")
+        }
+    assert used <= rights
+    # A server that streams the first state of a watch is not asked for lists.
+    assert {verb for _, _, verb in used} >= {"get", "watch", "patch", "create"}
+
+
+def told(one: World, *routes: str) -> None:
+    for name in routes:
+        assert one.get("HTTPRoute", name)["status"]["parents"]
+    assert one.all("Event")
+
+
+def right_of(resource: str, verb: str) -> Right:
+    """The right to do that with a resource as the server's log names it, such as `gateways.…k8s.io/status`."""
+    name, slash, subresource = resource.partition("/")
+    plural, _, group = name.partition(".")
+    return group, plural + slash + subresource, verb
