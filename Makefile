@@ -75,4 +75,4 @@ lock: ## lock the dependencies of pyproject.toml anew, with hashes
 	@rm -rf $(VENV)-lock
 
 clean: ## remove the virtual environment and every cache
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build ./*.egg-info
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .sandbox build ./*.egg-info

@@ -46,6 +46,19 @@ class Kubectl:
             deleted.append(f"{manifest['kind'].lower()}/{manifest['metadata']['name']}")
         return deleted
 
+    async def patch(self, path: str, operations: list[dict[str, Any]]) -> None:
+        """`kubectl patch --type=json`."""
+        headers = {"Content-Type": "application/json-patch+json"}
+        async with self._session.patch(path, data=orjson.dumps(operations), headers=headers) as answer:
+            answer.raise_for_status()
+
+    async def delete_now(self, path: str) -> None:
+        """`kubectl delete --now`: a second of grace."""
+        async with self._session.delete(
+            path, json={"gracePeriodSeconds": 1, "propagationPolicy": "Background"}
+        ) as answer:
+            answer.raise_for_status()
+
     async def get(self, path: str) -> dict[str, Any] | None:
         """An object or a list by its path; None if there is no such object."""
         async with self._session.get(path) as answer:

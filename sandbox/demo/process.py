@@ -41,7 +41,12 @@ async def controller(environment: Mapping[str, str], log: Path) -> AsyncGenerato
     ]
     with log.open("wb") as lines:
         process = await anyio.open_process(
-            command, env={**os.environ, **environment, "LOG_FORMAT": "json"}, stdin=None, stdout=lines, stderr=lines
+            command,
+            # A proxy of the user's environment is not asked for what is on this machine.
+            env={**os.environ, **environment, "LOG_FORMAT": "json", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+            stdin=None,
+            stdout=lines,
+            stderr=lines,
         )
         try:
             yield Controller(process)

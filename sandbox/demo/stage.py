@@ -1,8 +1,9 @@
 """The demo's screen: what is done, what came of it, what it cost in API calls."""
 
+import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,12 +11,16 @@ import anyio
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sandbox.kube import KubeServer
 from sandbox.lattice import CallLog, is_write
 
 POLL = 0.1
 """Seconds between two looks at what is awaited."""
+
+COMMAND_WIDTH = 100
+"""Columns of the commands shown."""
 
 _KUBE_WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -40,6 +45,27 @@ class Cost:
     def reads(self) -> int:
         return self.calls.total() - self.writes
 
+    def __str__(self) -> str:
+        calls = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in self.calls.items())
+        spent = f"{_counted(self.writes, 'write')} and {_counted(self.reads, 'read')} of AWS APIs by the controller"
+        return f"{self.seconds:.1f} s, {spent}{': ' + calls if calls else ''}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def continued(command: str, width: int = COMMAND_WIDTH) -> list[str]:
+    """The lines of a command, broken before flags and continued as a shell wants it."""
+    lines = [""]
+    for word in re.split(r" (?=-)", command):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width - 2:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return lines
+
 
 @dataclass(slots=True)
 class Stage:
@@ -51,8 +77,14 @@ class Stage:
     """Calls that the demo made itself, in the user's place: they are not the controller's cost."""
 
     @contextmanager
-    def step(self, title: str, *, told: str = "") -> Generator[None]:
-        """A step with its heading; on leaving, the calls that the controller made in it."""
+    def step(
+        self, title: str, *, told: str = "", writes: Mapping[str, int] | None = None, reads: int | None = None
+    ) -> Generator[None]:
+        """A step with its heading; on leaving, the calls that the controller made in it.
+
+        `writes`, by operation, and `reads` are what the step may cost, no more and no less; None for what is not fixed.
+        Raises StepFailedError where it cost something else.
+        """
         self.console.print()
         self.console.rule(f"[bold]{len(self.costs) + 1}. {escape(title)}", align="left")
         if told:
@@ -65,17 +97,18 @@ class Stage:
         cost = Cost(title, calls - self.own, time.monotonic() - began)
         self.own.clear()
         self.costs.append(cost)
-        told_calls = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in cost.calls.items())
-        self.console.print(
-            f"[dim]   {cost.seconds:.1f} s, {cost.writes} writes and {cost.reads} reads of AWS APIs"
-            f"{': ' + told_calls if told_calls else ''}[/]",
-            soft_wrap=True,
-        )
+        self.console.print(f"[dim]   {cost}[/]", soft_wrap=True)
+        made = {name: count for name, count in cost.calls.items() if is_write(name)}
+        self.require(writes is None or made == writes, f"the controller made other writes: {made}, not {writes}")
+        self.require(reads is None or cost.reads == reads, f"the controller made {cost.reads} reads, not {reads}")
 
     def command(self, *lines: str) -> None:
         """What a person would type here."""
         for line in lines:
-            self.console.print(f"[cyan]$[/] {escape(line)}", soft_wrap=True)
+            first, *more = continued(line)
+            self.console.print(Text.assemble(("$", "cyan"), " ", first), soft_wrap=True)
+            for continuation in more:
+                self.console.print(Text(f"  {continuation}"), soft_wrap=True)
 
     def say(self, text: str) -> None:
         self.console.print(escape(text), soft_wrap=True)
@@ -84,12 +117,12 @@ class Stage:
         self.console.print(f"[green]✓[/] {escape(text)}", soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        self.console.print(table)
+        """Columns as kubectl prints them: as wide as they need to be, so that names can be copied."""
+        lines = [list(columns), *(list(row) for row in rows)]
+        widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+        for number, line in enumerate(lines):
+            text = "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            self.console.print(Text(text, style="" if number else "bold"), soft_wrap=True)
 
     def shares(self, counts: Counter[str]) -> None:
         """A bar for each kind of answer."""

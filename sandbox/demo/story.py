@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import anyio
+import orjson
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
@@ -27,10 +28,15 @@ from sandbox.sandbox import Sandbox, start
 EXAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "examples"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes"
 GATEWAYS = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 DOMAIN = "application-networking.k8s.aws/lattice-assigned-domain-name"
 
 SHARED_REQUESTS = 200
-"""Requests by which the weights are tried: 1 in 10 goes to the first version."""
+"""Requests by which weights are tried."""
+
+TOLERANCE = 0.15
+"""By how much the share of a version may differ from what its weight asks: more than four standard deviations."""
 
 
 def play(*, seed: int, show_logs: bool) -> int:
@@ -97,6 +103,7 @@ class Story:
             await self._routes()
             await self._requests()
             await self._second_version()
+            await self._changed_weight()
             await self._dying_pod()
             await self._end()
         finally:
@@ -105,12 +112,12 @@ class Story:
 
     async def _service_network(self) -> None:
         told = "A service network is where services of Lattice find their clients. It is the administrator's to make."
-        with self._stage.step("A service network, associated with the cluster's VPC", told=told):
+        with self._stage.step("A service network, associated with the cluster's VPC", told=told, writes={}):
             vpc = self._sandbox.environment["CLUSTER_VPC_ID"]
             self._stage.command(
                 "aws vpc-lattice create-service-network --name my-hotel",
                 "aws vpc-lattice create-service-network-vpc-association "
-                f"--service-network-identifier my-hotel's-id --vpc-identifier {vpc}",
+                f"--service-network-identifier $MY_HOTEL_ID --vpc-identifier {vpc}",
             )
             network = await self._aws("create_service_network", name="my-hotel")
             self._network = network["id"]
@@ -130,7 +137,7 @@ class Story:
             self._stage.good(f"service network my-hotel is {self._network}, associated with {vpc}")
 
     async def _gateway(self) -> None:
-        with self._stage.step("A Gateway for it"):
+        with self._stage.step("A Gateway for it", writes={}):
             await self._apply("gatewayclass.yaml", "my-hotel-gateway.yaml")
 
             async def programmed() -> bool:
@@ -144,9 +151,14 @@ class Story:
 
     async def _routes(self) -> None:
         told = "Two routes over three Services; each route becomes a service of Lattice with a domain name of its own."
-        with self._stage.step("Deployments, Services and two HTTPRoutes", told=told):
-            await self._apply("parking.yaml", "review.yaml", "rate-route-path.yaml")
-            await self._apply("inventory-ver1.yaml", "inventory-route.yaml")
+        writes = {
+            "CreateTargetGroup": 3, "RegisterTargets": 3, "CreateService": 2, "CreateListener": 2, "CreateRule": 3,
+            "CreateServiceNetworkServiceAssociation": 2,
+        }  # fmt: skip
+        with self._stage.step("Deployments, Services and two HTTPRoutes", told=told, writes=writes):
+            await self._apply("parking.yaml", "review.yaml", "inventory-ver1.yaml")
+            await self._ready("parking", "review", "inventory-ver1")
+            await self._apply("rate-route-path.yaml", "inventory-route.yaml")
             for route in ("rates", "inventory"):
 
                 async def named(name: str = route) -> bool:
@@ -154,16 +166,41 @@ class Story:
 
                 await self._stage.until(f"the route {route} has a domain name", named)
             await self._show(ROUTES, "kubectl get httproute")
-            self._stage.command(f"kubectl get httproute … -o jsonpath  ({DOMAIN})")
-            self._stage.table(
-                ("ROUTE", "DOMAIN NAME"),
-                [(route, await self._domain(route) or "") for route in ("rates", "inventory")],
-            )
+
+            async def addressed() -> bool:
+                gateway = await self._kubectl.get(f"{GATEWAYS}/my-hotel") or {}
+                return bool(gateway.get("status", {}).get("addresses"))
+
+            await self._stage.until("the Gateway has an address", addressed)
+            await self._show(GATEWAYS, "kubectl get gateway")
+            escaped = DOMAIN.replace(".", r"\.")
+            for route in ("rates", "inventory"):
+                self._stage.command(f"kubectl get httproute {route} -o jsonpath='{{.metadata.annotations.{escaped}}}'")
+                self._stage.say(await self._domain(route) or "")
             self._stage.good("both routes are accepted and have a domain name")
 
+    async def _ready(self, *services: str) -> None:
+        """Wait until every pod that a Service is to have is an endpoint of it."""
+
+        async def ready() -> bool:
+            for service in services:
+                deployment = await self._kubectl.get(f"{DEPLOYMENTS}/{service}") or {}
+                slices = (
+                    await self._kubectl.get(f"{SLICES}?labelSelector=kubernetes.io%2Fservice-name%3D{service}") or {}
+                )
+                endpoints = [each for one in slices["items"] for each in one["endpoints"] or ()]
+                if sum(each["conditions"]["ready"] for each in endpoints) != deployment["spec"]["replicas"]:
+                    return False
+            return True
+
+        await self._stage.until(f"the pods of {', '.join(services)} are ready", ready)
+
     async def _requests(self) -> None:
-        told = "From pod to pod by way of Lattice's data plane: real requests on real sockets, by the programmed rules."
-        with self._stage.step("Requests between the services", told=told):
+        told = (
+            "From pod to pod by way of Lattice's data plane: real requests on real sockets, by the programmed rules. "
+            "Each is made from a pod's address, as kubectl exec would make it; the sandbox's pods run no commands."
+        )
+        with self._stage.step("Requests between the services", told=told, writes={}, reads=0):
             rates, inventory = await self._domain("rates"), await self._domain("inventory")
             for caller, url, expected in (
                 ("inventory-ver1", f"{rates}/parking", "parking handler pod"),
@@ -179,33 +216,58 @@ class Story:
         await self._stage.until(f"{url} answers", answers)
         shown = url.replace(await self._domain("rates") or "", "$ratesFQDN")
         shown = shown.replace(await self._domain("inventory") or "", "$inventoryFQDN")
-        self._stage.command(f"kubectl exec deploy/{caller} -- curl -s {shown}")
+        self._stage.command(f"curl --proxy $DATA_PLANE http://{shown}    # from a pod of {caller}")
         self._stage.say((await self._ask(caller, url)).strip())
 
     async def _second_version(self) -> None:
-        told = "One changed weight is one write to Lattice; requests are shared from the moment it is made."
-        with self._stage.step("A second version, by weight", told=told):
-            await self._apply("inventory-ver2.yaml", "inventory-route-bluegreen.yaml")
+        told = "A second backend of the route: a target group, its targets, and a rule that shares out the requests."
+        writes = {"CreateTargetGroup": 1, "RegisterTargets": 1, "UpdateRule": 1}
+        with self._stage.step("A second version, by weight", told=told, writes=writes):
+            await self._apply("inventory-ver2.yaml")
+            await self._ready("inventory-ver2")
+            await self._apply("inventory-route-bluegreen.yaml")
             url = await self._domain("inventory") or ""
 
             async def both() -> bool:
                 return "ver2" in await self._ask("parking", url)
 
             await self._stage.until("the second version answers", both)
-            answers = Counter([_version(await self._ask("parking", url)) for _ in range(SHARED_REQUESTS)])
-            self._stage.shares(answers)
-            second = answers["Inventory-ver2"] / SHARED_REQUESTS
-            self._stage.require(answers["failed"] == 0, f"{answers['failed']} requests failed")
-            self._stage.require(0.8 <= second <= 0.98, f"{second:.0%} went to the second version, 90% should")
-            self._stage.good(f"{second:.0%} of {SHARED_REQUESTS} requests went to the second version, none failed")
+            await self._shared(url, asked=0.9)
+
+    async def _changed_weight(self) -> None:
+        told = "One changed weight is one write to Lattice; requests are shared anew from the moment it is made."
+        with self._stage.step("Another weight", told=told, writes={"UpdateRule": 1}, reads=0):
+            change = [{"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 90}]
+            self._stage.command(f"kubectl patch httproute inventory --type=json -p '{orjson.dumps(change).decode()}'")
+            mark = self._sandbox.lattice.calls.mark()
+            await self._kubectl.patch(f"{ROUTES}/inventory", change)
+
+            async def written() -> bool:
+                return "UpdateRule" in self._sandbox.lattice.calls.by_operation(mark)
+
+            await self._stage.until("the rule is updated", written)
+            await self._shared(await self._domain("inventory") or "", asked=0.5)
+
+    async def _shared(self, url: str, *, asked: float) -> None:
+        """Try the weights by requests from a pod; `asked` is the share of the second version."""
+        answers = Counter([_version(await self._ask("parking", url)) for _ in range(SHARED_REQUESTS)])
+        self._stage.shares(answers)
+        second = answers["Inventory-ver2"] / SHARED_REQUESTS
+        wanted = f"{asked:.0%} asked for"
+        self._stage.require(answers["failed"] == 0, f"{answers['failed']} requests failed")
+        self._stage.require(abs(second - asked) <= TOLERANCE, f"{second:.0%} went to the second version, {wanted}")
+        self._stage.good(
+            f"{second:.0%} of {SHARED_REQUESTS} requests went to the second version ({wanted}), none failed"
+        )
 
     async def _dying_pod(self) -> None:
         told = "Its endpoint goes, so its target goes; the pod that replaces it is registered."
-        with self._stage.step("A pod dies", told=told):
+        writes = {"DeregisterTargets": 1, "RegisterTargets": 1}
+        with self._stage.step("A pod dies", told=told, writes=writes, reads=0):
             pods = await self._pods("parking")
             name, address = pods[0]
             self._stage.command(f"kubectl delete pod {name} --now")
-            await self._sandbox.workloads.kill("default", name)
+            await self._kubectl.delete_now(f"/api/v1/namespaces/default/pods/{name}")
 
             async def replaced() -> bool:
                 serving = await self._serving("parking")

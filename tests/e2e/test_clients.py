@@ -5,6 +5,7 @@ The sandbox and the controller are processes, started as the README says.
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,10 +21,15 @@ EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 DOMAIN = r"application-networking\.k8s\.aws/lattice-assigned-domain-name"
 PATIENCE = 60.0
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which(client) is None, reason=f"{client} is not installed")
-    for client in ("kubectl", "aws", "curl")
-]
+MISSING = [client for client in ("kubectl", "aws", "curl") if shutil.which(client) is None]
+
+
+@pytest.fixture(autouse=True)
+def clients() -> None:
+    """The clients, without which there is nothing to test; where REQUIRE_CLIENTS=1 says so, that is a failure."""
+    if MISSING:
+        told = pytest.fail if os.environ.get("REQUIRE_CLIENTS") == "1" else pytest.skip
+        told(f"not installed: {', '.join(MISSING)}")
 
 
 class Terminal:
@@ -32,16 +38,17 @@ class Terminal:
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = {**os.environ, **environment, "AWS_PAGER": ""}
 
-    def run(self, *command: str, code: int | None = 0) -> str:
+    def run(self, *command: str, code: int | None = 0, stderr: bool = False) -> str:
+        """What the command prints; `stderr` as well, or only on standard output."""
         done = subprocess.run(
             command, env=self._environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         if code is not None:
             assert done.returncode == code, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
-        return done.stdout
+        return done.stdout + done.stderr if stderr else done.stdout
 
-    def controller(self, *arguments: str, code: int | None = 0) -> str:
-        return self.run(sys.executable, "-m", "controller", *arguments, code=code)
+    def controller(self, *arguments: str, code: int | None = 0, stderr: bool = False) -> str:
+        return self.run(sys.executable, "-m", "controller", *arguments, code=code, stderr=stderr)
 
     @contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -68,13 +75,13 @@ def eventually(what: Callable[[], str]) -> str:
 
 
 def environment_of(file: Path) -> dict[str, str]:
-    lines = (line.removeprefix("export ") for line in file.read_text().splitlines())
-    pairs = (line.partition("=") for line in lines)
-    return {name: value.strip("'") for name, _, value in pairs}
+    """What a shell has after sourcing the file, beside what it had before."""
+    done = subprocess.run(["sh", "-c", '. "$0"; env -0', file], capture_output=True, text=True, check=True)
+    return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def terminal(clients: None, tmp_path: Path) -> Iterator[Terminal]:
     with Terminal({}).running("sandbox", "--free-ports", "--directory", str(tmp_path)):
         eventually(lambda: "started" if (tmp_path / "env").exists() else "")
         yield Terminal(environment_of(tmp_path / "env"))
@@ -144,9 +151,16 @@ def test_the_readmes_session(terminal: Terminal) -> None:
 def test_a_plan_that_cannot_be_made_says_why(terminal: Terminal, tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("kind: HTTPRoute\nspec: {}\n")
-    for arguments in (
-        ("plan", "-f", str(tmp_path / "nothing-here.yaml")),
-        ("plan", "-f", str(broken)),
-        ("plan", "--kubeconfig", str(tmp_path / "no-kubeconfig")),
+    dead = tmp_path / "dead"
+    dead.write_text(re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:1", (tmp_path / "kubeconfig").read_text()))
+    for arguments, said in (
+        (("-f", str(tmp_path / "nothing-here.yaml")), "nothing-here.yaml: there is no such file"),
+        (("-f", str(broken)), "broken.yaml: a document has no apiVersion and kind"),
+        (("--kubeconfig", str(tmp_path / "no-kubeconfig")), "no-kubeconfig"),
+        (("--kubeconfig", str(dead)), "the Kubernetes API at http://127.0.0.1:1 cannot be reached"),
     ):
-        terminal.controller(*arguments, code=1)
+        printed = terminal.controller("plan", *arguments, code=1, stderr=True)
+        assert printed.startswith("lattice-controller: ")
+        assert said in printed
+        assert len(printed.splitlines()) == 1
+        assert "Traceback" not in printed
