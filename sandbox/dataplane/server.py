@@ -117,7 +117,7 @@ class DataPlane:
             return await self._answer(session, request, target, access)
         except _RefusedError as refused:
             access.status, access.failure = refused.status, str(refused)
-            return web.Response(status=refused.status, text=f"{refused}\n")
+            return web.Response(status=refused.status, text=f"{refused}\n", headers=_decided(access))
         finally:
             self.log.add(access)
 
@@ -143,7 +143,7 @@ class DataPlane:
         access.rule = None if decision.rule is None else decision.rule.rule_id
         if isinstance(decision.action, FixedResponse):
             access.status = decision.action.status_code
-            return web.Response(status=access.status)
+            return web.Response(status=access.status, headers=_decided(access))
         url = self._target_url(decision.action, access) + target
         fields = to_target(
             request.headers.items(), authority=access.authority, source=access.source, port=port, protocol="http"
@@ -177,6 +177,17 @@ class DataPlane:
             return f"http://{self._network.socket_address(target.ip)}:{target.port}"
         except ValueError as error:
             raise _RefusedError(503, f"target {access.target} cannot be reached: {error}") from error
+
+
+def _decided(access: Access) -> dict[str, str]:
+    """Headers of an answer of the data plane's own: who it is, and which listener and rule led there."""
+    headers = {"Server": "sandbox-data-plane"}
+    if access.service is not None:
+        headers["X-Sandbox-Service"] = access.service
+    if access.listener is not None:
+        headers["X-Sandbox-Listener"] = str(access.listener)
+        headers["X-Sandbox-Rule"] = access.rule or "default"
+    return headers
 
 
 async def _forward(

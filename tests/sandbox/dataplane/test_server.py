@@ -380,3 +380,12 @@ class TestLog:
                 async with asked(client, plane, f"/{number}"):
                     pass
         assert [access.path for access in plane.log] == ["/2", "/3"]
+
+
+async def test_an_answer_of_the_data_planes_own_says_which_listener_and_rule_led_there(directory, plane, client):
+    directory.group("tg-1")
+    directory.service([(Match(path_prefix="/a"), "tg-1"), (Match(path_prefix="/b"), FixedResponse(404))])
+    for path, rule in (("/a", "rule-1"), ("/b", "rule-2"), ("/c", "default")):
+        async with asked(client, plane, path) as answer:
+            told = {name: answer.headers[name] for name in ("Server", "X-Sandbox-Listener", "X-Sandbox-Rule")}
+            assert told == {"Server": "sandbox-data-plane", "X-Sandbox-Listener": "80", "X-Sandbox-Rule": rule}
