@@ -61,6 +61,10 @@ class ServiceKey(msgspec.Struct, frozen=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, ServiceKey) and self._identity == other._identity)
 
+    def __ne__(self, other: object) -> bool:
+        # Not derived from __eq__: a msgspec struct has one of its own, which goes by the object.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self._identity)
 
