@@ -28,9 +28,10 @@ async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
     Raises `UnknownError`, and `LatticeError` after it was reported.
     """
     service = translate_service(env.view, key.owner, env.ctx)
-    if not all(route.finalizer for route in service.routes):
-        return None  # Each route's own key adds the finalizer, and that event adds this key again.
     desired = translate_target_group(env.view, key, env.ctx)
+    if desired is not None and not all(route.finalizer for route in service.routes):
+        # Each route's own key adds the finalizer, and that event adds the keys of the groups that the route wants.
+        return None
     owner = service.routes[0] if service.routes else None
     about, generation = (None, None) if owner is None else (str(owner.ref), owner.generation)
     refs = [contributor.ref for contributor in service.routes]
