@@ -16,7 +16,7 @@ import pytest
 from controller.kube.config import DEFAULT_NAMESPACE
 from tests.deploy.dockerfile import Dockerfile, Installed, installed
 from tests.deploy.manifests import BASE, DEPLOY, ROOT, find, kustomized, needs_kubectl
-from tests.deploy.test_prometheus import free_port
+from tests.deploy.ports import free_port
 from tests.e2e.harness import PREFIX, environment, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, namespace, route, rule, service
 

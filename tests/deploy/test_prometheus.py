@@ -9,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ import yaml
 from controller.kube.config import DEFAULT_NAMESPACE
 from sandbox.lattice import Refuse, Throttle
 from tests.deploy.monitoring import JOB, Query, dashboard_queries, rule_groups
+from tests.deploy.ports import free_port
 from tests.e2e.harness import World, environment, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, namespace, route, rule, service
 
@@ -36,12 +36,6 @@ SECONDS = float(os.environ.get("PROMETHEUS_SECONDS", "8"))
 PATIENCE = 60.0
 MAY_BE_SILENT = {"panel Objects that cannot be read"}
 """Nothing here is unreadable, and the series begins with the first that is."""
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def hastened(value: str) -> str:
