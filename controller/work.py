@@ -1,7 +1,8 @@
 """From events to keys, and from keys to workers: the controller's work, apart from the process around it.
 
 Until `lead`, stores are kept warm and no key is added; a follower also knows what is in Lattice, and doubts it when it
-takes over. From then on everything that is in the stores is added as bulk work, and every event as live work.
+takes over. From then on everything that is in the stores is added as bulk work, and every event as live work; what
+touches a target group that rules point to is urgent, for until it is done traffic goes to pods that have gone.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from controller.api.keys import Key, ObjectKey, ObjectKind, tenant
+from controller.api.keys import Key, ObjectKey, ObjectKind, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
 from controller.kube.client import KubeClient
@@ -36,6 +37,7 @@ from controller.translate.triggers import keys_for_change
 from workqueue import (
     BULK,
     LIVE,
+    URGENT,
     ItemExponential,
     MaxOf,
     MonotonicClock,
@@ -220,7 +222,12 @@ class Work:
             log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
             return
         for key in touched:
-            self._env.queue.add(key, priority)
+            self._env.queue.add(key, URGENT if priority == LIVE and self._serves(key) else priority)
+
+    def _serves(self, key: Key) -> bool:
+        """Whether the key is that of a target group that was filled once, so that rules point to it."""
+        group = self._env.inventory.target_group(key) if isinstance(key, TargetGroupKey) else None
+        return group is not None and group.registered
 
     async def _scan(self) -> None:
         """Add the keys of everything, as bulk work, whenever it is asked for; asking twice meanwhile is asking once."""

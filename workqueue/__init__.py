@@ -20,13 +20,14 @@ from workqueue._clock import Clock, MonotonicClock, Timer
 from workqueue._limiters import ItemExponential, MaxOf, RateLimiter, TokenBucket, default_limiter
 from workqueue._metrics import MetricsProvider, NoMetrics, QueueGauges, QueueMetrics
 from workqueue._pool import WorkerPool
-from workqueue._priority import BULK, LIVE, current_priority
+from workqueue._priority import BULK, LIVE, URGENT, current_priority
 from workqueue._queue import Queue, ShutDown
 from workqueue._result import Result
 
 __all__ = [
     "BULK",
     "LIVE",
+    "URGENT",
     "Clock",
     "ItemExponential",
     "MaxOf",

@@ -13,8 +13,9 @@ What happens with a key is decided here and nowhere else, as controller-runtime'
 and `done` in each case, last, so that the key cannot be handed out before its outcome is recorded.
 
 A live change must not wait until a re-sync of thousands of keys gives a worker back. So bulk keys hold at most half of
-the workers; the queue keeps that promise (`Queue.limit_bulk`), since only it can tell a waiting worker that a bulk key
-may now be handed out.
+the workers. And an urgent one must not wait for other changes: beside the workers of the pool's size, which live and
+bulk keys share, there are a few more that only what is urgent can have. The queue keeps these promises (`Queue.limit`),
+since only it can tell a waiting worker that a key may now be handed out.
 
 Between two keys a worker lets everybody else run, because a reconcile that finds nothing to do never suspends, and ten
 thousand of them in a row would hold up the very events that are to go before them.
@@ -28,7 +29,7 @@ import anyio
 import anyio.abc
 from anyio.lowlevel import checkpoint
 
-from workqueue._priority import current_priority
+from workqueue._priority import BULK, URGENT, current_priority
 from workqueue._queue import Queue, ShutDown
 from workqueue._result import Result
 
@@ -36,7 +37,9 @@ K = TypeVar("K", bound=Hashable)
 
 
 class WorkerPool(Generic[K]):
-    """Runs `reconcile` on the keys of `queue`, `size` at a time. A queue has one pool.
+    """Runs `reconcile` on the keys of `queue`, `size` at a time, and `size` // 4 + 1 urgent ones more.
+
+    A queue has one pool.
 
     `on_error` is told of every exception that a reconcile raised, after the key was added again; what it raises itself
     ends the pool. Raises ValueError when `size` is less than 1.
@@ -63,7 +66,7 @@ class WorkerPool(Generic[K]):
 
     @property
     def size(self) -> int:
-        """How many keys are worked on at most at a time."""
+        """How many keys are worked on at most at a time, but for a few urgent ones more."""
         return self._size
 
     @property
@@ -94,18 +97,24 @@ class WorkerPool(Generic[K]):
             raise ValueError(f"a pool needs at least one worker, not {size}")
         self._size = size
         # Wakes all idle workers too, and each then sees whether it is one too many.
-        self._queue.limit_bulk(max(1, size // 2))
+        self._queue.limit(BULK, max(1, size // 2))
+        self._queue.limit(URGENT - 1, size)
         if self._group is not None:
             self._hire(self._group)
 
+    @property
+    def _most(self) -> int:
+        """How many workers there are, with those for urgent keys."""
+        return self._size + self._size // 4 + 1
+
     def _hire(self, group: anyio.abc.TaskGroup) -> None:
-        while self._workers < self._size:
+        while self._workers < self._most:
             self._workers += 1
             group.start_soon(self._work, name=f"{self._queue.name} worker")
 
     async def _work(self) -> None:
         try:
-            while self._workers <= self._size:
+            while self._workers <= self._most:
                 taken = self._queue.take_nowait()
                 if taken is None:
                     await self._queue.wait()

@@ -1,12 +1,16 @@
 """Priorities: plain integers, higher first, so that an owner may put levels of its own between and above ours.
 
-The two names follow controller-runtime's priority queue, so that a `priority` label means the same in both: what is
+`LIVE` and `BULK` follow controller-runtime's priority queue, so that a `priority` label means the same in both: what is
 caused by a change is 0, what is caused by a re-sync is -100. Everything at or below `BULK` is *bulk*: work that nobody
-is waiting for, of which a worker pool runs only so much at a time that live work always finds a worker.
+is waiting for, of which a worker pool runs only so much at a time that live work always finds a worker. Everything
+above `LIVE` is *urgent*, and always finds a worker too, however many changes there are.
 """
 
 from contextvars import ContextVar
 from typing import Final
+
+URGENT: Final = 100
+"""A change that other changes must not hold up: until it is done, what worked before works no longer."""
 
 LIVE: Final = 0
 """A change that somebody is waiting for; the priority of an add that names none."""

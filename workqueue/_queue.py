@@ -19,7 +19,6 @@ something is synchronous, a single timer serves all delays, and `get` suspends o
 """
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
@@ -31,7 +30,7 @@ from workqueue._clock import Clock, MonotonicClock, Timer
 from workqueue._delays import Delays
 from workqueue._limiters import RateLimiter, default_limiter
 from workqueue._metrics import MetricsProvider, NoMetrics
-from workqueue._priority import BULK, LIVE
+from workqueue._priority import LIVE
 from workqueue._ready import Ready
 
 K = TypeVar("K", bound=Hashable)
@@ -52,6 +51,17 @@ class _Dirty:
         self.since = since
 
 
+class _Limit:
+    """How many keys of a priority and below may be held, and how many are."""
+
+    __slots__ = ("held", "most", "priority")
+
+    def __init__(self, priority: int, most: int, held: int) -> None:
+        self.priority = priority
+        self.most = most
+        self.held = held
+
+
 def _one_tenant(_: object) -> Hashable:
     return None
 
@@ -66,8 +76,6 @@ class Queue(Generic[K]):
 
     __slots__ = (
         "_added",
-        "_bulk_limit",
-        "_bulk_processing",
         "_clock",
         "_delays",
         "_dirty",
@@ -75,6 +83,7 @@ class Queue(Generic[K]):
         "_drained",
         "_got",
         "_limiter",
+        "_limits",
         "_name",
         "_now",
         "_processing",
@@ -105,8 +114,7 @@ class Queue(Generic[K]):
         self._ready: Ready[K] = Ready()
         self._delays: Delays[K] = Delays()
         self._processing: dict[K, tuple[int, float]] = {}
-        self._bulk_processing = 0
-        self._bulk_limit = sys.maxsize
+        self._limits: list[_Limit] = []
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -218,8 +226,9 @@ class Queue(Generic[K]):
         dirty = self._dirty.pop(key)
         now = self._now()
         self._processing[key] = (priority, now)
-        if priority <= BULK:
-            self._bulk_processing += 1
+        for limit in self._limits:
+            if priority <= limit.priority:
+                limit.held += 1
         self._got(priority, now - dirty.since)
         if self._shutting_down and not self._ready:
             self._wake_all()
@@ -232,8 +241,12 @@ class Queue(Generic[K]):
             raise ValueError(f"{key!r} is not being processed")
         priority, started = run
         self._done(self._now() - started)
-        if priority <= BULK:
-            self._bulk_processing -= 1
+        gave_place = False
+        for limit in self._limits:
+            if priority <= limit.priority:
+                limit.held -= 1
+                gave_place = True
+        if gave_place:
             self._wake()
         dirty = self._dirty.get(key)
         if dirty is not None:
@@ -242,13 +255,16 @@ class Queue(Generic[K]):
         elif self._drained is not None and self._is_idle():
             self._drained.set()
 
-    def limit_bulk(self, most: int | None) -> None:
-        """Hand out keys of priority `BULK` and below only while fewer than `most` of them are held; None: no limit.
+    def limit(self, priority: int, most: int | None) -> None:
+        """Hand out keys of `priority` and below only while fewer than `most` of them are held; None: no limit.
 
-        A worker pool sets this for the queue it serves. Keys that are held already are not affected; all who wait are
-        woken to look again.
+        Limits for several priorities hold together. A worker pool sets them for the queue it serves. Keys that are held
+        already are not affected; all who wait are woken to look again.
         """
-        self._bulk_limit = sys.maxsize if most is None else most
+        self._limits = [limit for limit in self._limits if limit.priority != priority]
+        if most is not None:
+            held = sum(of <= priority for of, _ in self._processing.values())
+            self._limits.append(_Limit(priority, most, held))
         self._wake_all()
 
     # Ending
@@ -342,7 +358,13 @@ class Queue(Generic[K]):
 
     def _can_hand_out(self) -> bool:
         highest = self._ready.highest
-        return highest is not None and (highest > BULK or self._bulk_processing < self._bulk_limit)
+        if highest is None:
+            return False
+        for limit in self._limits:  # noqa: SIM110 - a generator would double the cost of the queue's hottest question
+            # What is below the highest counts for the same limit, so none of it could be handed out either.
+            if highest <= limit.priority and limit.held >= limit.most:
+                return False
+        return True
 
     def _is_idle(self) -> bool:
         return not self._dirty and not self._processing

@@ -1,14 +1,15 @@
-"""Our share of the account's API limits: one token bucket per operation, with two lanes.
+"""Our share of the account's API limits: one token bucket per operation, with three lanes.
 
 AWS throttles per operation and account, publishes no rates for VPC Lattice, and shares them with every other client of
 the account. So each operation has a bucket of its own, whose configured rate is a ceiling, and whose current rate is
 learned the way TCP learns a path's capacity: slow start, a cut in half on a throttle, additive growth after it. Calls
 that were already under way when the rate was cut do not cut it again.
 
-Live work goes first. Bulk work (re-sync, drift, garbage) takes what is left, which is made to mean something in both
-directions: bulk leaves half of the bucket's tokens untouched, so that a live call after a quiet time is granted at once
-although bulk is waiting; and one grant in ten is bulk's while it waits, so that a long stream of live work does not
-starve it.
+Urgent calls go before all others: what they change serves traffic, and is wrong until they are done. They are few, for
+they come one by one as endpoints come and go. Then comes live work. Bulk work (re-sync, drift, garbage) takes what is
+left, which is made to mean something in both directions: bulk leaves half of the bucket's tokens untouched, so that
+another call after a quiet time is granted at once although bulk is waiting; and one grant in ten is bulk's while it
+waits, so that a long stream of other work does not starve it.
 
 Within a lane it is first come, first served. A `Ticket` is a place in that order: a call that was throttled comes back
 with its ticket, and so returns to the head of its lane.
@@ -29,7 +30,7 @@ from typing import Final
 from workqueue import Clock, Timer
 
 LIVE_PER_BULK: Final = 9
-"""Grants to live calls, while bulk calls wait, after which one is a bulk call's."""
+"""Grants to urgent and live calls, while bulk calls wait, after which one is a bulk call's."""
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds for which an operation stands still at most, however long AWS asks to wait: callers are waiting."""
@@ -41,8 +42,9 @@ _EPSILON: Final = 1e-6
 
 
 class Lane(Enum):
-    """Who is waiting for the call: somebody (LIVE), or nobody (BULK)."""
+    """Who is waiting for the call: traffic (URGENT), somebody (LIVE), or nobody (BULK)."""
 
+    URGENT = "urgent"
     LIVE = "live"
     BULK = "bulk"
 
@@ -88,7 +90,7 @@ class Bucket:
         self._updated = now
         self._paused_until = -math.inf
         self._cut = -math.inf
-        self._waiting: dict[Lane, list[Ticket]] = {Lane.LIVE: [], Lane.BULK: []}
+        self._waiting: dict[Lane, list[Ticket]] = {lane: [] for lane in Lane}
         self._live_in_row = 0
 
     @property
@@ -137,7 +139,7 @@ class Bucket:
         if not self.waiting:
             return None
         self._refill(now)
-        bulk_only = not self._waiting[Lane.LIVE] and self._live_in_row < LIVE_PER_BULK
+        bulk_only = self._ahead is None and self._live_in_row < LIVE_PER_BULK
         missing = 1 + (self._reserve if bulk_only else 0) - self._tokens
         return max(0.0, missing / self._rate, self._paused_until - now)
 
@@ -166,18 +168,24 @@ class Bucket:
     def _reserve(self) -> float:
         return self.capacity / 2 if self.capacity >= 2 else 0.0
 
+    @property
+    def _ahead(self) -> Lane | None:
+        """The lane that goes before bulk's, if anybody waits in one."""
+        return next((lane for lane in (Lane.URGENT, Lane.LIVE) if self._waiting[lane]), None)
+
     def _next(self) -> Lane | None:
         """The lane whose head goes next, if there are tokens for it; counts the turns between the lanes."""
-        live, bulk = self._waiting[Lane.LIVE], self._waiting[Lane.BULK]
+        ahead, bulk = self._ahead, self._waiting[Lane.BULK]
         if self._tokens < 1 - _EPSILON:
             return None
-        if bulk and (self._live_in_row >= LIVE_PER_BULK or (not live and self._tokens >= 1 + self._reserve - _EPSILON)):
+        if bulk and (
+            self._live_in_row >= LIVE_PER_BULK or (ahead is None and self._tokens >= 1 + self._reserve - _EPSILON)
+        ):
             self._live_in_row = 0
             return Lane.BULK
-        if live:
+        if ahead is not None:
             self._live_in_row = self._live_in_row + 1 if bulk else 0
-            return Lane.LIVE
-        return None
+        return ahead
 
     def _refill(self, now: float) -> None:
         self._tokens = min(self.capacity, self._tokens + max(0.0, now - self._updated) * self._rate)

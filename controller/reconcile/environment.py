@@ -47,8 +47,11 @@ class Environment:
     """The time of day: what the names of rules and the times of conditions are made of."""
 
     def add(self, key: Key) -> None:
-        """Add a key to which the one in work has led, with the same priority: bulk work does not become live."""
-        self.queue.add(key, current_priority.get())
+        """Add a key to which the one in work has led, with the same priority: bulk work does not become live.
+
+        Nothing that is led to is urgent: that was the one change that led here.
+        """
+        self.queue.add(key, min(LIVE, current_priority.get()))
 
     def park(self, key: Key, ref: ResourceRef) -> None:
         """Let the key in work wait until a Lattice resource leaves its present state; see `Poller.park`."""
@@ -62,7 +65,10 @@ class Environment:
     @property
     def lane(self) -> Lane:
         """The lane for AWS calls on behalf of the key in work."""
-        return Lane.BULK if current_priority.get() <= BULK else Lane.LIVE
+        priority = current_priority.get()
+        if priority > LIVE:
+            return Lane.URGENT
+        return Lane.BULK if priority <= BULK else Lane.LIVE
 
     @property
     def view(self) -> View:

@@ -271,3 +271,29 @@ def test_waiting_for_the_delay_it_names_always_lets_somebody_go(live: int, bulk:
         now += delay
         assert bucket.grant(now)
         left = bucket.waiting
+
+
+def test_urgent_goes_before_live_and_bulk_that_came_first() -> None:
+    bucket = grown()
+    bulk, live, urgent = tickets(Lane.BULK, 2), tickets(Lane.LIVE, 20, first=2), tickets(Lane.URGENT, 2, first=22)
+    for ticket in (*bulk, *live, *urgent):
+        bucket.join(ticket)
+    assert bucket.grant(0.0)[:3] == [*urgent, live[0]]
+
+
+def test_bulk_has_its_turn_in_a_stream_of_urgent_calls_too() -> None:
+    bucket = grown()
+    bulk, urgent = tickets(Lane.BULK, 1), tickets(Lane.URGENT, 20, first=1)
+    for ticket in (*bulk, *urgent):
+        bucket.join(ticket)
+    assert bucket.grant(0.0)[LIVE_PER_BULK] is bulk[0]
+
+
+def test_an_urgent_call_that_waits_alone_does_not_wait_for_bulks_reserve() -> None:
+    bucket = grown()
+    for ticket in tickets(Lane.LIVE, 10):
+        bucket.join(ticket)
+    bucket.grant(0.0)
+    [urgent] = tickets(Lane.URGENT, 1, first=10)
+    bucket.join(urgent)
+    assert bucket.delay(0.0) == pytest.approx(0.1)

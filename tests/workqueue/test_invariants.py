@@ -214,7 +214,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(most=st.sampled_from([None, 0, 1, 2]), pause=st.booleans())
     def limit_bulk(self, most, pause):
-        self.queue.limit_bulk(most)
+        self.queue.limit(BULK, most)
         self.model.bulk_limit = most
         self.go_on(pause)
 

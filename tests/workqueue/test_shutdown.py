@@ -80,7 +80,7 @@ async def test_workers_that_wait_are_told_of_shut_down(queue):
 
 async def test_workers_held_back_by_the_bulk_limit_are_told_when_the_last_key_is_handed_out(queue):
     ended = []
-    queue.limit_bulk(1)
+    queue.limit(BULK, 1)
     queue.add("a", BULK)
     queue.add("b", BULK)
     await queue.get()

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from tests.workqueue.settling import settle
-from workqueue import BULK, LIVE, Queue, Result, WorkerPool, current_priority
+from workqueue import BULK, LIVE, URGENT, Queue, Result, WorkerPool, current_priority
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("patience")]
 
@@ -186,6 +186,24 @@ async def test_bulk_keys_hold_at_most_half_of_the_workers_and_live_keys_find_the
             queue.add(f"live {n}")
         await settle()
         assert list(reconciler.running)[bulk:] == [f"live {n}" for n in range(size - bulk)]
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("size", "more"), [(1, 1), (3, 1), (4, 2), (20, 6)])
+async def test_urgent_keys_find_workers_of_their_own_when_all_others_are_busy(queue, reconciler, size, more):
+    for n in range(size + 1):
+        queue.add(f"live {n}")
+    async with anyio.create_task_group() as group:
+        group.start_soon(WorkerPool(queue, reconciler, size=size, on_error=no_error).run)
+        await settle()
+        assert len(reconciler.running) == size
+        for n in range(more + 1):
+            queue.add(f"urgent {n}", URGENT)
+        await settle()
+        assert list(reconciler.running)[size:] == [f"urgent {n}" for n in range(more)]
+        await reconciler.finish("urgent 0")
+        assert f"urgent {more}" in reconciler.running
+        assert f"live {size}" not in reconciler.running
         group.cancel_scope.cancel()
 
 
