@@ -23,9 +23,16 @@ from controller.reconcile.board import Board
 from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
 from controller.translate.route import translate_route
-from workqueue import BULK, LIVE, Queue, current_priority
+from workqueue import BULK, LIVE, URGENT, Queue, current_priority
 
 ROUTE_KINDS: Mapping[str, Resource[Any]] = {"HTTPRoute": resources.HTTP_ROUTES}
+
+BEGUN = LIVE + 10
+"""The priority of what has waited for Lattice: what has been begun is finished before more is begun.
+
+Otherwise a load of many new routes passes through its stages one after the other, each at the rate of one operation,
+while the limits of all other operations lie idle.
+"""
 
 
 @dataclass(slots=True)
@@ -51,7 +58,7 @@ class Environment:
 
         Nothing that is led to is urgent: that was the one change that led here.
         """
-        self.queue.add(key, min(LIVE, current_priority.get()))
+        self.queue.add(key, min(BEGUN, current_priority.get()))
 
     def park(self, key: Key, ref: ResourceRef) -> None:
         """Let the key in work wait until a Lattice resource leaves its present state; see `Poller.park`."""
@@ -59,14 +66,15 @@ class Environment:
         self.poller.park(key, ref, self.lane)
 
     def wake(self, key: Key) -> None:
-        """Add a key that was parked, with the priority that it had."""
-        self.queue.add(key, self.parked.get(key, LIVE))
+        """Add a key that was parked, before what has not been begun, unless it is bulk."""
+        priority = self.parked.get(key, LIVE)
+        self.queue.add(key, max(BEGUN, priority) if priority > BULK else priority)
 
     @property
     def lane(self) -> Lane:
         """The lane for AWS calls on behalf of the key in work."""
         priority = current_priority.get()
-        if priority > LIVE:
+        if priority >= URGENT:
             return Lane.URGENT
         return Lane.BULK if priority <= BULK else Lane.LIVE
 

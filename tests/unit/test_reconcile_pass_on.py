@@ -9,13 +9,14 @@ import pytest
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, RetryError, SuspectError, TerminalError
+from controller.lattice.limits import Lane
 from controller.lattice.plan import Problem
 from controller.lattice.poller import Poller
 from controller.lattice.refs import ResourceRef
-from controller.reconcile.environment import Environment
+from controller.reconcile.environment import BEGUN, Environment
 from controller.reconcile.pass_on import HELD, SLOWLY, failure_of, failure_of_plan, pass_on, twice
 from controller.translate.outcomes import Failed
-from workqueue import BULK, LIVE, Queue, Result, current_priority
+from workqueue import BULK, LIVE, URGENT, Queue, Result, current_priority
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ class Parked:
 
     keys: list[tuple[Key, ResourceRef]] = field(default_factory=list)
 
-    def park(self, key: Key, ref: ResourceRef) -> None:
+    def park(self, key: Key, ref: ResourceRef, lane: Lane) -> None:
         self.keys.append((key, ref))
 
 
@@ -80,14 +81,33 @@ async def test_a_parked_key_is_woken_with_the_priority_that_it_had() -> None:
     assert taken(env.queue) == [(SERVICE, BULK)]
 
 
-async def test_a_key_that_waits_no_longer_is_live_when_it_is_woken_again() -> None:
+async def test_a_key_that_waits_no_longer_is_not_bulk_when_it_is_woken_again() -> None:
     env = environment()
     reset = current_priority.set(BULK)
     pass_on(env, SERVICE, Applied(done=False, waits=(CREATED,)), failure=None)
     current_priority.reset(reset)
     pass_on(env, SERVICE, Applied(done=True), failure=None)
     env.wake(SERVICE)
-    assert taken(env.queue) == [(SERVICE, LIVE)]
+    assert taken(env.queue) == [(SERVICE, BEGUN)]
+
+
+@pytest.mark.parametrize(("before", "woken"), [(LIVE, BEGUN), (BEGUN, BEGUN), (URGENT, URGENT), (BULK, BULK)])
+async def test_what_was_begun_goes_before_what_was_not_unless_it_is_bulk(before: int, woken: int) -> None:
+    env = environment()
+    reset = current_priority.set(before)
+    pass_on(env, SERVICE, Applied(done=False, waits=(CREATED,)), failure=None)
+    current_priority.reset(reset)
+    env.wake(SERVICE)
+    assert taken(env.queue) == [(SERVICE, woken)]
+
+
+@pytest.mark.parametrize(("in_work", "added"), [(LIVE, LIVE), (BEGUN, BEGUN), (URGENT, BEGUN), (BULK, BULK)])
+async def test_a_key_led_to_has_the_priority_of_the_one_in_work_but_is_never_urgent(in_work: int, added: int) -> None:
+    env = environment()
+    reset = current_priority.set(in_work)
+    env.add(SERVICE)
+    current_priority.reset(reset)
+    assert taken(env.queue) == [(SERVICE, added)]
 
 
 async def test_a_key_that_waits_for_anothers_work_adds_it_and_looks_again_by_itself() -> None:

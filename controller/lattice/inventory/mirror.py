@@ -321,7 +321,9 @@ class Mirror:
         if service.associations is None:
             return None
         names = sorted(one.network_name or one.network_id for one in service.associations.values())
-        return ServiceKey(kind=route.kind, hostname=service.custom_domain, networks=tuple(names))
+        return ServiceKey(
+            kind=route.kind, hostname=service.custom_domain, networks=tuple(names), namespace=route.namespace
+        )
 
     def group_key(self, group: ObservedTargetGroup) -> TargetGroupKey | None:
         """The key whose group this is: who claims it, else one that finds it by its id, and nothing is desired for.
@@ -337,7 +339,7 @@ class Mirror:
             return None
         namespace, name = backend_of_group(group.tags)
         return TargetGroupKey(
-            owner=ServiceKey(kind=route.kind, hostname=group.id),
+            owner=ServiceKey(kind=route.kind, hostname=group.id, namespace=route.namespace),
             namespace=namespace,
             service=name,
             port=None,
