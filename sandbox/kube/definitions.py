@@ -181,7 +181,7 @@ def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
             short_names=tuple(names.get("shortNames") or ()),
             categories=tuple(names.get("categories") or ()),
             schema=_object_schema(version["schema"]["openAPIV3Schema"], metadata),
-            strategy=GatewayStrategy(names["kind"]) if spec["group"] == gatewayapi.GROUP else CustomStrategy(),
+            strategy=_strategy(spec, version["schema"]["openAPIV3Schema"]),
             columns=_columns(version.get("additionalPrinterColumns")),
             status=(version.get("subresources") or {}).get("status") is not None,
             custom=True,
@@ -193,6 +193,13 @@ def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
         for version in spec["versions"]
         if version["served"]
     ]  # fmt: skip
+
+
+def _strategy(spec: Json, schema: Json) -> CustomStrategy:
+    """Gateway API's rules stand at places of a schema: a definition whose schema says nothing of `spec` has none."""
+    if spec["group"] == gatewayapi.GROUP and "spec" in schema.get("properties", {}):
+        return GatewayStrategy(spec["names"]["kind"])
+    return CustomStrategy()
 
 
 def _deprecation(spec: Json, version: Json) -> str:
