@@ -140,7 +140,11 @@ class _Run:
             await self._doubt(operation, arguments, error)
             raise
         self._inventory.record(operation.call, arguments, answer, operation.creates)
-        _raise_for_part(operation, arguments, answer)
+        if answer.get("unsuccessful"):
+            if operation.call == "DeregisterTargets":
+                # None deregisters what is not registered: perhaps an earlier attempt did it, and was not answered.
+                self._inventory.unanswered(arguments)
+            raise _partly_done(operation, arguments, answer)
 
     async def _answer(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What Lattice answers. Where it does not, or a name is taken, perhaps by what an earlier attempt has made, the
@@ -206,16 +210,14 @@ def _identifiers(value: Any) -> list[str]:
             return []
 
 
-def _raise_for_part(operation: Operation, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+def _partly_done(operation: Operation, arguments: Mapping[str, Any], answer: Mapping[str, Any]) -> RetryError:
     """API: `unsuccessful` of RegisterTargets, DeregisterTargets and BatchUpdateRule."""
-    failed: Sequence[Mapping[str, Any]] = answer.get("unsuccessful", ())
-    if not failed:
-        return
+    failed: Sequence[Mapping[str, Any]] = answer["unsuccessful"]
     parts = ", ".join(map(_part, failed))
     request_id = answer.get("ResponseMetadata", {}).get("RequestId")
     total = len(arguments.get("targets", arguments.get("rules", ())))
     message = f"{len(failed)} of {total} failed for {operation.resource}: {parts}"
-    raise RetryError(operation.call, failed[0].get("failureCode", "Unsuccessful"), message, request_id)
+    return RetryError(operation.call, failed[0].get("failureCode", "Unsuccessful"), message, request_id)
 
 
 def _part(one: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from controller.lattice.inventory.mirror import Mirror
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HealthCheck
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkMissing, ObservedNetwork
 from controller.lattice.refs import ResourceRef
-from sandbox.lattice import Fail, Partial
+from sandbox.lattice import Fail, Partial, Refuse
 from tests.lattice.world import IDENTITY, KEY, ROUTE, World, group, group_key, listener, rule, service
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +184,18 @@ async def test_an_association_is_added_before_the_old_one_goes(world: World) -> 
     assert left["serviceNetworkName"] == "other"
 
 
+async def test_an_association_whose_deletion_fails_is_deleted_again(world: World) -> None:
+    await world.network("my-hotel")
+    await world.network("other")
+    desired = service(listener(rule("/", "parking")))
+    await world.settle(desired, [group("parking")])
+    world.server.faults.add("DeleteServiceNetworkServiceAssociation", Fail(), times=1)
+    await world.settle(service(*desired.listeners, networks=("other",)), [group("parking")])
+    (one,) = await world.listed("ListServices")
+    (left,) = await world.listed("ListServiceNetworkServiceAssociations", serviceIdentifier=one["id"])
+    assert left["serviceNetworkName"] == "other"
+
+
 async def test_a_missing_network_is_a_problem_and_the_rest_is_done(world: World) -> None:
     desired = service(listener(rule("/", "parking")), networks=("nowhere",))
     applied = await world.settle(desired, [group("parking")])
@@ -286,6 +298,19 @@ async def test_targets_that_could_not_be_registered_are_named_and_tried_again(wo
     await world.settle(None, [desired])
     (again,) = world.server.calls.of("RegisterTargets", mark)
     assert [target["id"] for target in again.parameters["targets"]] == ["10.0.0.2"]
+
+
+async def test_targets_that_went_without_an_answer_are_not_deregistered_for_ever(world: World) -> None:
+    await world.settle(None, [group("parking", "10.0.0.1", "10.0.0.2")])
+    world.server.faults.add("DeregisterTargets", Refuse(after=True), times=1)
+    desired = group("parking", "10.0.0.1")
+    with pytest.raises(RetryError, match="not registered"):
+        await world.settle(None, [desired])
+    await world.settle(None, [desired])
+    assert await world.inventory.observe_target_group(desired.key, desired) is not None
+    (one,) = await world.listed("ListTargetGroups")
+    targets = await world.listed("ListTargets", targetGroupIdentifier=one["id"])
+    assert [target["id"] for target in targets if target["status"] != "DRAINING"] == ["10.0.0.1"]
 
 
 async def test_a_batch_that_was_done_in_part_is_finished_by_the_next_plan(world: World) -> None:

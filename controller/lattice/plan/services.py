@@ -204,7 +204,9 @@ def _associations(
     for network_id, association in sorted(observed.items()):
         if network_id in ids or network_id in names or association.network_name in names:
             kept.append(association)
-        elif association.status != DELETE_IN_PROGRESS:
+            continue
+        draft.needs.append(Gone(association.ref))
+        if association.status != DELETE_IN_PROGRESS:
             needs_ = tuple(Active(AssociationOf(desired.key, network.id)) for network in wanted)
             _disassociate(draft, association, (*after, *added), needs_)
     return [one for one in kept if one.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}]
