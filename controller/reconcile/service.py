@@ -53,6 +53,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
     if desired is None and observed is not None and (heirs := _heirs(env, key, observed)):
         for heir in heirs:
             env.add(heir)
+            env.board.wait(key, heir)
         env.board.post_service(key, None)
         env.board.let_go(key)
         env.board.rested(key)
@@ -101,14 +102,15 @@ def _outcome(env: Environment, translation: ServiceTranslation, applied: Applied
 
 
 def _heirs(env: Environment, key: ServiceKey, observed: ObservedService) -> tuple[ServiceKey, ...]:
-    """The keys that want the service now, so that it must not be deleted for this one.
+    """The keys that may want the service now, so that it must not be deleted for this one: they have none yet.
 
     The key of a hostname changes when the networks change through which it is offered; the service stays.
     """
     route = route_of_service(observed.tags)
     if route is None:
         return ()
-    return tuple(claim for claim in env.services_with(route, observed.custom_domain or "") if claim != key)
+    claims = env.services_with(route, observed.custom_domain or "")
+    return tuple(claim for claim in claims if claim != key and env.inventory.service(claim) is None)
 
 
 def _route_of(service: ObservedService | None) -> RouteRef | None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.lattice.services import create_service
+from sandbox.lattice.state import Call
 from tests.e2e.harness import World, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
 from tests.e2e.test_convergence import check_empty, check_lattice, settled
@@ -41,6 +43,23 @@ async def test_groups_go_while_the_successor_has_no_finalizer_and_when_it_goes_w
         await eventually(tried)
         await one.delete("HTTPRoute", "younger")
         await settled(one, check_empty)
+
+
+async def test_a_second_service_of_a_hostname_goes_though_its_route_still_wants_the_hostname(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        await two_contenders(one)
+        await one.stop()
+        (kept,) = one.lattice.state.services
+        create_service(
+            one.lattice.state,
+            Call(
+                "CreateService",
+                {"name": "left", "customDomainName": kept.custom_domain, "tags": dict(kept.tags)},
+            ),
+        )
+        await one.start()
+        await settled(one, check_lattice)
+        assert [service.id for service in one.lattice.state.services] == [kept.id]
 
 
 async def test_the_successor_takes_the_hostname_over_with_groups_of_its_own(tmp_path: Path) -> None:
