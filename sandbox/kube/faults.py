@@ -6,6 +6,7 @@ first fault that matches and is not used up is the one that counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from sandbox.kube import errors
 from sandbox.kube.errors import ApiError, ResourceName
@@ -23,6 +24,7 @@ class Request:
     subresource: str = ""
     namespace: str = ""
     name: str = ""
+    user_agent: str = ""
 
     @property
     def resource_name(self) -> ResourceName:
@@ -49,6 +51,12 @@ class Fault:
     delay: float = 0.0
     """Seconds to wait before the answer."""
     hits: int = 0
+    connection: Literal["kept", "reset", "stalled"] = "kept"
+    """What becomes of the connection: where it is not kept there is no answer."""
+    after: bool = False
+    """Whether a request whose connection is not kept has its effect all the same."""
+    when: Callable[[Request], bool] | None = None
+    """Which of the requests that match it meets; asked for each of them."""
 
     def meets(self, request: Request) -> bool:
         return (
@@ -57,6 +65,7 @@ class Fault:
             and self.resource in {None, request.path_name, str(request.resource_name)}
             and self.namespace in {None, request.namespace}
             and self.name in {None, request.name}
+            and (self.when is None or self.when(request))
         )
 
 

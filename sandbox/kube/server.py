@@ -5,6 +5,8 @@ counts requests, and streams watches; what a request means is `handling`'s busin
 """
 
 import asyncio
+import socket
+import struct
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -22,7 +24,7 @@ from sandbox.kube import discovery, errors, openapi
 from sandbox.kube.api import Api
 from sandbox.kube.bundled import bundled_crds
 from sandbox.kube.errors import ApiError, Json
-from sandbox.kube.faults import Faults, Request
+from sandbox.kube.faults import Fault, Faults, Request
 from sandbox.kube.handling import Answer, Call, Handler, flag
 from sandbox.kube.objects import Clock
 from sandbox.kube.resource import Resource
@@ -36,6 +38,8 @@ _NO_COMMANDS = (
 )
 _BODY_LIMIT = 3 * 1024 * 1024
 _JSON = "application/json"
+_LINGER = struct.pack("ii", 1, 0)
+"""A connection that is closed so ends with a TCP reset, as that of a peer that died."""
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -214,10 +218,11 @@ class KubeServer:
         verb = _verb(http, name)
         if resource.namespaced and not namespace and verb not in {"list", "watch"}:
             raise errors.method_not_allowed()
-        return Request(verb, group, version, rest[0], subresource, namespace, name), resource
+        agent = http.headers.get("User-Agent", "")
+        return Request(verb, group, version, rest[0], subresource, namespace, name, agent), resource
 
     async def _resource(self, request: Request, resource: Resource, http: web.BaseRequest) -> web.StreamResponse:
-        agent = http.headers.get("User-Agent", "")
+        agent = request.user_agent
         try:
             fault = self.faults.meet(request)
             if fault is not None:
@@ -228,6 +233,8 @@ class KubeServer:
                     if request.verb == "watch" and error.code == 410:
                         return await self._expired_watch(request, error, http)
                     raise error
+                if not fault.after:
+                    await _interrupt(fault, http)
             call = Call(
                 query=http.rel_url.query,
                 accept=http.headers.get("Accept", ""),
@@ -242,6 +249,8 @@ class KubeServer:
             self._count(request, error.code, agent)
             return _failure(error)
         self._count(request, answer.code, agent)
+        if fault is not None:
+            await _interrupt(fault, http)
         return _answer(answer)
 
     def _count(self, request: Request, code: int, agent: str) -> None:
@@ -373,6 +382,16 @@ async def _body(http: web.BaseRequest) -> bytes:
     if size and not http.content_type.endswith(("json", "yaml", "protobuf", "octet-stream")):
         raise errors.unsupported_media_type([_JSON, "application/yaml"])
     return b"".join(chunks)
+
+
+async def _interrupt(fault: Fault, http: web.BaseRequest) -> None:
+    """Do to the connection what the fault says; comes back only where it is kept."""
+    if fault.connection == "stalled":
+        await anyio.sleep_forever()
+    if fault.connection == "reset" and http.transport is not None:
+        http.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)
+        http.transport.abort()
+        raise ConnectionResetError("a fault on demand")
 
 
 def _answer(answer: Answer) -> web.Response:
