@@ -8,7 +8,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test faults bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctr
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARGS="delete" for what has that in its name
+	@$(BIN)/python -m tests.faults.table $(ARGS)
 
 bench: $(STAMP) ## queue, ingest and decoding against a reference each, as ratios of one run
 	@$(BIN)/python -m perf.bench $(ARGS)

@@ -99,6 +99,8 @@ class Controller:
     def __init__(self, work: Work, scope: anyio.CancelScope, told: anyio.Event) -> None:
         self.work = work
         self._scope = scope
+        self.killed = False
+        """Whether it was told to end where it is."""
         self._told = told
         self._ended = anyio.Event()
 
@@ -109,8 +111,13 @@ class Controller:
 
     async def crash(self) -> None:
         """End it where it happens to be."""
-        self._scope.cancel()
+        self.kill()
         await self._ended.wait()
+
+    def kill(self) -> None:
+        """End it where it happens to be, without waiting for that; `crash` waits."""
+        self.killed = True
+        self._scope.cancel()
 
     def ended(self) -> None:
         self._ended.set()
@@ -126,6 +133,7 @@ class World:
         directory: Path,
         tasks: anyio.abc.TaskGroup,
         settings: Mapping[str, str],
+        client: Mapping[str, Any],
     ) -> None:
         self.kube = kube
         self.lattice = lattice
@@ -133,6 +141,7 @@ class World:
         self.controller: Controller | None = None
         self._tasks = tasks
         self._settings = settings
+        self._client = client
         self._kubeconfig = directory / "kubeconfig"
         self._kubeconfig.write_text(yaml.safe_dump(kube.kubeconfig()))
         self._http = aiohttp.ClientSession(base_url=kube.url)
@@ -175,6 +184,7 @@ class World:
                         endpoint_url=chosen.lattice_endpoint,
                         limits=limits_of(chosen),
                         observer=metrics.aws,
+                        **self._client,
                     )
                     await stack.enter_async_context(lattice)
                     work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me="e2e")
@@ -287,10 +297,12 @@ async def world(
     timings: Timings | None = None,
     quotas: Quotas | None = None,
     settings: Mapping[str, str] | None = None,
+    client: Mapping[str, Any] | None = None,
     **kube: Any,
 ) -> AsyncGenerator[World]:
     """A world without a controller yet. `directory` gets the kubeconfig; Lattice's states change by the next call if no
-    `timings` are given. `settings` are environment variables of the controller's, `kube` arguments of `KubeServer`.
+    `timings` are given. `settings` are environment variables of the controller's, `client` and `kube` arguments of
+    `LatticeClient` and `KubeServer`.
     """
     failure: Exception | None = None
     async with (
@@ -298,7 +310,7 @@ async def world(
         LatticeServer(timings=timings or Timings.instant(), quotas=quotas, validate_answers=True) as lattice,
         anyio.create_task_group() as tasks,
     ):
-        made = World(api, lattice, directory, tasks, settings or {})
+        made = World(api, lattice, directory, tasks, settings or {}, client or {})
         try:
             yield made
         except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it

@@ -84,8 +84,10 @@ async def busy_days(one: World, rng: Random, *, routes: int, restarts: int) -> F
 
 async def test_two_hundred_routes_at_random_with_restarts(tmp_path: Path) -> None:
     async with world(tmp_path, quotas=Quotas.unlimited()) as one:
-        await busy_days(one, Random(1), routes=200, restarts=4)
+        fleet = await busy_days(one, Random(1), routes=200, restarts=4)
         await settled(one, check_lattice)
+        await fleet.delete_all_routes()
+        await settled(one, check_empty)
 
 
 async def test_with_throttles_failures_resets_and_conflicts_on_both_sides(tmp_path: Path) -> None:
