@@ -96,8 +96,9 @@ def environment(server: LatticeServer) -> dict[str, str]:
 class Controller:
     """One run of the controller in this process."""
 
-    def __init__(self, work: Work, scope: anyio.CancelScope, told: anyio.Event) -> None:
+    def __init__(self, work: Work, scope: anyio.CancelScope, told: anyio.Event, may_lead: anyio.Event) -> None:
         self.work = work
+        self._may_lead = may_lead
         self._scope = scope
         self.killed = False
         """Whether it was told to end where it is."""
@@ -113,6 +114,10 @@ class Controller:
         """End it where it happens to be."""
         self.kill()
         await self._ended.wait()
+
+    def lead(self) -> None:
+        """Let one that stood by lead."""
+        self._may_lead.set()
 
     def kill(self) -> None:
         """End it where it happens to be, without waiting for that; `crash` waits."""
@@ -139,6 +144,7 @@ class World:
         self.lattice = lattice
         self.owner = owner_of(lattice)
         self.controller: Controller | None = None
+        self.follower: Controller | None = None
         self._tasks = tasks
         self._settings = settings
         self._client = client
@@ -156,6 +162,18 @@ class World:
         assert self.controller is None
         self.controller = await self._tasks.start(self._run)
 
+    async def stand_by(self) -> None:
+        """Start another one, which keeps warm and does not lead."""
+        assert self.follower is None
+        self.follower = await self._tasks.start(self._run, False)
+
+    def take_over(self) -> None:
+        """Let the one that stands by lead, in the place of one that has ended."""
+        assert self.controller is None
+        assert self.follower is not None
+        self.controller, self.follower = self.follower, None
+        self.controller.lead()
+
     async def stop(self) -> None:
         """Stop it as SIGTERM does."""
         assert self.controller is not None
@@ -168,8 +186,10 @@ class World:
         await self.controller.crash()
         self.controller = None
 
-    async def _run(self, *, task_status: anyio.abc.TaskStatus[Controller]) -> None:
-        told = anyio.Event()
+    async def _run(self, leads: bool = True, *, task_status: anyio.abc.TaskStatus[Controller]) -> None:
+        told, may_lead = anyio.Event(), anyio.Event()
+        if leads:
+            may_lead.set()
         with anyio.CancelScope() as scope:
             controller: Controller | None = None
             try:
@@ -188,11 +208,12 @@ class World:
                     )
                     await stack.enter_async_context(lattice)
                     work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me="e2e")
-                    controller = Controller(work, scope, told)
+                    controller = Controller(work, scope, told, may_lead)
                     tasks = await stack.enter_async_context(anyio.create_task_group())
                     tasks.start_soon(work.run)
                     await work.wait_synced()
                     task_status.started(controller)
+                    await may_lead.wait()
                     await work.lead(told, grace=30.0)
                     tasks.cancel_scope.cancel()
             finally:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from aiobotocore.session import get_session
 
 from controller import work
 from controller.kube.client import KubeClient
+from controller.lattice import client as lattice_client
 from controller.lattice.retry import Policy
 from controller.reconcile import gateway, pass_on
 from sandbox.lattice import Quotas
@@ -47,9 +49,11 @@ PATIENCE = 30.0
 
 @contextmanager
 def hurried() -> Iterator[None]:
-    """No real waiting, for as long as this is entered."""
+    """No real waiting, for as long as this is entered, and the service models of AWS are read only once."""
+    session = get_session()
     with shortened(LOOKS, RETRIES, SOON), pytest.MonkeyPatch.context() as patch:
         patch.setitem(KubeClient.request.__kwdefaults__, "timeout", TIMEOUT)
+        patch.setattr(lattice_client, "get_session", lambda: session)
         yield
 
 
@@ -104,8 +108,13 @@ async def _settled(one: World, check: Callable[[World], None]) -> None:
         while True:
             await anyio.sleep(0.01)
             if one.controller is None or one.controller.killed:
-                await one.crash()
-                await one.start()
+                if one.controller is not None:
+                    await one.crash()
+                if one.follower is not None:
+                    one.take_over()
+                else:
+                    await one.start()
+            assert one.controller is not None
             now = _mark(one)
             rested = rested + 1 if now == mark and not one.controller.work.pending else 0
             mark = now

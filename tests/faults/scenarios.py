@@ -123,6 +123,48 @@ async def change_while_away(one: World) -> None:
     await one.start()
 
 
+async def with_follower(one: World) -> None:
+    await with_route(one)
+    await one.stand_by()
+
+
+async def change_and_hand_over(one: World) -> None:
+    """The leader ends while it is at work on a change; the other one has followed until then."""
+    await one.apply(checkout(rule(backend("wide"), matches=[prefix("/cart")]), rule(backend("green"))))
+    if one.controller is not None:
+        await one.crash()
+    if one.follower is not None:
+        one.take_over()
+
+
+def in_order(*kinds: str) -> Step:
+    """Everything that a route needs, kind by kind, the controller having seen each before the next comes."""
+
+    async def act(one: World) -> None:
+        objects = [
+            gateway_class(), gateway("my-hotel"), gateway("annex"), checkout(),
+            service("blue"), service("green"), endpoints("blue", ADDRESSES[:2]), endpoints("green", ADDRESSES[2:]),
+        ]  # fmt: skip
+        for kind in kinds:
+            await one.apply(*(obj for obj in objects if obj["kind"] == kind))
+            await one.quiet(0.05)
+
+    return act
+
+
+async def networks(one: World) -> None:
+    for name in ("my-hotel", "annex"):
+        one.make_network(name)
+    await one.start()
+
+
+ORDERS = (
+    ("EndpointSlice", "Service", "HTTPRoute", "Gateway", "GatewayClass"),
+    ("HTTPRoute", "EndpointSlice", "GatewayClass", "Service", "Gateway"),
+    ("Gateway", "HTTPRoute", "Service", "GatewayClass", "EndpointSlice"),
+)
+
+
 async def two_contenders(one: World) -> None:
     await found(one)
     await one.start()
@@ -166,4 +208,6 @@ SCENARIOS = (
     Scenario("delete", with_route, delete),
     Scenario("delete: a hostname passes on", two_contenders, delete),
     Scenario("left by a crash", left_by_a_crash, change_while_away),
+    Scenario("take-over", with_follower, change_and_hand_over),
+    *(Scenario(f"order: {', '.join(kinds)}", networks, in_order(*kinds)) for kinds in ORDERS),
 )

@@ -67,7 +67,7 @@ def main(word: str = "") -> int:
     began = time.monotonic()
     cells: dict[tuple[int, int], Cell] = {}
     chosen = list(_chosen(word))
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ProcessPoolExecutor(max_workers=2 * (os.cpu_count() or 1)) as pool:
         numbers = sorted({scenario for scenario, _ in chosen})
         baselines = dict(zip(numbers, pool.map(_baseline, numbers), strict=True))
         working = {
@@ -77,17 +77,18 @@ def main(word: str = "") -> int:
         }
         for number, done in enumerate(as_completed(working), start=1):
             cells[working[done]] = done.result()
+            scenario, fault = working[done]
+            for text in cells[working[done]].failures:
+                print(f"\nFAILED: {SCENARIOS[scenario].name}, {FAULTS[fault].name}, {text}", flush=True)
             print(f"\r{number} of {len(working)}", end="", file=sys.stderr, flush=True)
     _print(cells, baselines)
     injections = sum(cell.injections for cell in cells.values())
     missed = sum(cell.missed for cell in cells.values())
-    failures = [(place, text) for place, cell in sorted(cells.items()) for text in cell.failures]
+    failures = sum(len(cell.failures) for cell in cells.values())
     worst = max(((cell.worst, place) for place, cell in cells.items()), default=(0, (0, 0)))
     where = f"{SCENARIOS[worst[1][0]].name}, {FAULTS[worst[1][1]].name}"
-    print(f"\n{injections} injections, {missed} of them at calls that did not come up again; {len(failures)} failed")
+    print(f"\n{injections} injections, {missed} of them at calls that did not come up again; {failures} failed")
     print(f"worst: {worst[0]} calls more than without a fault ({where}); allowed are {EXTRA_CALLS}, beside a new start")
-    for (scenario, fault), text in failures:
-        print(f"\nFAILED: {SCENARIOS[scenario].name}, {FAULTS[fault].name}, {text}")
     print(f"took {time.monotonic() - began:.0f} s")
     return int(bool(failures))
 
