@@ -13,7 +13,7 @@ from tests.faults.scenarios import SCENARIOS, Scenario
 
 pytestmark = pytest.mark.anyio
 
-SPREAD = 6
+SPREAD = 10
 """Each scenario meets every so many of the faults that fit, each at one of its calls."""
 
 
