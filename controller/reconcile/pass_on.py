@@ -15,6 +15,7 @@ from controller.lattice.plan import Problem
 from controller.reconcile.environment import ROUTE_KINDS, Environment
 from controller.translate.annotations import SERVICE_ARN
 from controller.translate.outcomes import Failed
+from controller.translate.withheld import Withheld, withheld
 from workqueue import Result
 
 T = TypeVar("T")
@@ -88,6 +89,25 @@ def hold(env: Environment, key: ServiceKey | TargetGroupKey, route: RouteRef | N
     former = env.board.hold(key, route)
     if former is not None:
         env.add(former.key)
+
+
+def rests(
+    env: Environment, key: ServiceKey | TargetGroupKey, routes: Iterable[RouteRef], holder: RouteRef | None
+) -> Withheld | None:
+    """Why nothing may be written for a key now, because of a route that it works for or of the one for which its
+    resource exists; the key is then added again when that is over. Raises `UnknownError`.
+    """
+    refs = list(routes)
+    why = withheld(env.view, dict.fromkeys(filter(None, (holder, *refs))))
+    if why is None:
+        return None
+    env.parked.pop(key, None)
+    env.board.wait(key, why.route.key)
+    for ref in refs:
+        route = env.view.route(ref)
+        if ref != why.route and route is not None:
+            env.tell(ROUTE_KINDS[ref.kind], route, why.reason, why.to_others)
+    return why
 
 
 def tell_failure(

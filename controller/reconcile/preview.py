@@ -13,6 +13,7 @@ from controller.api.gateway import HTTPRoute
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import UnknownError, View
 from controller.lattice.inventory import Inventory
+from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
 from controller.lattice.plan import Plan, plan_service, plan_target_group
@@ -20,6 +21,7 @@ from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.service import translate_service
 from controller.translate.target_group import translate_target_group
+from controller.translate.withheld import withheld
 
 AT_ONCE = 20
 """Keys that are observed at the same time."""
@@ -117,16 +119,26 @@ class _Planner:
         for key in (*desired, *left_over):
             group = desired.get(key)
             observed = await self._inventory.observe_target_group(key, group, lane=Lane.BULK)
-            self._add(translation.ref, key, plan_target_group(group, observed, self._inventory.context(self._now)))
+            plan = plan_target_group(group, observed, self._inventory.context(self._now))
+            self._add(translation.ref, key, plan, None if observed is None else route_of_group(observed.tags))
 
     async def _services(self, translation: RouteTranslation) -> None:
         held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
         for key in dict.fromkeys((*translation.services, *held)):
             desired = translate_service(self._view, key, self._ctx).desired
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
-            self._add(translation.ref, key, plan_service(desired, observed, self._inventory.context(self._now)))
+            plan = plan_service(desired, observed, self._inventory.context(self._now))
+            self._add(translation.ref, key, plan, None if observed is None else route_of_service(observed.tags))
 
-    def _add(self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan) -> None:
+    def _add(self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan, holder: RouteRef | None) -> None:
+        """Note the plan of a key, whose resource exists for the route `holder`. Raises `UnknownError`."""
+        why = withheld(self._view, filter(None, (holder, route)))
+        if why is not None:
+            message = why.message if why.route == route else why.to_others
+            remark = Remark(route=route, reason=why.reason, message=message)
+            if remark not in self.remarks:
+                self.remarks.append(remark)
+            return
         for problem in plan.problems:
             self.remarks.append(Remark(route=route, reason=problem.reason, message=problem.message))
         if plan.operations:

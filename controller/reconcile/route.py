@@ -22,6 +22,7 @@ from controller.reconcile.leftovers import add_leftovers
 from controller.translate.annotations import ROUTE_FINALIZER
 from controller.translate.outcomes import route_report
 from controller.translate.route import RouteTranslation, translate_route
+from controller.translate.withheld import withheld
 from workqueue import Result
 
 
@@ -30,14 +31,20 @@ async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
     ref = RouteRef("HTTPRoute", key.namespace, key.name)
     resource: Resource[HTTPRoute] = ROUTE_KINDS[ref.kind]
     route = env.view.route(ref)
+    why = withheld(env.view, [ref])
+    if why is None:
+        for rested in env.board.released_by(key):
+            env.add(rested)
     if route is None:
         return None
+    if why is not None:
+        env.tell(resource, route, why.reason, why.message)
     with logs.key(key, object=str(ref), generation=route.metadata.generation):
         translation = translate_route(env.view, ref, env.ctx)
         if translation.services:
             with _told(env, resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}"):
                 await _hold(env, resource, route)
-        else:
+        elif why is None:
             with _told(env, resource, route, "Retry-Reconcile", f"cannot remove the finalizer {ROUTE_FINALIZER}"):
                 await _release(env, resource, route, ref)
         route = env.view.route(ref)

@@ -15,6 +15,7 @@ from controller.reconcile.pass_on import (
     hold,
     pass_on,
     programmed_before,
+    rests,
     tell_failure,
     twice,
     working_for,
@@ -59,6 +60,15 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         env.board.rested(key)
         return None
     hold(env, key, _route_of(observed))
+    refs = [contributor.ref for contributor in translation.routes]
+    why = rests(env, key, refs, _route_of(observed))
+    if why is not None:
+        # What the key's former route was told of the service does not hold for one that waits for it.
+        waits = Failed(reason="Pending", message=why.to_others, transient=True)
+        if any(ref != why.route for ref in refs) and env.board.post_service(key, waits):
+            for ref in refs:
+                env.add(ref.key)
+        return None
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
     hold(env, key, _route_of(env.inventory.service(key)))

@@ -12,6 +12,7 @@ from controller.reconcile.pass_on import (
     hold,
     pass_on,
     programmed_before,
+    rests,
     tell_failure,
     twice,
     working_for,
@@ -47,6 +48,8 @@ async def _pass(
 ) -> Result | None:
     observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
     hold(env, key, _route_of(observed))
+    if rests(env, key, [contributor.ref for contributor in service.routes], _route_of(observed)):
+        return None
     plan = plan_target_group(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
     hold(env, key, _route_of(env.inventory.target_group(key)))

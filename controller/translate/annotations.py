@@ -12,6 +12,7 @@ SERVICE_NAME_OVERRIDE: Final = TAG_PREFIX + "service-name-override"
 STANDALONE: Final = TAG_PREFIX + "standalone"
 TAGS: Final = TAG_PREFIX + "tags"
 ALLOW_TAKEOVER_FROM: Final = TAG_PREFIX + "allow-takeover-from"
+PAUSED: Final = TAG_PREFIX + "paused"
 
 ASSIGNED_DOMAIN_NAME: Final = TAG_PREFIX + "lattice-assigned-domain-name"
 SERVICE_ARN: Final = TAG_PREFIX + "lattice-service-arn"
@@ -27,12 +28,17 @@ MIN_PRIORITY: Final = 1
 MAX_PRIORITY: Final = 2000
 
 
+def is_set(value: str | None) -> bool:
+    """Whether an annotation of yes or no says yes."""
+    return (value or "").strip().lower() == "true"
+
+
 def is_standalone(route: HTTPRoute, gateway: Gateway) -> bool:
     """Whether the route's service stays out of the Gateway's service network; the route's word beats the Gateway's."""
     value = route.annotation(STANDALONE)
     if value is None:
         value = gateway.annotation(STANDALONE)
-    return (value or "").strip().lower() == "true"
+    return is_set(value)
 
 
 def rule_priority(route: HTTPRoute, index: int) -> tuple[int | None, str | None]:

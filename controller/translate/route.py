@@ -6,7 +6,7 @@ so where the route's author looks, with the specification's reason and what to c
 Source: Gateway API v1.6, `RouteParentStatus`, `RouteConditionType`, `RouteConditionReason`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from controller.api.gateway import HTTPRoute, ParentReference
@@ -20,6 +20,7 @@ from controller.lattice.model import Frozen
 from controller.translate.claims import rival
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, ParentDraft, draft_route, problems_text
+from controller.translate.withheld import PAUSED_MESSAGE, is_paused
 
 ACCEPTED_MESSAGE: Final = "Route is accepted."
 
@@ -66,17 +67,20 @@ def translate_route_object(view: View, route: HTTPRoute, ctx: TranslateContext) 
     draft = draft_route(view, route, ctx)
     rivals = {share.key: rival(view, route, share.key, ctx) for share in draft.shares}
     services = tuple(key for key, other in rivals.items() if other is None)
+    notes = (PAUSED_MESSAGE,) if is_paused(view, route) else ()
     return RouteTranslation(
         ref=ref,
         route=route,
         controller_name=ctx.controller_name,
-        parents=tuple(_parent(draft, parent, rivals) for parent in draft.parents),
+        parents=tuple(_parent(draft, parent, rivals, notes) for parent in draft.parents),
         services=services,
         target_groups=tuple(group for key in services for group in draft.groups(key)),
     )
 
 
-def _parent(draft: Draft, parent: ParentDraft, rivals: Mapping[ServiceKey, RouteRef | None]) -> ParentTranslation:
+def _parent(
+    draft: Draft, parent: ParentDraft, rivals: Mapping[ServiceKey, RouteRef | None], notes: Sequence[str]
+) -> ParentTranslation:
     services = tuple(key for key in parent.services if rivals[key] is None)
     lost = [
         f"Hostname {key.hostname} is served by the older {other}." for key in parent.services if (other := rivals[key])
@@ -93,7 +97,7 @@ def _parent(draft: Draft, parent: ParentDraft, rivals: Mapping[ServiceKey, Route
             f"Hostname {name} is not served: VPC Lattice has no wildcard domain names."
             for name in parent.attachment.wildcards
         ]
-        message = " ".join([ACCEPTED_MESSAGE, *lost, *wildcards, *draft.compiled.notes])
+        message = " ".join([ACCEPTED_MESSAGE, *lost, *wildcards, *draft.compiled.notes, *notes])
         accepted = condition(conditions.ACCEPTED, True, conditions.ACCEPTED, message, generation)
     result = [accepted, _resolved_refs(draft, generation)]
     if refusal is None and dropped:

@@ -29,6 +29,7 @@ from controller.translate.annotations import (
     ASSIGNED_DOMAIN_NAME,
     GATEWAY_CLASS_FINALIZER,
     GATEWAY_FINALIZER,
+    PAUSED,
     ROUTE_FINALIZER,
     STANDALONE,
     WRITTEN,
@@ -173,7 +174,7 @@ def _service(event: _Event) -> set[Key]:
 def _gateway(event: _Event) -> set[Key]:
     gateway: Gateway = event.versions[0]
     own: set[Key] = {ObjectKey("Gateway", gateway.namespace, gateway.name)}
-    if event.differs(lambda version: (version.spec, version.annotation(STANDALONE))):
+    if event.differs(lambda version: (version.spec, version.annotation(STANDALONE), version.annotation(PAUSED))):
         classes = {ObjectKey("GatewayClass", "", version.spec.gateway_class_name) for version in event.versions}
         return own | classes | event.routes(lambda view: view.routes_of_gateway(gateway.namespace, gateway.name))
     return own if event.lost(GATEWAY_FINALIZER) else set()

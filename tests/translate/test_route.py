@@ -370,3 +370,15 @@ def test_an_object_of_many_rules_is_judged_whole(ctx):
     rules = [rule(backend("x" * 60), matches=[path(f"/{'y' * 150}{number}")] * 60) for number in range(60)]
     translation = translate(hotel(route("rates", *rules)), ctx)
     assert all(len(condition.message) <= 32768 for condition in translation.parents[0].conditions)
+
+
+def test_a_paused_route_is_translated_as_ever_and_says_so(ctx):
+    paused = {"application-networking.k8s.aws/paused": "true"}
+    told = translate(hotel(route("rates", PARKING, annotations=paused)), ctx)
+    plain = translate(hotel(route("rates", PARKING)), ctx)
+    assert told.services == plain.services
+    assert told.target_groups == plain.target_groups
+    accepted = conditions(told)["Accepted"]
+    assert accepted.status == "True"
+    assert "application-networking.k8s.aws/paused" in accepted.message
+    assert "paused" not in conditions(plain)["Accepted"].message

@@ -217,8 +217,9 @@ def test_a_gateway_touches_itself_its_class_and_its_routes(ctx):
     assert touched(ctx, old, None) >= {GATEWAY, CLASS, REF.key, SERVICE, GROUP}
 
 
-def test_a_gateways_standalone_annotation_touches_its_routes(ctx):
-    assert REF.key in touched(ctx, gateway(), gateway(meta={"annotations": {PREFIX + "standalone": "true"}}))
+@pytest.mark.parametrize("name", ["standalone", "paused"])
+def test_what_a_gateways_annotations_say_of_its_routes_touches_them(ctx, name):
+    assert touched(ctx, gateway(), gateway(meta={"annotations": {PREFIX + name: "true"}})) >= {REF.key, SERVICE, GROUP}
 
 
 def test_our_finalizer_on_a_gateway_touches_nothing_until_it_is_taken_away(ctx):
