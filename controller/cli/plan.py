@@ -4,8 +4,6 @@ Exit code 0 when there is nothing to do, 2 when there are changes, 1 when the pl
 """
 
 import argparse
-import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -13,38 +11,20 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-import aiohttp
-import anyio
 import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from controller import logs, settings
+from controller import settings
 from controller.api.resources import HTTP_ROUTES
-from controller.cli.errors import leaves
-from controller.cli.manifests import ManifestError, files_of, lay_over, read
-from controller.kube.client import KubeClient
-from controller.kube.errors import ApiError, ConfigError, Unreachable
-from controller.lattice.client import LatticeClient
-from controller.lattice.errors import LatticeError
-from controller.lattice.inventory import Inventory
+from controller.cli.manifests import files_of, lay_over, read
+from controller.cli.snapshot import reported, snapshot
 from controller.lattice.plan import Operation
-from controller.manager import USER_AGENT, identity_of, limits_of
-from controller.reconcile.cluster import Cluster
 from controller.reconcile.preview import Preview, preview
 from controller.reconcile.view import INDEXERS
-from controller.translate.context import TranslateContext
-from controller.work import CONTROLLER_NAME
-from workqueue import MonotonicClock
 
 NOTHING, FAILED, CHANGES = 0, 1, 2
-
-ANSWER_SECONDS = 10.0
-"""How long the cluster may take to answer at all."""
-
-SYNC_SECONDS = 30.0
-"""How long the cluster may take to answer the first lists."""
 
 PRINTED_WIDTH = 180
 """Columns of the table where there is no terminal to fit it to."""
@@ -53,10 +33,6 @@ TABLE_WIDTH = 120
 """Columns below which a table would fold inside of words."""
 
 _COLORS: Mapping[str, str] = {"Create": "green", "Register": "green", "Delete": "red", "Deregister": "red"}
-
-
-class PlanError(Exception):
-    """The plan cannot be made; the message says what stands in the way."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,22 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(flags: argparse.Namespace) -> int:
-    logs.configure("error", "console")
-    try:
-        chosen = settings.load(os.environ, flags)
-        found = asyncio.run(_plan(chosen, flags))
-    except (settings.SettingsError, ManifestError) as error:
-        print(f"lattice-controller: {error}", file=sys.stderr)
-        return FAILED
-    except BaseExceptionGroup as group:
-        expected, defects = group.split((PlanError, ManifestError, ConfigError, ApiError, LatticeError, OSError))
-        if defects is not None or expected is None:
-            raise
-        for each in leaves(expected):
-            print(f"lattice-controller: {each}", file=sys.stderr)
-        return FAILED
-    except (PlanError, ConfigError, ApiError, LatticeError, OSError) as error:
-        print(f"lattice-controller: {error}", file=sys.stderr)
+    found = reported(lambda chosen: _plan(chosen, flags), flags)
+    if found is None:
         return FAILED
     if flags.output == "json":
         print(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
@@ -104,56 +66,12 @@ def execute(flags: argparse.Namespace) -> int:
 
 async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview:
     manifests = read(files_of(flags.filename))
-    async with (
-        KubeClient.from_config(chosen.kubeconfig, user_agent=USER_AGENT) as kube,
-        LatticeClient(
-            region=chosen.region,
-            endpoint_url=chosen.lattice_endpoint,
-            limits=limits_of(chosen),
-            fence=lambda _: False,  # A plan writes nothing, whatever happens.
-        ) as lattice,
-    ):
-        ctx = TranslateContext(controller_name=CONTROLLER_NAME, identity=await identity_of(chosen, lattice))
-        await _require_answer(kube)
-        cluster = Cluster(kube)
-        await _mirror_once(cluster)
-        ignored = lay_over(cluster, tuple(INDEXERS), manifests, namespace=flags.namespace)
+    async with snapshot(chosen) as seen:
+        ignored = lay_over(seen.cluster, tuple(INDEXERS), manifests, namespace=flags.namespace)
         if ignored:
             print(f"not part of a plan: {', '.join(ignored)}", file=sys.stderr)
-        inventory = Inventory(lattice, ctx.identity, MonotonicClock(), use_tagging_api=chosen.use_tagging_api)
-        routes = cluster.informer(HTTP_ROUTES).store.list()
-        return await preview(cluster.view, routes, ctx, inventory, now=int(time.time()))
-
-
-async def _require_answer(kube: KubeClient) -> None:
-    """That there is an API server at all, so that nobody waits for seven kinds of a dead one. Raises PlanError."""
-    try:
-        await kube.request("GET", "/version", timeout=ANSWER_SECONDS)
-    except Unreachable as error:
-        cause = error.__cause__
-        why = cause.os_error if isinstance(cause, aiohttp.ClientConnectorError) else error.message
-        raise PlanError(f"the Kubernetes API at {kube.host} cannot be reached: {why}") from error
-    except ApiError:
-        return  # An answer, if not the one that was asked for; the lists tell what is in the way.
-
-
-async def _mirror_once(cluster: Cluster) -> None:
-    """Read the cluster once; after that the stores stay as they are. Raises PlanError."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(cluster.run)
-        with anyio.move_on_after(SYNC_SECONDS) as patience:
-            await cluster.wait_synced()
-        tasks.cancel_scope.cancel()
-    if patience.cancelled_caught and (doubts := cluster.doubts()):
-        raise PlanError("\n".join(told_by_reason(doubts)))
-
-
-def told_by_reason(doubts: Mapping[str, str]) -> list[str]:
-    """One line for each reason, with the kinds that it is the reason for."""
-    kinds: dict[str, list[str]] = {}
-    for kind, reason in sorted(doubts.items()):
-        kinds.setdefault(reason, []).append(kind)
-    return [f"cannot read {', '.join(names)}: {reason}" for reason, names in kinds.items()]
+        routes = seen.cluster.informer(HTTP_ROUTES).store.list()
+        return await preview(seen.cluster.view, routes, seen.ctx, seen.inventory, now=int(time.time()))
 
 
 def show(found: Preview, console: Console) -> None:

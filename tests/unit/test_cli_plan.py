@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from controller.api.keys import RouteRef, ServiceKey
-from controller.cli.plan import TABLE_WIDTH, show, told_by_reason
+from controller.cli.plan import TABLE_WIDTH, show
+from controller.cli.snapshot import told_by_reason
 from controller.lattice.plan import Operation, Plan
 from controller.reconcile.preview import Preview, Step
 
