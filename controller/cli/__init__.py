@@ -1,4 +1,4 @@
-"""The command line: `lattice-controller run`, `plan`, `sandbox`, `demo`.
+"""The command line: `lattice-controller run`, `plan`, `explain`, `sandbox`, `demo`.
 
 Each command is a module with `add_arguments` and `execute`; it is imported only when it is asked for, so that help is
 quick and so that the sandbox, which a production image does not have, is needed by nobody else.
@@ -13,6 +13,7 @@ from importlib.metadata import version
 COMMANDS = {
     "run": "turn Gateway API objects into VPC Lattice resources, until told to stop",
     "plan": "show the VPC Lattice operations that would be done, and do none",
+    "explain": "show why an HTTPRoute, Gateway or Service is served as it is, or is not",
     "sandbox": "a Kubernetes API and VPC Lattice on this machine, to try things on",
     "demo": "the walk-through on the sandbox, from service network to answers",
 }

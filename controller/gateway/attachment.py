@@ -81,7 +81,7 @@ def attach(view: View, route: HTTPRoute, parent_ref: ParentReference, controller
     if not is_ours(view, gateway, controller_name):
         return None
 
-    selected = [state for state in listener_states(gateway) if _selects(parent_ref, state.listener)]
+    selected = [state for state in listener_states(gateway) if selects_listener(parent_ref, state.listener)]
     if not selected:
         return _refused(parent_ref, gateway, conditions.NO_MATCHING_PARENT, _no_such_listener(parent_ref, gateway))
     usable = [state for state in selected if state.usable]
@@ -121,7 +121,7 @@ def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
             alike[kind] = (route, refs, alike[kind][2] + 1 if kind in alike else 1)
     for route, refs, number in alike.values():
         for state in states:
-            if any(_selects(ref, state.listener) for ref in refs) and allows(view, gateway, state, route):
+            if any(selects_listener(ref, state.listener) for ref in refs) and allows(view, gateway, state, route):
                 counts[state.listener.name] += number
     return counts
 
@@ -153,7 +153,8 @@ def refers_to(ref: ParentReference, route: HTTPRoute, gateway: Gateway) -> bool:
     )
 
 
-def _selects(ref: ParentReference, listener: Listener) -> bool:
+def selects_listener(ref: ParentReference, listener: Listener) -> bool:
+    """Whether the sectionName and the port of this parentRef mean this listener of its Gateway."""
     return ref.section_name in {None, "", listener.name} and ref.port in {None, listener.port}
 
 

@@ -15,6 +15,8 @@ from controller.kube.conditions import merge_gateway_status, objects_of, read_ob
 from controller.kube.times import rfc3339
 from controller.kube.writes import patch_status, update_finalizers
 from controller.lattice.errors import LatticeError
+from controller.lattice.inventory import Inventory
+from controller.lattice.limits import Lane
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkUnknown
 from controller.reconcile.environment import Environment
 from controller.translate.annotations import GATEWAY_FINALIZER
@@ -63,7 +65,7 @@ class GatewayReconciler:
         current = env.view.gateway(gateway.namespace, gateway.name)
         if current is None or not ours:
             return None
-        network = await _network(env, gateway.name)
+        network = await look_up_network(env.inventory, gateway.name, lane=env.lane)
         await _write(env, current, network)
         before = self._networks.get(key)
         self._networks[key] = network
@@ -103,15 +105,15 @@ def _programmed(gateway: Gateway) -> bool:
     return any(each.get("type") == "Programmed" and each.get("status") == "True" for each in conditions)
 
 
-async def _network(env: Environment, name: str) -> NetworkState:
+async def look_up_network(inventory: Inventory, name: str, *, lane: Lane) -> NetworkState:
     """The service network for which a Gateway of this name stands, read from Lattice unless it is known."""
     try:
-        await env.inventory.ensure_loaded()
-        if not isinstance(env.inventory.network(name), NetworkFound):
-            await env.inventory.refresh_networks(name, lane=env.lane)
+        await inventory.ensure_loaded()
+        if not isinstance(inventory.network(name), NetworkFound):
+            await inventory.refresh_networks(name, lane=lane)
     except LatticeError as error:
         return Unavailable(message=str(error))
-    found = env.inventory.network(name)
+    found = inventory.network(name)
     match found:
         case NetworkFound(network=network):
             return Found(id=network.id, arn=network.arn)

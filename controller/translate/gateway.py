@@ -52,7 +52,7 @@ def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: Tra
     states = listener_states(gateway)
     counts = attached_routes(view, gateway)
     accepted = _accepted(gateway, states)
-    programmed = _programmed(gateway, network) if accepted.status else _not_programmed()
+    programmed = network_verdict(gateway.name, network) if accepted.status else _not_programmed()
     generation = gateway.metadata.generation
     return GatewayStatus(
         conditions=(
@@ -90,7 +90,8 @@ def _accepted(gateway: Gateway, states: Sequence[ListenerState]) -> Verdict:
     return Verdict(True, conditions.ACCEPTED, message)
 
 
-def _programmed(gateway: Gateway, network: NetworkState) -> Verdict:
+def network_verdict(name: str, network: NetworkState) -> Verdict:
+    """Whether there is the service network for which a Gateway of this name stands: its condition Programmed."""
     match network:
         case Found():
             return Verdict(True, conditions.PROGRAMMED, f"aws-service-network-arn: {network.arn}")
@@ -98,14 +99,14 @@ def _programmed(gateway: Gateway, network: NetworkState) -> Verdict:
             return Verdict(
                 False,
                 conditions.PENDING,
-                f"There is no VPC Lattice service network named {gateway.name} in this account or shared with it;"
+                f"There is no VPC Lattice service network named {name} in this account or shared with it;"
                 " create one of this name, or name the Gateway as an existing one.",
             )
         case Ambiguous():
             return Verdict(
                 False,
                 conditions.INVALID,
-                f"Several VPC Lattice service networks are named {gateway.name} ({', '.join(network.ids)}); use the id"
+                f"Several VPC Lattice service networks are named {name} ({', '.join(network.ids)}); use the id"
                 " of one of them as the Gateway's name.",
             )
         case Unavailable():

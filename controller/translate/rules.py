@@ -33,7 +33,7 @@ class _Entry(Frozen, frozen=True):
 
 def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple[DesiredRule, ...]:
     """The rules of a listener of this service, in order of precedence."""
-    kept = _kept(contributions)
+    kept = reachable(contributions)
     priorities = _priorities([rule.priority for _, rule in kept])
     return tuple(
         DesiredRule(match=match, action=_action(key, rule), priority=priority)
@@ -43,7 +43,7 @@ def build_rules(key: ServiceKey, contributions: Sequence[Contribution]) -> tuple
 
 def backends_of(contributions: Sequence[Contribution]) -> tuple[Backend, ...]:
     """The backends to which these rules forward, in order of precedence."""
-    return tuple(dict.fromkeys(backend for _, rule in _kept(contributions) for backend, _ in rule.backends))
+    return tuple(dict.fromkeys(backend for _, rule in reachable(contributions) for backend, _ in rule.backends))
 
 
 def group_of(key: ServiceKey, backend: Backend) -> TargetGroupKey:
@@ -57,7 +57,7 @@ def group_of(key: ServiceKey, backend: Backend) -> TargetGroupKey:
     )
 
 
-def _kept(contributions: Sequence[Contribution]) -> list[tuple[Match, CompiledRule]]:
+def reachable(contributions: Sequence[Contribution]) -> list[tuple[Match, CompiledRule]]:
     """The matches that some request reaches, each with its rule, in order of precedence."""
     kept: list[tuple[Match, CompiledRule]] = []
     seen: set[tuple[object, ...]] = set()

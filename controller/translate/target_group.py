@@ -71,7 +71,7 @@ def _port_order(key: TargetGroupKey) -> int:
 def _targets(view: View, key: TargetGroupKey) -> Iterator[Target]:
     name = _port_name(view, key)
     for piece in view.endpoint_slices(key.namespace, key.service):
-        if piece.deleting or piece.address_type != _FAMILIES[key.ip_address_type]:
+        if _unfit(piece, key) is not None:
             continue
         ports = _ports(piece, name)
         for endpoint in piece.endpoints or ():
@@ -80,6 +80,28 @@ def _targets(view: View, key: TargetGroupKey) -> Iterator[Target]:
             for address in endpoint.addresses:
                 for port in ports:
                     yield Target(ip=address, port=port)
+
+
+def left_out(view: View, key: TargetGroupKey) -> Iterator[tuple[str, str]]:
+    """The addresses of endpoints that are no targets of the group, each with why. Raises `UnknownError`."""
+    name = _port_name(view, key)
+    for piece in view.endpoint_slices(key.namespace, key.service):
+        unfit = _unfit(piece, key)
+        if unfit is None and not _ports(piece, name):
+            unfit = f"EndpointSlice {piece.name} has no TCP port" + (f" named {name}" if name else "")
+        for endpoint in piece.endpoints or ():
+            why = unfit or ("terminating" if endpoint.conditions.terminating else None)
+            if why is not None:
+                yield from ((address, why) for address in endpoint.addresses)
+
+
+def _unfit(piece: EndpointSlice, key: TargetGroupKey) -> str | None:
+    """Why none of the slice's endpoints can be a target of the group; None where they can."""
+    if piece.deleting:
+        return f"EndpointSlice {piece.name} is being deleted"
+    if piece.address_type != (family := _FAMILIES[key.ip_address_type]):
+        return f"{piece.address_type} address, the group takes {family}"
+    return None
 
 
 def _port_name(view: View, key: TargetGroupKey) -> str:

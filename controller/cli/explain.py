@@ -1,0 +1,110 @@
+"""`lattice-controller explain`: why an object is served as it is, or is not, as a tree or as JSON.
+
+It reads the objects and VPC Lattice, and writes nothing. Exit code 0 when all is well, 2 when something is not, 1 when
+there is nothing to explain or it cannot be read.
+"""
+
+import argparse
+import time
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from controller import settings
+from controller.api.core import Service
+from controller.api.gateway import Gateway, HTTPRoute
+from controller.api.keys import RouteRef
+from controller.cli.snapshot import Snapshot, SnapshotError, reported, snapshot
+from controller.gateway.view import View
+from controller.reconcile.sight import look
+from controller.translate.explain import explain_gateway, explain_route, explain_service, routes_of
+from controller.translate.facts import Fact
+
+WELL, FAILED, AMISS = 0, 1, 2
+
+KINDS = {"httproute": "HTTPRoute", "gateway": "Gateway", "service": "Service"}
+
+PRINTED_WIDTH = 180
+"""Columns where there is no terminal to fit it to."""
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", type=str.lower, choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("-n", "--namespace", default="default", help="of the object (default: default)")
+    parser.add_argument("-o", "--output", choices=("tree", "json"), default="tree", help="default: tree")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
+
+
+def execute(flags: argparse.Namespace) -> int:
+    fact = reported(lambda chosen: _explain(chosen, flags), flags)
+    if fact is None:
+        return FAILED
+    if flags.output == "json":
+        print(orjson.dumps(fact.to_json(), option=orjson.OPT_INDENT_2).decode())
+    else:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = PRINTED_WIDTH
+        show(fact, console)
+    return WELL if fact.all_well else AMISS
+
+
+async def _explain(chosen: settings.Settings, flags: argparse.Namespace) -> Fact:
+    async with snapshot(chosen) as seen:
+        return await explain(seen, flags.kind, flags.namespace, flags.name, now=int(time.time()))
+
+
+async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: int) -> Fact:
+    """Explain one object; `kind` is a key of `KINDS`, `now` Unix time in seconds.
+
+    Raises SnapshotError where there is no such object, `UnknownError` and `LatticeError` where it cannot be told.
+    """
+    view, ctx = seen.cluster.view, seen.ctx
+    obj = _find(view, kind, namespace, name)
+    if obj is None:
+        raise SnapshotError(f"there is no {KINDS[kind]} {namespace}/{name}")
+    networks = (obj.name,) if isinstance(obj, Gateway) else ()
+    lattice = await look(view, routes_of(view, obj), networks, ctx, seen.inventory, now=now)
+    match obj:
+        case HTTPRoute():
+            return explain_route(view, obj, ctx, lattice)
+        case Gateway():
+            return explain_gateway(view, obj, ctx, lattice)
+        case Service():
+            return explain_service(view, obj, ctx, lattice)
+
+
+def _find(view: View, kind: str, namespace: str, name: str) -> HTTPRoute | Gateway | Service | None:
+    match kind:
+        case "httproute":
+            return view.route(RouteRef("HTTPRoute", namespace, name))
+        case "gateway":
+            return view.gateway(namespace, name)
+        case _:
+            return view.service(namespace, name)
+
+
+def show(fact: Fact, console: Console) -> None:
+    """Print an explanation as a tree; lines break between words."""
+    tree = Tree(_line(fact), guide_style="dim")
+    _grow(tree, fact)
+    console.print(tree)
+
+
+def _grow(tree: Tree, fact: Fact) -> None:
+    for below in fact.below:
+        _grow(tree.add(_line(below)), below)
+
+
+def _line(fact: Fact) -> Text:
+    mark, style = _MARKS[fact.well]
+    parts: list[Any] = [(f"{mark} ", style), f"{fact.kind} ", (fact.name, "bold")]
+    if fact.told:
+        parts.append((f": {fact.told}", "" if fact.well is not None else "dim"))
+    return Text.assemble(*parts)
