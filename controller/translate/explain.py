@@ -21,6 +21,7 @@ from controller.gateway.precedence import route_age
 from controller.gateway.view import View
 from controller.lattice.model import Forward, Match
 from controller.lattice.observed import ObservedRule
+from controller.translate.annotations import PAUSED
 from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule
 from controller.translate.context import TranslateContext
@@ -32,6 +33,7 @@ from controller.translate.matches import same_requests
 from controller.translate.outcomes import Found
 from controller.translate.route import ParentTranslation, RouteTranslation, translate_route_object
 from controller.translate.rules import group_of, reachable
+from controller.translate.withheld import PAUSED_MESSAGE, is_paused
 
 
 def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: Seen) -> Fact:
@@ -49,6 +51,7 @@ def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: See
         route,
         well,
         told,
+        *((Fact(kind="annotation", name=PAUSED, told=PAUSED_MESSAGE),) if is_paused(view, route) else ()),
         *_parents(view, route, translation, ctx),
         *_rules(view, draft, translation.services, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),

@@ -16,9 +16,11 @@ from controller.lattice.observed import (
 )
 from controller.lattice.plan import Plan
 from controller.lattice.plan.operations import Problem
+from controller.translate.annotations import PAUSED
 from controller.translate.explain import explain_gateway, explain_route, explain_service
 from controller.translate.facts import Fact, Seen, SeenGroup, SeenService
 from controller.translate.outcomes import Ambiguous, Found, Missing
+from controller.translate.withheld import PAUSED_MESSAGE
 from tests.support.view import (
     FakeView,
     backend,
@@ -276,6 +278,11 @@ def test_endpoints_that_are_no_targets_say_why(ctx):
 def test_a_route_that_is_being_deleted_says_what_it_waits_for(ctx):
     view = hotel(route("rates", PARKING, meta={"deletionTimestamp": "2026-01-02T00:00:00Z", "finalizers": ["a/b"]}))
     assert rates(view, ctx).told == "is being deleted; waits for a/b"
+
+
+def test_a_paused_route_says_so(ctx):
+    view = hotel(route("rates", PARKING, annotations={PAUSED: "true"}))
+    assert of_kind(rates(view, ctx), "annotation") == {PAUSED: (None, PAUSED_MESSAGE)}
 
 
 def test_a_gateway_tells_its_network_its_listeners_and_its_routes(ctx):
