@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """URL of VPC Lattice's API; None: AWS's own variables, then the region's endpoint."""
     use_tagging_api: bool
     """False (DISABLE_TAGGING_SERVICE_API) where the VPC has no way to the Resource Groups Tagging API."""
+    protect_from_deletion: bool
+    """Whether what a deleted route has in Lattice stays until the route allows its deletion."""
     call_rate: CallRate | None
     call_rates: Mapping[str, CallRate]
     """By API operation; all others have `call_rate`, or, if that is None, the built-in ceiling."""
@@ -182,6 +184,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         region=next(filter(None, (reader.text(name, _parse_region, region) for name in _REGION)), None),
         lattice_endpoint=reader.text("LATTICE_ENDPOINT", _parse_url, "a URL, such as http://127.0.0.1:4566"),
         use_tagging_api=not reader.text("DISABLE_TAGGING_SERVICE_API", _parse_bool, "true or false"),
+        protect_from_deletion=bool(reader.text("PROTECT_FROM_DELETION", _parse_bool, "true or false")),
         call_rate=rates.get("*"),
         call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
         log_level=reader.text("LOG_LEVEL", _parse_level, "debug, info or error") or "info",

@@ -112,7 +112,11 @@ class Work:
         inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, wake=self._add_again)
         self._env = Environment(
             cluster=self.cluster,
-            ctx=TranslateContext(controller_name=CONTROLLER_NAME, identity=identity),
+            ctx=TranslateContext(
+                controller_name=CONTROLLER_NAME,
+                identity=identity,
+                protect_from_deletion=settings.protect_from_deletion,
+            ),
             kube=kube,
             events=EventRecorder(kube, COMPONENT, instance=me),
             inventory=inventory,

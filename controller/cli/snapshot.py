@@ -96,7 +96,11 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
             fence=lambda _: False,  # Who only looks writes nothing, whatever happens.
         ) as lattice,
     ):
-        ctx = TranslateContext(controller_name=CONTROLLER_NAME, identity=await identity_of(chosen, lattice))
+        ctx = TranslateContext(
+            controller_name=CONTROLLER_NAME,
+            identity=await identity_of(chosen, lattice),
+            protect_from_deletion=chosen.protect_from_deletion,
+        )
         await _require_answer(kube)
         cluster = Cluster(kube)
         await _mirror_once(cluster)

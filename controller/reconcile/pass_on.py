@@ -92,13 +92,19 @@ def hold(env: Environment, key: ServiceKey | TargetGroupKey, route: RouteRef | N
 
 
 def rests(
-    env: Environment, key: ServiceKey | TargetGroupKey, routes: Iterable[RouteRef], holder: RouteRef | None
+    env: Environment,
+    key: ServiceKey | TargetGroupKey,
+    routes: Iterable[RouteRef],
+    holder: RouteRef | None,
+    *,
+    wanted: bool,
 ) -> Withheld | None:
     """Why nothing may be written for a key now, because of a route that it works for or of the one for which its
-    resource exists; the key is then added again when that is over. Raises `UnknownError`.
+    resource exists; the key is then added again when that is over. `wanted`: it is not to be
+    deleted. Raises `UnknownError`.
     """
     refs = list(routes)
-    why = withheld(env.view, dict.fromkeys(filter(None, (holder, *refs))))
+    why = withheld(env.view, dict.fromkeys(filter(None, (holder, *refs))), env.ctx, wanted=wanted)
     if why is None:
         return None
     env.parked.pop(key, None)

@@ -120,7 +120,13 @@ class _Planner:
             group = desired.get(key)
             observed = await self._inventory.observe_target_group(key, group, lane=Lane.BULK)
             plan = plan_target_group(group, observed, self._inventory.context(self._now))
-            self._add(translation.ref, key, plan, None if observed is None else route_of_group(observed.tags))
+            self._add(
+                translation.ref,
+                key,
+                plan,
+                None if observed is None else route_of_group(observed.tags),
+                wanted=group is not None,
+            )
 
     async def _services(self, translation: RouteTranslation) -> None:
         held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
@@ -128,11 +134,19 @@ class _Planner:
             desired = translate_service(self._view, key, self._ctx).desired
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
             plan = plan_service(desired, observed, self._inventory.context(self._now))
-            self._add(translation.ref, key, plan, None if observed is None else route_of_service(observed.tags))
+            self._add(
+                translation.ref,
+                key,
+                plan,
+                None if observed is None else route_of_service(observed.tags),
+                wanted=desired is not None,
+            )
 
-    def _add(self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan, holder: RouteRef | None) -> None:
+    def _add(
+        self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan, holder: RouteRef | None, *, wanted: bool
+    ) -> None:
         """Note the plan of a key, whose resource exists for the route `holder`. Raises `UnknownError`."""
-        why = withheld(self._view, filter(None, (holder, route)))
+        why = withheld(self._view, filter(None, (holder, route)), self._ctx, wanted=wanted)
         if why is not None:
             message = why.message if why.route == route else why.to_others
             remark = Remark(route=route, reason=why.reason, message=message)

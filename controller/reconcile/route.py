@@ -2,7 +2,7 @@
 
 In this order: the finalizer is acknowledged before anything is written to Lattice for the route; annotations tell what
 Lattice assigned; the status comes last, when there is something final to say. A deleted route keeps its finalizer until
-every service and target group that bears its name has been seen gone.
+every service and target group that bears its name has been seen gone; it says so where something keeps them there.
 """
 
 from collections.abc import Iterator
@@ -31,23 +31,23 @@ async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
     ref = RouteRef("HTTPRoute", key.namespace, key.name)
     resource: Resource[HTTPRoute] = ROUTE_KINDS[ref.kind]
     route = env.view.route(ref)
-    why = withheld(env.view, [ref])
+    why = withheld(env.view, [ref], env.ctx, wanted=False)
     if why is None:
         for rested in env.board.released_by(key):
             env.add(rested)
     if route is None:
         return None
-    if why is not None:
-        env.tell(resource, route, why.reason, why.message)
     with logs.key(key, object=str(ref), generation=route.metadata.generation):
         translation = translate_route(env.view, ref, env.ctx)
         if translation.services:
             with _told(env, resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}"):
                 await _hold(env, resource, route)
-        elif why is None:
+        else:
             with _told(env, resource, route, "Retry-Reconcile", f"cannot remove the finalizer {ROUTE_FINALIZER}"):
                 await _release(env, resource, route, ref)
         route = env.view.route(ref)
+        if why is not None and route is not None and (ROUTE_FINALIZER in route.metadata.finalizers):
+            env.tell(resource, route, why.reason, why.message)
         if route is not None and not route.deleting:
             with _told(env, resource, route, "Retry-Reconcile", "cannot write annotations and status"):
                 await _report(env, resource, route, translation)

@@ -61,7 +61,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         return None
     hold(env, key, _route_of(observed))
     refs = [contributor.ref for contributor in translation.routes]
-    why = rests(env, key, refs, _route_of(observed))
+    why = rests(env, key, refs, _route_of(observed), wanted=desired is not None)
     if why is not None:
         # What the key's former route was told of the service does not hold for one that waits for it.
         waits = Failed(reason="Pending", message=why.to_others, transient=True)

@@ -48,7 +48,8 @@ async def _pass(
 ) -> Result | None:
     observed = await env.inventory.observe_target_group(key, desired, lane=env.lane)
     hold(env, key, _route_of(observed))
-    if rests(env, key, [contributor.ref for contributor in service.routes], _route_of(observed)):
+    refs = [contributor.ref for contributor in service.routes]
+    if rests(env, key, refs, _route_of(observed), wanted=desired is not None):
         return None
     plan = plan_target_group(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)

@@ -13,6 +13,7 @@ STANDALONE: Final = TAG_PREFIX + "standalone"
 TAGS: Final = TAG_PREFIX + "tags"
 ALLOW_TAKEOVER_FROM: Final = TAG_PREFIX + "allow-takeover-from"
 PAUSED: Final = TAG_PREFIX + "paused"
+ALLOW_DELETION: Final = TAG_PREFIX + "allow-deletion"
 
 ASSIGNED_DOMAIN_NAME: Final = TAG_PREFIX + "lattice-assigned-domain-name"
 SERVICE_ARN: Final = TAG_PREFIX + "lattice-service-arn"

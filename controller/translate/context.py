@@ -12,5 +12,7 @@ class TranslateContext(Frozen, frozen=True):
     controller_name: str
     """`spec.controllerName` of the GatewayClasses that are ours."""
     identity: Identity
+    protect_from_deletion: bool = False
+    """Whether what a deleted route has in Lattice stays until the route allows its deletion; see `withheld`."""
     drafts: Memory[Any] = msgspec.field(default_factory=Memory)
     """Drafts of routes; see `draft`."""

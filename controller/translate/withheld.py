@@ -3,6 +3,10 @@
 An operator pauses a route, or a Gateway and by that its routes, by an annotation; the route's own word beats its
 Gateways'. What a paused route has in Lattice stays as it is, whatever is said of the route meanwhile: neither changed
 nor deleted, not even for another route that would inherit it.
+
+Where the installation protects from deletion, what a deleted route has stays until the route allows that it goes. Only
+deletions are kept back by that, and only those that follow from the route's own deletion: a changed route loses what it
+does not ask for any more, and another route may inherit a hostname.
 """
 
 from collections.abc import Iterable
@@ -12,10 +16,16 @@ from controller.api.keys import RouteRef
 from controller.gateway.attachment import parent_gateways
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
-from controller.translate.annotations import PAUSED, is_set
+from controller.translate.annotations import ALLOW_DELETION, PAUSED, is_set
+from controller.translate.context import TranslateContext
 
 PAUSED_MESSAGE = (
     f"Paused by the annotation {PAUSED}, here or on a Gateway: nothing is written to VPC Lattice for this route."
+)
+
+PROTECTED_MESSAGE = (
+    "Protected from deletion: what the route has in VPC Lattice stays, and the route with it, until it is annotated"
+    f" with {ALLOW_DELETION}=true."
 )
 
 
@@ -41,16 +51,21 @@ def is_paused(view: View, route: HTTPRoute) -> bool:
     return any(gateway is not None and is_set(gateway.annotation(PAUSED)) for gateway in gateways)
 
 
-def withheld(view: View, refs: Iterable[RouteRef]) -> Withheld | None:
+def withheld(view: View, refs: Iterable[RouteRef], ctx: TranslateContext, *, wanted: bool) -> Withheld | None:
     """Why nothing may be written to what belongs to these routes together: the first one's reason, if any has one.
 
-    Raises `UnknownError`.
+    `wanted` tells that some route asks for it, so that it will not be deleted. Raises `UnknownError`.
     """
     for ref in refs:
         route = view.route(ref)
-        if route is not None and is_paused(view, route):
+        if route is None:
+            continue
+        if is_paused(view, route):
             message = PAUSED_MESSAGE
             if route.deleting:
                 message += " What it has there stays, and the route with it, until the annotation is removed."
             return Withheld(route=ref, reason="Paused", message=message)
+        protected = ctx.protect_from_deletion and not is_set(route.annotation(ALLOW_DELETION))
+        if protected and route.deleting and not wanted:
+            return Withheld(route=ref, reason="DeletionProtected", message=PROTECTED_MESSAGE)
     return None

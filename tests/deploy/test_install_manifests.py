@@ -274,6 +274,13 @@ def test_a_values_file_of_the_old_chart_works_unchanged(old_values):
 
 
 @needs_helm
+def test_the_chart_protects_from_deletion_where_it_is_told_to():
+    for words, expected in (((), None), (("protectFromDeletion=true",), "true")):
+        deployment = find(templated(*EXAMPLE_VALUES, *words), "Deployment/gateway-api-controller")
+        assert environment(deployment).get("PROTECT_FROM_DELETION") == expected
+
+
+@needs_helm
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -281,6 +288,7 @@ def test_a_values_file_of_the_old_chart_works_unchanged(old_values):
         ("clusterVpcId=", "clusterVpcId has to be set"),
         ("clusterVpcId=vpc-1", "/clusterVpcId"),
         ("log.level=loud", "/log/level"),
+        ("protectFromDeletion=perhaps", "/protectFromDeletion"),
         ("installScope=namespace", "/installScope"),
         ("deployment.containerPort=8081", "/deployment/containerPort"),
         ("clustername=my-cluster", "clustername"),

@@ -43,6 +43,7 @@ def test_a_cluster_and_its_vpc_are_all_that_is_needed() -> None:
     assert settings.leader_elect is False
     assert settings.kubeconfig is None
     assert settings.use_tagging_api is True
+    assert settings.protect_from_deletion is False
     assert settings.ignored == ()
 
 
@@ -56,6 +57,7 @@ def test_everything_can_be_set() -> None:
             "LOG_FORMAT": "console",
             "ROUTE_MAX_CONCURRENT_RECONCILES": "3",
             "RECONCILE_DEFAULT_RESYNC_SECONDS": "600",
+            "PROTECT_FROM_DELETION": "true",
         },
         "--metrics-bind-address=127.0.0.1:9090",
         "--health-probe-bind-address=[::1]:9091",
@@ -69,6 +71,7 @@ def test_everything_can_be_set() -> None:
     assert settings.log_format == "console"
     assert settings.workers == 3
     assert settings.resync == 600
+    assert settings.protect_from_deletion is True
     assert settings.metrics_bind == Bind("127.0.0.1", 9090)
     assert settings.health_bind == Bind("::1", 9091)
     assert settings.leader_elect is True
@@ -107,6 +110,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "-1"),
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "nan"),
         ("DISABLE_TAGGING_SERVICE_API", "maybe"),
+        ("PROTECT_FROM_DELETION", "perhaps"),
         ("LATTICE_API_RATES", "fast"),
         ("LATTICE_API_RATES", "0"),
         ("LATTICE_API_RATES", "5:0"),

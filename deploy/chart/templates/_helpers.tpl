@@ -40,6 +40,7 @@ AWS_ACCOUNT_ID: {{ include "lattice-controller.account" . | quote }}
 REGION: {{ .Values.awsRegion | default "" | toString | quote }}
 LATTICE_ENDPOINT: {{ .Values.latticeEndpoint | default "" | toString | quote }}
 DISABLE_TAGGING_SERVICE_API: {{ .Values.disableTaggingServiceApi | default "" | toString | quote }}
+PROTECT_FROM_DELETION: {{ .Values.protectFromDeletion | default "" | toString | quote }}
 ROUTE_MAX_CONCURRENT_RECONCILES: {{ .Values.routeMaxConcurrentReconciles | default "" | toString | quote }}
 LOG_LEVEL: {{ .Values.log.level | default "" | toString | quote }}
 DEFAULT_SERVICE_NETWORK: {{ .Values.defaultServiceNetwork | default "" | toString | quote }}
