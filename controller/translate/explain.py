@@ -12,7 +12,7 @@ import msgspec
 
 from controller.api.core import Service
 from controller.api.gateway import BackendRef, Gateway, HTTPRoute, HTTPRouteRule, ParentReference
-from controller.api.keys import ServiceKey
+from controller.api.keys import RouteRef, ServiceKey
 from controller.api.meta import Condition, Object
 from controller.gateway import conditions
 from controller.gateway.attachment import Refusal, attach, refers_to, selects_listener
@@ -21,7 +21,6 @@ from controller.gateway.precedence import route_age
 from controller.gateway.view import View
 from controller.lattice.model import Forward, Match
 from controller.lattice.observed import ObservedRule
-from controller.translate.annotations import PAUSED
 from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule
 from controller.translate.context import TranslateContext
@@ -33,13 +32,14 @@ from controller.translate.matches import same_requests
 from controller.translate.outcomes import Found
 from controller.translate.route import ParentTranslation, RouteTranslation, translate_route_object
 from controller.translate.rules import group_of, reachable
-from controller.translate.withheld import PAUSED_MESSAGE, is_paused
+from controller.translate.withheld import withheld
 
 
 def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: Seen) -> Fact:
     """Explain a route: parents, rules, services. Raises `UnknownError`."""
     if route.deleting:
-        return fact_of(route, None, f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}")
+        told = f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}"
+        return fact_of(route, None, told, *_withheld(view, route, ctx))
     draft, translation = draft_route(view, route, ctx), translate_route_object(view, route, ctx)
     if not translation.parents:
         well, told = False, "no parentRef means a Gateway of this controller"
@@ -51,7 +51,7 @@ def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: See
         route,
         well,
         told,
-        *((Fact(kind="annotation", name=PAUSED, told=PAUSED_MESSAGE),) if is_paused(view, route) else ()),
+        *_withheld(view, route, ctx),
         *_parents(view, route, translation, ctx),
         *_rules(view, draft, translation.services, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),
@@ -102,6 +102,13 @@ def routes_of(view: View, obj: Object) -> Sequence[HTTPRoute]:
             return sorted((route for route in routes if not route.deleting), key=route_age)
         case _:
             return ()
+
+
+def _withheld(view: View, route: HTTPRoute, ctx: TranslateContext) -> Iterator[Fact]:
+    ref = RouteRef("HTTPRoute", route.namespace, route.name)
+    why = withheld(view, [ref], ctx, wanted=not route.deleting)
+    if why is not None:
+        yield Fact(kind="withheld", name=why.reason, told=why.message)
 
 
 def _parents(view: View, route: HTTPRoute, translation: RouteTranslation, ctx: TranslateContext) -> Iterator[Fact]:

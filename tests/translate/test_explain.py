@@ -20,7 +20,7 @@ from controller.translate.annotations import PAUSED
 from controller.translate.explain import explain_gateway, explain_route, explain_service
 from controller.translate.facts import Fact, Seen, SeenGroup, SeenService
 from controller.translate.outcomes import Ambiguous, Found, Missing
-from controller.translate.withheld import PAUSED_MESSAGE
+from controller.translate.withheld import PAUSED_MESSAGE, PROTECTED_MESSAGE
 from tests.support.view import (
     FakeView,
     backend,
@@ -280,9 +280,13 @@ def test_a_route_that_is_being_deleted_says_what_it_waits_for(ctx):
     assert rates(view, ctx).told == "is being deleted; waits for a/b"
 
 
-def test_a_paused_route_says_so(ctx):
-    view = hotel(route("rates", PARKING, annotations={PAUSED: "true"}))
-    assert of_kind(rates(view, ctx), "annotation") == {PAUSED: (None, PAUSED_MESSAGE)}
+def test_a_route_for_which_nothing_is_written_says_why(ctx):
+    paused = hotel(route("rates", PARKING, annotations={PAUSED: "true"}))
+    assert of_kind(rates(paused, ctx), "withheld") == {"Paused": (None, PAUSED_MESSAGE)}
+    gone = hotel(route("rates", PARKING, meta={"deletionTimestamp": "2026-01-02T00:00:00Z"}))
+    protecting = msgspec.structs.replace(ctx, protect_from_deletion=True)
+    assert [told for _, told in of_kind(rates(gone, protecting), "withheld").values()] == [PROTECTED_MESSAGE]
+    assert not of_kind(rates(gone, ctx), "withheld")
 
 
 def test_a_gateway_tells_its_network_its_listeners_and_its_routes(ctx):
