@@ -90,6 +90,14 @@ class Metrics:
             buckets=_CALL_SECONDS,
             registry=registry,
         )
+        self._programmed = Histogram(
+            "lattice_programmed_seconds",
+            "From a change seen in Kubernetes to the Lattice write acknowledged after which nothing was left to do, "
+            "with all waits, also for what Lattice creates in its own time.",
+            ("kind", "lane"),
+            buckets=_QUEUE_SECONDS,
+            registry=registry,
+        )
         self._undecodable = Counter(
             "lattice_controller_undecodable_objects_total",
             "Objects that do not fit their kind's schema and are left alone, each time that they were read.",
@@ -127,6 +135,10 @@ class Metrics:
             self._kubernetes_seconds.labels(verb, host).observe(seconds)
 
         return on_request
+
+    def programmed(self, kind: str, lane: Lane, seconds: float) -> None:
+        """A change has reached Lattice (`controller.reconcile.changes.ChangeObserver`)."""
+        self._programmed.labels(kind, lane.value).observe(seconds)
 
     def undecodable(self, kind: str) -> None:
         """Count an object that could not be decoded."""

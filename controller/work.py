@@ -7,7 +7,7 @@ touches a target group that rules point to is urgent, for until it is done traff
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -27,6 +27,7 @@ from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
 from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
+from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
@@ -123,6 +124,7 @@ class Work:
             applier=Applier(lattice, inventory),
             poller=Poller(inventory, self._wake, clock),
             queue=queue,
+            changes=Changes(metrics),
         )
         self._reconciler = Reconciler(self._env, metrics)
         self._pool = WorkerPool(
@@ -188,7 +190,8 @@ class Work:
     def _on_change(self, resource: Resource[Any], old: Object | None, new: Object | None) -> None:
         if self._leading:
             # What a pass of bulk work writes itself comes in here too, and stays bulk.
-            self._add(resource, old, new, current_priority.get())
+            for key in self._add(resource, old, new, current_priority.get()):
+                self._env.changes.seen(key)
 
     def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
         if self._leading and old.phase == "unknown" and new.phase != "unknown":
@@ -219,14 +222,16 @@ class Work:
     def _add_again(self, key: Key) -> None:
         self._env.add(key)
 
-    def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
+    def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> Iterable[Key]:
+        """Add the keys that a change touches, and return them."""
         try:
             touched = keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
         except Exception:  # A defect, and one object must not take the mirror of its kind down with it.
             log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
-            return
+            return ()
         for key in touched:
             self._env.queue.add(key, URGENT if priority == LIVE and self._serves(key) else priority)
+        return touched
 
     def _serves(self, key: Key) -> bool:
         """Whether the key is that of a target group that was filled once, so that rules point to it."""

@@ -20,6 +20,7 @@ from controller.lattice.plan import PlanContext
 from controller.lattice.poller import Poller
 from controller.lattice.refs import ResourceRef
 from controller.reconcile.board import Board
+from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
 from controller.translate.route import translate_route
@@ -45,6 +46,7 @@ class Environment:
     applier: Applier
     poller: Poller
     queue: Queue[Key]
+    changes: Changes
     board: Board = field(default_factory=Board)
     parked: dict[Key, int] = field(default_factory=dict)
     """The priorities of keys that wait for Lattice."""

@@ -77,7 +77,7 @@ def working_for(env: Environment, key: ServiceKey | TargetGroupKey, routes: Sequ
     no other key takes over what this one uses."""
     env.board.begin(key, routes)
     try:
-        with env.inventory.pass_of(key):
+        with env.inventory.pass_of(key), env.changes.pass_of(key):
             yield
     finally:
         for route in env.board.end(key, routes):
@@ -107,6 +107,7 @@ def rests(
     why = withheld(env.view, dict.fromkeys(filter(None, (holder, *refs))), env.ctx, wanted=wanted)
     if why is None:
         return None
+    env.changes.left_alone(key)
     env.parked.pop(key, None)
     env.board.wait(key, why.route.key)
     for ref in refs:

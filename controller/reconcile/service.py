@@ -58,6 +58,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         env.board.post_service(key, None)
         env.board.let_go(key)
         env.board.rested(key)
+        env.changes.left_alone(key)
         return None
     hold(env, key, _route_of(observed))
     refs = [contributor.ref for contributor in translation.routes]
@@ -71,6 +72,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         return None
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    env.changes.applied(key, applied, env.lane)
     hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:
         env.board.worked(key)

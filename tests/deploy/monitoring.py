@@ -76,6 +76,7 @@ def served() -> dict[str, set[str]]:
     metrics.workers("lattice-controller", lambda: 1, lambda: 20)
     metrics.kubernetes("host")("get", "httproutes", "200", 0.1)
     metrics.undecodable("HTTPRoute")
+    metrics.programmed("service", Lane.LIVE, 0.1)
     metrics.leading("amazon-vpc-lattice.io", leads=True)
     metrics.aws.waited("VPC Lattice", "CreateService", Lane.LIVE, 0.1)
     metrics.aws.request("VPC Lattice", "CreateService", 200, "", 0.1)

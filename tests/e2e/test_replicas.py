@@ -34,6 +34,7 @@ METRICS = (
     "aws_api_request_duration_seconds_bucket",
     "aws_api_call_retries_bucket",
     "leader_election_master_status",
+    "lattice_programmed_seconds_bucket",
 )
 
 

@@ -118,3 +118,11 @@ def test_two_sets_of_metrics_live_side_by_side() -> None:
     labels = {"kind": "HTTPRoute"}
     assert one.get_sample_value("lattice_controller_undecodable_objects_total", labels) == 1
     assert other.get_sample_value("lattice_controller_undecodable_objects_total", labels) is None
+
+
+def test_changes_that_reached_lattice_are_timed_by_kind_and_lane() -> None:
+    metrics, registry = made()
+    metrics.programmed("targetgroup", Lane.URGENT, 0.25)
+    labels = {"kind": "targetgroup", "lane": "urgent"}
+    assert registry.get_sample_value("lattice_programmed_seconds_sum", labels) == 0.25
+    assert registry.get_sample_value("lattice_programmed_seconds_count", labels) == 1
