@@ -30,7 +30,7 @@ sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctr
 	@$(BIN)/lattice-controller sandbox
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup
 
 faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARGS="delete" for what has that in its name
 	@$(BIN)/python -m tests.faults.table $(ARGS)
