@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
+SLOW := tests/faults tests/e2e/test_leader.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test faults bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test test-slow faults bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,8 +30,11 @@ demo: $(STAMP) ## the whole walk-through, on this machine, without a cluster or 
 sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctrl-C
 	@$(BIN)/lattice-controller sandbox
 
-test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup
+test: $(STAMP) ## the tests; make test-slow has the rest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore=,$(SLOW))
+
+test-slow: $(STAMP) ## a spread of faults, stopped leaders, the image's command, a real Prometheus
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(SLOW)
 
 faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARGS="delete" for what has that in its name
 	@$(BIN)/python -m tests.faults.table $(ARGS)
