@@ -221,14 +221,15 @@ class World:
                     controller.ended()
 
     async def quiet(self, seconds: float = 0.3) -> None:
-        """Return when the controller has nothing to do and made no call for so many seconds."""
+        """Return when the controller has nothing to do, or was killed, and made no call for so many seconds."""
         rested = 0.0
         mark = self._mark()
         with anyio.move_on_after(PATIENCE):
             while rested < seconds:
                 await anyio.sleep(0.05)
                 now = self._mark()
-                busy = self.controller is not None and self.controller.work.pending
+                alive = None if self.controller is None or self.controller.killed else self.controller
+                busy = alive is not None and alive.work.pending
                 rested = 0.0 if busy or now != mark else rested + 0.05
                 mark = now
             return
