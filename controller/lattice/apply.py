@@ -70,7 +70,7 @@ class Applier:
         waits: dict[ResourceRef, None] = {}
         holds: dict[Key, None] = {}
         for need in unmet:
-            reason = self._inventory.unmet(need)
+            reason = self._inventory.needs.unmet(need)
             if reason is not None:
                 done = False
                 waits.update(dict.fromkeys(reason.waits))
@@ -125,7 +125,7 @@ class _Run:
             self._ended[index].set()
 
     def _ready(self, operation: Operation) -> bool:
-        unmet = [need for need in operation.needs if self._inventory.unmet(need) is not None]
+        unmet = [need for need in operation.needs if self._inventory.needs.unmet(need) is not None]
         self.unmet += unmet
         return not unmet
 
@@ -167,7 +167,7 @@ class _Run:
     def _resolve(self, value: Any, operation: Operation) -> Any:
         match value:
             case Reference():
-                found = self._inventory.resolve(value)
+                found = self._inventory.needs.resolve(value)
                 if found is None:
                     message = f"{operation.resource}: what it belongs to or points to has gone meanwhile"
                     raise SuspectError(operation.call, "Gone", message)

@@ -50,7 +50,7 @@ def described(raw: Json, *, whole: bool) -> st.SearchStrategy[Any]:
         case "boolean":
             return st.booleans()
         case other:
-            raise NotImplementedError(f"no definition has had a value of type {other}")
+            raise ValueError(f"no definition has had a value of type {other}")
 
 
 def _dictionaries(given: Json, fields: Json, raw: Json, *, whole: bool) -> st.SearchStrategy[Json]:

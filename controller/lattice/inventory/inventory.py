@@ -13,35 +13,24 @@ from msgspec.structs import replace
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.inventory.children import Children
-from controller.lattice.inventory.mirror import Mirror, backend_of_group
+from controller.lattice.inventory.groups import group_for
+from controller.lattice.inventory.mirror import Mirror
 from controller.lattice.inventory.missed import Missed
+from controller.lattice.inventory.needs import Needs
 from controller.lattice.inventory.once import Once
 from controller.lattice.inventory.record import Shape, record
 from controller.lattice.inventory.states import Client, States
 from controller.lattice.inventory.turns import TakenError, Turns
 from controller.lattice.limits import Lane
-from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, DesiredTargetGroup, Frozen, Identity
+from controller.lattice.model import DesiredService, DesiredTargetGroup, Identity
 from controller.lattice.observed import (
-    ACTIVE,
-    CREATE_IN_PROGRESS,
     NetworkLookup,
-    ObservedAssociation,
-    ObservedListener,
     ObservedService,
     ObservedTargetGroup,
 )
 from controller.lattice.plan import (
-    Active,
-    AssociationOf,
-    Gone,
-    ListenerOf,
-    Need,
     PlanContext,
-    Reference,
-    Registered,
     Resource,
-    Settled,
-    Unused,
 )
 from controller.lattice.plan.services import conflict_of
 from controller.lattice.plan.wire import short_id
@@ -60,16 +49,6 @@ _WRITTEN = (
 """The arguments that name what a write changes, or below what."""
 
 _READ_ANEW: tuple[ResourceType, ...] = ("service", "target_group")
-
-
-class Unmet(Frozen, frozen=True):
-    """A need that does not hold, and who can change that: a resource that changes by itself, or the work of other keys.
-
-    With neither, only looking again helps.
-    """
-
-    waits: tuple[ResourceRef, ...] = ()
-    holds: tuple[Key, ...] = ()
 
 
 class Inventory:
@@ -96,6 +75,8 @@ class Inventory:
         self._turns = Turns(wake)
         self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._children = Children(client, self._mirror, self._states)
+        self.needs = Needs(self._mirror)
+        """Whether what an operation needs holds: `apply` asks."""
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
         self._loading = Once()
         self._loaded = False
@@ -320,45 +301,21 @@ class Inventory:
         ident = mirror.group_claims.id_of(key)
         if ident in mirror.groups:
             return ident
-        ident = None
         if desired is None:
             ident = key.owner.hostname
             return ident if ident in mirror.groups and mirror.group_claims.key_of(ident) is None else None
-        own = desired.alternative_name
-        if own is not None:
-            ident = self._group_as(desired, own, desired.alternative_tags)
-        if ident is None:
-            ident = self._group_as(desired, desired.name, desired.identity_tags)
-            if ident is not None and own is not None and self._serves_another(mirror.groups[ident], key):
-                return None
+        ident = group_for(mirror, key, desired)
         if ident is not None:
             self._turns.take(mirror.group_claims, key, ident)
         return ident
 
-    def _group_as(self, desired: DesiredTargetGroup, name: str, tags: Mapping[str, str]) -> str | None:
-        mirror = self._mirror
-        for ident in (*mirror.group_backends[backend_of_group(tags)], *mirror.group_names[name]):
-            group = mirror.groups[ident]
-            same = group.name == name or _identity(group.tags) == dict(tags)
-            if same and mirror.ours(group.tags) and _fixed(group, desired):
-                return ident
-        return None
-
-    def _serves_another(self, group: ObservedTargetGroup, key: TargetGroupKey) -> bool:
-        """Whether a service of another custom domain forwards to the group, which no other may then."""
-        users = {*self._mirror.group_users[group.id], *map(short_id, group.service_arns)}
-        services = [self._mirror.services[user] for user in users if user in self._mirror.services]
-        return any((service.custom_domain or "") != key.owner.hostname for service in services)
-
     def target_group(self, key: TargetGroupKey) -> ObservedTargetGroup | None:
         """The group that a key claims, from memory; None if it has none yet."""
-        ident = self._mirror.group_claims.id_of(key)
-        return None if ident is None else self._mirror.groups.get(ident)
+        return self._mirror.group_of(key)
 
     def service(self, key: ServiceKey) -> ObservedService | None:
         """The service that a key claims, from memory; None if it has none yet."""
-        ident = self._mirror.service_claims.id_of(key)
-        return None if ident is None else self._mirror.services.get(ident)
+        return self._mirror.service_of(key)
 
     def context(self, now: int) -> PlanContext:
         """For a plan; `now` is Unix time in seconds."""
@@ -450,100 +407,6 @@ class Inventory:
         self._missed.answered(resource, name)
         return found
 
-    def resolve(self, reference: Reference) -> str | None:
-        """The id or ARN that a reference stands for; None if the resource does not exist yet."""
-        resource = reference.to
-        found: ObservedService | ObservedTargetGroup | ObservedListener | ObservedAssociation | None
-        match resource:
-            case ServiceKey():
-                found = self.service(resource)
-            case TargetGroupKey():
-                found = self.target_group(resource)
-            case ListenerOf(service=key, port=port):
-                service = self.service(key)
-                found = None if service is None else (service.listeners or {}).get(port)
-            case AssociationOf():
-                found = self._association(resource)
-        if found is None:
-            return None
-        return found.id if reference.attribute == "id" else found.arn
-
-    def _association(self, resource: AssociationOf) -> ObservedAssociation | None:
-        service = self.service(resource.service)
-        return None if service is None else (service.associations or {}).get(resource.network_id)
-
-    def unmet(self, need: Need) -> Unmet | None:
-        """Why a need does not hold; None if it holds."""
-        match need:
-            case Active(resource=resource):
-                return self._not_active(resource)
-            case Settled(ref=ref):
-                return Unmet(waits=(ref,)) if self.state(ref) == CREATE_IN_PROGRESS else None
-            case Gone(ref=ref):
-                return None if self.state(ref) is None else self._still_there(ref)
-            case Registered(group=key):
-                group = self.target_group(key)
-                return None if group is not None and group.registered else Unmet(holds=(key,))
-            case Unused(group_id=ident):
-                return self._used(ident)
-
-    def _not_active(self, resource: Resource) -> Unmet | None:
-        found: ObservedService | ObservedTargetGroup | ObservedAssociation | None
-        match resource:
-            case ServiceKey():
-                found = self.service(resource)
-            case TargetGroupKey():
-                found = self.target_group(resource)
-            case AssociationOf():
-                found = self._association(resource)
-            case ListenerOf():
-                return None if self.resolve(Reference(to=resource)) is not None else Unmet()
-        if found is not None and found.status == ACTIVE:
-            return None
-        return Unmet(waits=(found.ref,)) if found is not None and _changes(found.status) else Unmet()
-
-    def _still_there(self, ref: ResourceRef) -> Unmet:
-        if _changes(self.state(ref) or ""):
-            return Unmet(waits=(ref,))
-        service = self._mirror.services.get(ref.id)
-        holder = None if service is None else self._mirror.service_key(service)
-        return Unmet() if holder is None else Unmet(holds=(holder,))
-
-    def _used(self, ident: str) -> Unmet | None:
-        """Who forwards to a group: by the rules of services that were read, else by what the group itself said."""
-        mirror = self._mirror
-        users = set(mirror.group_users[ident])
-        group = mirror.groups.get(ident)
-        foreign = False
-        for arn in () if group is None else group.service_arns:
-            service = mirror.services.get(short_id(arn))
-            if service is not None and service.listeners is None:
-                users.add(service.id)
-            foreign = foreign or service is None
-        keys = [mirror.service_key(mirror.services[user]) for user in sorted(users)]
-        if users or foreign:
-            return Unmet(holds=tuple(key for key in keys if key is not None))
-        return None
-
-
-def _changes(status: str) -> bool:
-    return status.endswith("_IN_PROGRESS")
-
-
-def _identity(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key.startswith(TAG_PREFIX) and key != MANAGED_BY}
-
 
 def _usable(service: ObservedService, desired: DesiredService, identity: Identity) -> bool:
     return service.custom_domain == desired.custom_domain and conflict_of(desired, service, identity) is None
-
-
-def _fixed(group: ObservedTargetGroup, desired: DesiredTargetGroup) -> bool:
-    """Whether the fields that cannot be changed are as desired."""
-    return (group.port, group.protocol, group.protocol_version, group.ip_address_type, group.vpc) == (
-        desired.port,
-        desired.protocol,
-        desired.protocol_version,
-        desired.ip_address_type,
-        desired.vpc,
-    )

@@ -305,6 +305,16 @@ class Mirror:
         known = (self.networks or {}).get(ident) or self.networks_elsewhere.get(ident)
         return "" if known is None else known.name
 
+    def service_of(self, key: ServiceKey) -> ObservedService | None:
+        """The service that a key claims."""
+        ident = self.service_claims.id_of(key)
+        return None if ident is None else self.services.get(ident)
+
+    def group_of(self, key: TargetGroupKey) -> ObservedTargetGroup | None:
+        """The group that a key claims."""
+        ident = self.group_claims.id_of(key)
+        return None if ident is None else self.groups.get(ident)
+
     def service_key(self, service: ObservedService) -> ServiceKey | None:
         """The key whose service this is: who claims it, else what tags, domain and associations say.
 
