@@ -8,7 +8,6 @@ import argparse
 import time
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
@@ -17,6 +16,7 @@ from controller import settings
 from controller.api.core import Service
 from controller.api.gateway import Gateway, HTTPRoute
 from controller.api.keys import RouteRef
+from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import Snapshot, SnapshotError, reported, snapshot
 from controller.gateway.view import View
 from controller.reconcile.sight import look
@@ -27,9 +27,6 @@ WELL, FAILED, AMISS = 0, 1, 2
 
 KINDS = {"httproute": "HTTPRoute", "gateway": "Gateway", "service": "Service"}
 
-PRINTED_WIDTH = 180
-"""Columns where there is no terminal to fit it to."""
-
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
 
@@ -37,21 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", type=str.lower, choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("-n", "--namespace", default="default", help="of the object (default: default)")
-    parser.add_argument("-o", "--output", choices=("tree", "json"), default="tree", help="default: tree")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
+    add_output(parser, "tree")
+    add_kubeconfig(parser)
 
 
 def execute(flags: argparse.Namespace) -> int:
     fact = reported(lambda chosen: _explain(chosen, flags), flags)
     if fact is None:
         return FAILED
-    if flags.output == "json":
-        print(orjson.dumps(fact.to_json(), option=orjson.OPT_INDENT_2).decode())
-    else:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = PRINTED_WIDTH
-        show(fact, console)
+    printed(fact, flags, show)
     return WELL if fact.all_well else AMISS
 
 

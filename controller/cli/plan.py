@@ -11,7 +11,6 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,15 +18,13 @@ from rich.table import Table
 from controller import settings
 from controller.api.resources import HTTP_ROUTES
 from controller.cli.manifests import files_of, lay_over, read
+from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import reported, snapshot
 from controller.lattice.plan import Operation
 from controller.reconcile.preview import Preview, preview
 from controller.reconcile.view import INDEXERS
 
 NOTHING, FAILED, CHANGES = 0, 1, 2
-
-PRINTED_WIDTH = 180
-"""Columns of the table where there is no terminal to fit it to."""
 
 TABLE_WIDTH = 120
 """Columns below which a table would fold inside of words."""
@@ -46,21 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="plan as if these manifests were applied; a file or a directory, may be given several times",
     )
     parser.add_argument("-n", "--namespace", default="default", help="for manifests that name none (default: default)")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default: table")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
+    add_output(parser, "table")
+    add_kubeconfig(parser)
 
 
 def execute(flags: argparse.Namespace) -> int:
     found = reported(lambda chosen: _plan(chosen, flags), flags)
     if found is None:
         return FAILED
-    if flags.output == "json":
-        print(orjson.dumps(found.to_json(), option=orjson.OPT_INDENT_2).decode())
-    else:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = PRINTED_WIDTH
-        show(found, console)
+    printed(found, flags, show)
     return CHANGES if found.operations else NOTHING
 
 
