@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
+WORKERS ?= 4
 SLOW := tests/faults tests/e2e/test_leader.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command 'make lock'
@@ -31,10 +32,10 @@ sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctr
 	@$(BIN)/lattice-controller sandbox
 
 test: $(STAMP) ## the tests; make test-slow has the rest
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore=,$(SLOW))
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(SLOW))
 
 test-slow: $(STAMP) ## a spread of faults, stopped leaders, the image's command, a real Prometheus
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(SLOW)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW)
 
 faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARGS="delete" for what has that in its name
 	@$(BIN)/python -m tests.faults.table $(ARGS)

@@ -15,7 +15,7 @@ from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import Json, World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: aws")]
+pytestmark = pytest.mark.anyio
 
 BESIDE = (gateway_class(), gateway(), service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
 

@@ -20,7 +20,7 @@ from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import Json, World, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway_class, namespace, route, rule, service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: kubernetes")]
+pytestmark = pytest.mark.anyio
 
 BESIDE = (gateway_class(), OPEN_GATEWAY, service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
 

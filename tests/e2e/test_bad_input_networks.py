@@ -14,7 +14,7 @@ from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, parent, service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: networks")]
+pytestmark = pytest.mark.anyio
 
 BESIDE = (gateway_class(), gateway(), service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
 

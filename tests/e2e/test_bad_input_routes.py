@@ -12,7 +12,7 @@ from tests.e2e.bad_input_seen import condition, event_texts, is_gone, is_program
 from tests.e2e.bad_input_time import LOOKS, shortened
 from tests.e2e.harness import World, eventually, world
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("bad input: routes")]
+pytestmark = pytest.mark.anyio
 
 each = pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 

@@ -11,7 +11,7 @@ from tests.e2e.bad_input_seen import event_texts, gateway_condition, is_programm
 from tests.e2e.harness import Json, World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("outage")]
+pytestmark = pytest.mark.anyio
 
 DENIED = Refuse("AccessDeniedException", 403, "not authorized to perform: tag:GetResources")
 

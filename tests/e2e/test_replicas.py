@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 import pytest
 
+from tests.e2e.bad_input_seen import is_gone
 from tests.e2e.harness import Json, World, environment, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
 
@@ -193,7 +194,7 @@ async def test_each_write_leaves_one_line_with_key_and_request_id_and_followers_
         await add_route(one, "parking")
         await eventually(lambda: serves(one, "rates", "parking"))
         await one.delete("HTTPRoute", "rates")
-        await eventually(lambda: serves(one, "parking"))
+        await eventually(lambda: is_gone(one, "rates"))
         assert await first.end(signal.SIGTERM) == 0
         audit = [line for line in first.lines() if line["logger"] == "controller.audit"]
         writes = [call for call in one.lattice.calls if call.write and call.service == "vpc-lattice"]
