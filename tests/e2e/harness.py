@@ -45,7 +45,7 @@ GATEWAY_API = "gateway.networking.k8s.io/v1"
 PATIENCE = 90.0
 """Seconds for which `eventually` waits: on a slow machine that runs other tests too, still many times the usual."""
 
-_RESOURCES = {
+RESOURCES = {
     "Namespace": ("/api/v1", "namespaces", False),
     "Service": ("/api/v1", "services", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
@@ -128,19 +128,22 @@ class Controller:
         self._ended.set()
 
 
-class World:
-    """The sandbox's two servers, a plain HTTP client for tests, and the controller when it runs."""
+class AnyWorld:
+    """A Kubernetes API, whichever, reached by a plain HTTP client; the emulated Lattice; the controller when it runs.
+
+    What cannot be asked of any Kubernetes API in the same way is its subclasses' matter: what is stored, and a number
+    that changes with every write.
+    """
 
     def __init__(
         self,
-        kube: KubeServer,
+        kubeconfig: Path,
+        http: aiohttp.ClientSession,
         lattice: LatticeServer,
-        directory: Path,
         tasks: anyio.abc.TaskGroup,
         settings: Mapping[str, str],
         client: Mapping[str, Any],
     ) -> None:
-        self.kube = kube
         self.lattice = lattice
         self.owner = owner_of(lattice)
         self.controller: Controller | None = None
@@ -148,12 +151,23 @@ class World:
         self._tasks = tasks
         self._settings = settings
         self._client = client
-        self._kubeconfig = directory / "kubeconfig"
-        self._kubeconfig.write_text(yaml.safe_dump(kube.kubeconfig()))
-        self._http = aiohttp.ClientSession(base_url=kube.url)
+        self._kubeconfig = kubeconfig
+        self._http = http
 
     async def close(self) -> None:
         await self._http.close()
+
+    def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
+        """An object as it is stored, looked at without waiting."""
+        raise NotImplementedError
+
+    def all(self, kind: str) -> list[Json]:
+        """All objects of a kind as they are stored."""
+        raise NotImplementedError
+
+    def writes_so_far(self) -> int:
+        """A number that grows whenever something is written to the Kubernetes API."""
+        raise NotImplementedError
 
     # The controller
 
@@ -237,7 +251,7 @@ class World:
         raise AssertionError(f"the controller does not come to rest: {pending} keys pending")
 
     def _mark(self) -> tuple[int, int]:
-        return self.lattice.calls.mark(), self.kube.counts.total()
+        return self.lattice.calls.mark(), self.writes_so_far()
 
     # Objects
 
@@ -245,18 +259,18 @@ class World:
         """Create objects or make them these, by server-side apply."""
         for obj in objects:
             meta = obj["metadata"]
-            path = _path(obj["kind"], meta.get("namespace", "default"), meta["name"])
+            path = path_of(obj["kind"], meta.get("namespace", "default"), meta["name"])
             query = {"fieldManager": "e2e", "force": "true"}
             await self._send("PATCH", path, obj, "application/apply-patch+yaml", query)
 
     async def patch(self, kind: str, name: str, change: Json, *, namespace: str = "default", sub: str = "") -> None:
         """Change an object by a merge patch."""
-        path = _path(kind, namespace, name) + (f"/{sub}" if sub else "")
+        path = path_of(kind, namespace, name) + (f"/{sub}" if sub else "")
         await self._send("PATCH", path, change, "application/merge-patch+json")
 
     async def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
         """Ask for an object's deletion; its finalizers may keep it for a while."""
-        await self._send("DELETE", _path(kind, namespace, name), None, "application/json")
+        await self._send("DELETE", path_of(kind, namespace, name), None, "application/json")
 
     async def _send(
         self, method: str, path: str, body: Any, media_type: str, query: Mapping[str, str] | None = None
@@ -272,25 +286,48 @@ class World:
                 break
         assert status < 300, f"{method} {path}: {status} {answer}"
 
-    def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
-        """An object as it is stored, looked at without a request."""
-        stored = self._collection(kind).get((namespace if _RESOURCES[kind][2] else "", name))
-        return None if stored is None else stored.obj
-
-    def all(self, kind: str) -> list[Json]:
-        """All objects of a kind as they are stored."""
-        return [stored.obj for stored in self._collection(kind).ordered()]
-
-    def _collection(self, kind: str) -> Collection:
-        base, plural, _ = _RESOURCES[kind]
-        group, _, version = base.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
-        return self.kube.api.store.collection(self.kube.api.resource(group, version, plural).storage)
-
     # What was done
 
     def lattice_calls(self, since: int = 0) -> dict[str, int]:
         """Calls by operation, of all AWS services."""
         return dict(self.lattice.calls.by_operation(since))
+
+    def make_network(self, name: str) -> str:
+        """A service network of this account, as somebody made it by hand; its id."""
+        return str(create_service_network(self.lattice.state, Call("CreateServiceNetwork", {"name": name}))["id"])
+
+
+class World(AnyWorld):
+    """The sandbox's two servers."""
+
+    def __init__(
+        self,
+        kube: KubeServer,
+        lattice: LatticeServer,
+        directory: Path,
+        tasks: anyio.abc.TaskGroup,
+        settings: Mapping[str, str],
+        client: Mapping[str, Any],
+    ) -> None:
+        self.kube = kube
+        kubeconfig = directory / "kubeconfig"
+        kubeconfig.write_text(yaml.safe_dump(kube.kubeconfig()))
+        super().__init__(kubeconfig, aiohttp.ClientSession(base_url=kube.url), lattice, tasks, settings, client)
+
+    def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
+        stored = self._collection(kind).get((namespace if RESOURCES[kind][2] else "", name))
+        return None if stored is None else stored.obj
+
+    def all(self, kind: str) -> list[Json]:
+        return [stored.obj for stored in self._collection(kind).ordered()]
+
+    def _collection(self, kind: str) -> Collection:
+        base, plural, _ = RESOURCES[kind]
+        group, _, version = base.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
+        return self.kube.api.store.collection(self.kube.api.resource(group, version, plural).storage)
+
+    def writes_so_far(self) -> int:
+        return self.kube.counts.total()
 
     def kubernetes_writes(self, since: int = 0) -> list[Served]:
         """The controller's writes of objects, but Events, from a position (a length of `kube.requests`) on."""
@@ -302,14 +339,12 @@ class World:
             and not served.resource.startswith("events")
         ]
 
-    def make_network(self, name: str) -> str:
-        """A service network of this account, as somebody made it by hand; its id."""
-        return str(create_service_network(self.lattice.state, Call("CreateServiceNetwork", {"name": name}))["id"])
 
-
-def _path(kind: str, namespace: str, name: str) -> str:
-    base, plural, namespaced = _RESOURCES[kind]
-    return f"{base}/namespaces/{namespace}/{plural}/{name}" if namespaced else f"{base}/{plural}/{name}"
+def path_of(kind: str, namespace: str, name: str) -> str:
+    """An object's path at the API server; without a name, that of the collection."""
+    base, plural, namespaced = RESOURCES[kind]
+    collection = f"{base}/namespaces/{namespace}/{plural}" if namespaced and namespace else f"{base}/{plural}"
+    return f"{collection}/{name}" if name else collection
 
 
 @asynccontextmanager
