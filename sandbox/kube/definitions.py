@@ -6,7 +6,9 @@ shape of storage (conversion `None`: only the apiVersion differs).
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -130,7 +132,7 @@ def _check_schema(version: Json, path: str, problems: Problems) -> None:
     if raw.get("type") != "object":
         problems.invalid(f"{path}.type", raw.get("type", ""), "must be object at the root")
     try:
-        compile_schema(raw, path)
+        _compiled(orjson.dumps(raw), path)
     except SchemaError as wrong:
         problems.invalid(path, "", str(wrong))
     else:
@@ -211,10 +213,18 @@ def _deprecation(spec: Json, version: Json) -> str:
 
 def _object_schema(raw: Json, metadata: Schema) -> Schema:
     """The definition's schema, with what every object has besides."""
-    schema = compile_schema(raw)
+    schema = _compiled(orjson.dumps(raw), "openAPIV3Schema")
     text = compile_schema({"type": "string"})
-    schema.properties = {**schema.properties, "apiVersion": text, "kind": text, "metadata": metadata}
-    return schema
+    return replace(schema, properties={**schema.properties, "apiVersion": text, "kind": text, "metadata": metadata})
+
+
+@lru_cache(maxsize=64)
+def _compiled(encoded: bytes, path: str) -> Schema:
+    """A schema compiled once for all servers of this process that are given it: tests make thousands of servers.
+
+    Nobody changes a compiled schema. Raises SchemaError, which is not remembered.
+    """
+    return compile_schema(orjson.loads(encoded), path)
 
 
 def _selectable(path: str) -> FieldGetter:
