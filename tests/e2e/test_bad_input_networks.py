@@ -9,10 +9,10 @@ from sandbox.lattice.associations import delete_service_association
 from sandbox.lattice.networks import delete_service_network
 from sandbox.lattice.state import Call
 from tests.e2e.bad_input_routes import GOOD, good
-from tests.e2e.bad_input_seen import condition, gateway_condition, is_programmed
+from tests.e2e.bad_input_seen import condition, event_texts, gateway_condition, is_programmed
 from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import World, eventually, world
-from tests.e2e.objects import endpoints, gateway, gateway_class, parent, service
+from tests.e2e.objects import endpoints, gateway, gateway_class, listener, parent, service
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +90,33 @@ async def test_one_that_goes_away_is_noticed_when_it_is_needed_and_found_again(t
         await eventually(lambda: is_network(one, "inn"))
         await eventually(lambda: is_programmed(one, "late"))
         await eventually(lambda: are_in(one, again, "guest-default", "late-default"))
+
+
+async def test_a_route_that_moves_to_one_that_is_missing_stays_reachable_where_it_was(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        old = one.make_network("my-hotel")
+        await one.apply(*BESIDE, gateway("inn", listener("http", 8080)))
+        await one.start()
+        await eventually(lambda: is_programmed(one, GOOD))
+        await one.patch("HTTPRoute", GOOD, {"spec": {"parentRefs": [parent("inn")]}})
+        await eventually(lambda: is_told(one, GOOD, "no service network named inn"))
+        await eventually(lambda: listens_on(one, 80, 8080))
+        are_in(one, old, f"{GOOD}-default")
+
+        new = one.make_network("inn")
+        await eventually(lambda: are_in(one, new, f"{GOOD}-default"))
+        await eventually(lambda: are_in(one, old))
+        await eventually(lambda: listens_on(one, 8080))
+
+
+def is_told(world: World, route: str, words: str) -> None:
+    assert any(words in text for _, _, text in event_texts(world, "HTTPRoute", route))
+
+
+def listens_on(world: World, *ports: int) -> None:
+    """The account's only service has listeners on just these ports."""
+    [one] = world.lattice.state.services
+    assert sorted(each.port for each in one.listeners.values()) == sorted(ports)
 
 
 def are_in(world: World, network: str, *services: str) -> None:

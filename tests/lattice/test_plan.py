@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from controller.lattice.model import MANAGED_BY, FixedResponse, Forward, HeaderMatch, HealthCheck, Match, Target
@@ -21,6 +22,7 @@ from controller.lattice.observed import (
 )
 from controller.lattice.plan import (
     Active,
+    AssociationOf,
     Gone,
     Plan,
     PlanContext,
@@ -200,11 +202,62 @@ def test_a_service_whose_owning_route_went_is_tagged_for_the_next() -> None:
     assert "rates" in plan.operations[0].arguments["tags"].values()
 
 
-def test_no_association_is_removed_while_a_network_is_unknown_missing_or_ambiguous() -> None:
-    for lookup in (NetworkUnknown(), NetworkMissing(), NetworkAmbiguous(ids=("sn-1", "sn-2"))):
-        plan = plan_service(service(), observed_service(), context(lookup))
-        assert plan.operations == ()
-        assert len(plan.problems) == 1
+NOT_THERE = (NetworkUnknown(), NetworkMissing(), NetworkAmbiguous(ids=("sn-1", "sn-2")))
+FLEET = {"sn-9": observed_association("sn-9", "fleet")}
+
+
+@pytest.mark.parametrize("lookup", NOT_THERE)
+@pytest.mark.parametrize("name", ["my-hotel", "fleet"])
+def test_no_association_is_removed_while_a_network_is_unknown_missing_or_ambiguous(
+    lookup: NetworkLookup, name: str
+) -> None:
+    observed = observed_service(associations={"sn-9": observed_association("sn-9", name)})
+    plan = plan_service(service(), observed, context(lookup))
+    assert plan.operations == ()
+    assert len(plan.problems) == 1
+
+
+@pytest.mark.parametrize("lookup", NOT_THERE)
+def test_no_association_is_removed_while_any_network_is_not_found_and_those_that_are_found_are_added(
+    lookup: NetworkLookup,
+) -> None:
+    found = {"inn": NetworkFound(network=replace(NETWORK, id="sn-2", name="inn"))}
+    known = replace(context(), network=lambda name: found.get(name, lookup))
+    plan = plan_service(service(networks=("inn", "my-hotel")), observed_service(associations=FLEET), known)
+    assert calls(plan) == ["CreateServiceNetworkServiceAssociation"]
+    assert plan.operations[0].arguments["serviceNetworkIdentifier"] == "sn-2"
+    assert Gone(ResourceRef("service_association", "snsa-sn-9")) not in plan.needs
+
+
+@pytest.mark.parametrize("lookup", NOT_THERE)
+def test_the_listeners_of_an_association_that_is_held_stay_with_it(lookup: NetworkLookup) -> None:
+    observed = observed_service(observed_listener(), observed_listener(port=443), associations=FLEET)
+    plan = plan_service(service(listener(port=8080), listener(port=443, protocol="HTTPS")), observed, context(lookup))
+    assert calls(plan) == ["CreateListener"]
+    assert plan.operations[0].arguments["port"] == 8080
+
+
+def test_a_network_that_is_not_there_besides_the_others_holds_no_listener() -> None:
+    known = replace(
+        context(), network=lambda name: NetworkMissing() if name == "inn" else NetworkFound(network=NETWORK)
+    )
+    observed = observed_service(observed_listener(), observed_listener(port=8080))
+    plan = plan_service(service(listener(), networks=("inn", "my-hotel")), observed, known)
+    assert calls(plan) == ["DeleteListener"]
+    assert plan.operations[0].needs == ()
+
+
+def test_an_association_and_its_listeners_go_when_the_one_that_takes_their_place_is_active() -> None:
+    observed = observed_service(observed_listener(), observed_listener(port=443), associations=FLEET)
+    desired = service(listener(port=8080), listener(port=443, protocol="HTTPS"))
+    plan = plan_service(desired, observed, context())
+    going = [operation for operation in plan.operations if operation.call.startswith("Delete")]
+    assert [operation.call for operation in going] == [
+        "DeleteServiceNetworkServiceAssociation",
+        "DeleteListener",
+        "DeleteListener",
+    ]
+    assert all(Active(AssociationOf(KEY, "sn-1")) in operation.needs for operation in going)
 
 
 def test_a_network_that_is_named_twice_is_associated_once() -> None:

@@ -65,12 +65,17 @@ class ListenerPlanner:
         )
         return [created, *self._rules(listener, None, Reference(to=listener_of), (created,))]
 
-    def change(self, listener: DesiredListener, observed: ObservedListener, after: Iterable[int]) -> list[int]:
-        """From what there is on the port to what is desired. Returns the indexes of the operations."""
+    def change(
+        self, listener: DesiredListener, observed: ObservedListener, after: Iterable[int], needs: Iterable[Need] = ()
+    ) -> list[int]:
+        """From what there is on the port to what is desired; `needs` is for a listener that has to go for that.
+
+        Returns the indexes of the operations.
+        """
         if listener.protocol == observed.protocol:
             return self._rules(listener, observed, observed.id, after)
         actions = [listener.default_action, *(rule.action for rule in listener.rules)]
-        ready = (Active(self._key), *(need for action in actions for need in self._registered(action)))
+        ready = (Active(self._key), *needs, *(need for action in actions for need in self._registered(action)))
         deleted = self.delete(observed, after, ready)
         return [deleted, *self.create(listener, (deleted,))]
 

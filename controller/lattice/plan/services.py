@@ -1,8 +1,11 @@
 """A Lattice service with its tags, certificate, associations and listeners.
 
 Order: a service is made ours by its tag before anything on it is changed. Associations are added before old ones go,
-and listeners likewise, so that clients never lose the way to a service that is still wanted. Nothing waits for what
-it does not depend on: listeners and associations are made at the same time as soon as the service is ACTIVE.
+and listeners likewise, so that clients never lose the way to a service that is still wanted. When a service moves from
+one network to another, its listeners for the old one go with the old association: after the new one is ACTIVE. As long
+as any wanted network is not found, no association goes at all, because what is to take its place may be that one.
+Nothing waits for what it does not depend on: listeners and associations are made at the same time as soon as the
+service is ACTIVE.
 
 Whose service it is, by its tags:
 
@@ -18,6 +21,7 @@ Whose service it is, by its tags:
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -28,6 +32,7 @@ from controller.lattice.observed import (
     DELETE_IN_PROGRESS,
     NetworkAmbiguous,
     NetworkFound,
+    NetworkLookup,
     NetworkMissing,
     NetworkUnknown,
     ObservedAssociation,
@@ -39,6 +44,9 @@ from controller.lattice.plan.draft import Draft
 from controller.lattice.plan.listeners import ListenerPlanner
 from controller.lattice.plan.operations import Active, AssociationOf, Gone, Need, Plan, Problem, Reference, settled
 from controller.lattice.plan.tags import difference, retag
+
+_NO_WAY = {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}
+"""States of an association that has to be made anew."""
 
 ROUTE_TAGS = tuple(TAG_PREFIX + name for name in ("RouteName", "RouteNamespace", "RouteType"))
 
@@ -135,20 +143,20 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
             after=after,
             needs=(Active(desired.key),),
         )
-    kept = _associations(draft, desired, observed.id, associations, after, context)
+    ways = _associations(draft, desired, observed.id, associations, after, context)
     planner = ListenerPlanner(draft, desired, observed.id, observed.groups(), context)
     changes: list[int] = []
     for listener in desired.listeners:
         present = listeners.get(listener.port)
         if present is None:
             changes += planner.create(listener, after)
-        else:
-            changes += planner.change(listener, present, after)
+        elif present.protocol == listener.protocol or not ways.held:
+            changes += planner.change(listener, present, after, ways.needs)
     ports = {listener.port: listener for listener in desired.listeners}
     for port, surplus in sorted(listeners.items()):
-        if port not in ports:
-            planner.delete(surplus, (*after, *changes))
-    children = [(f"association with {one.network_name or one.network_id}", one.arn) for one in kept]
+        if port not in ports and not ways.held:
+            planner.delete(surplus, (*after, *changes), ways.needs)
+    children = [(f"association with {one.network_name or one.network_id}", one.arn) for one in ways.kept]
     for port, listener_ in sorted(listeners.items()):
         if port in ports and ports[port].protocol == listener_.protocol:
             children.append((f"listener {listener_.name}", listener_.arn))
@@ -161,6 +169,17 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
     retag(draft, f"service {observed.name}", observed.arn, rest, (*after, *before))
 
 
+class _Ways(NamedTuple):
+    """How clients reach a service, besides those ways that are yet to be made."""
+
+    kept: Sequence[ObservedAssociation] = ()
+    """The associations that stay, and are well."""
+    held: bool = False
+    """Whether others stay too, with the listeners that there are, because it is not known what takes their place."""
+    needs: Sequence[Need] = ()
+    """What has to hold before a listener goes that clients may use by an association that is to go."""
+
+
 def _associations(
     draft: Draft,
     desired: DesiredService,
@@ -168,9 +187,9 @@ def _associations(
     observed: Mapping[str, ObservedAssociation],
     after: Sequence[int],
     context: PlanContext,
-) -> list[ObservedAssociation]:
-    """Returns those that stay."""
-    wanted = _networks(draft, desired, context)
+) -> _Ways:
+    lookups = {name: context.network(name) for name in desired.networks}
+    wanted = _networks(draft, lookups)
     added: list[int] = []
     for network in wanted:
         resource, association_of = f"association with {network.name}", AssociationOf(desired.key, network.id)
@@ -178,7 +197,7 @@ def _associations(
         draft.needs.append(Active(association_of))
         before, needs = list(after), [Active(desired.key)]
         gone: list[Gone] = []
-        if present is not None and present.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}:
+        if present is not None and present.status not in _NO_WAY:
             continue
         if present is not None:
             gone.append(Gone(present.ref))
@@ -199,23 +218,25 @@ def _associations(
                 creates=association_of,
             )
         )
-    ids, names = {network.id for network in wanted}, set(desired.networks)
-    kept: list[ObservedAssociation] = []
-    for network_id, association in sorted(observed.items()):
-        if network_id in ids or network_id in names or association.network_name in names:
-            kept.append(association)
-            continue
+    stays = lookups.keys() | {network.id for network in wanted}
+    by_network = [association for _, association in sorted(observed.items())]
+    leave = [one for one in by_network if stays.isdisjoint({one.network_id, one.network_name})]
+    kept = [one for one in by_network if one not in leave and one.status not in _NO_WAY]
+    if leave and not all(isinstance(found, NetworkFound) for found in lookups.values()):
+        return _Ways(kept, held=True)
+    instead = [Active(AssociationOf(desired.key, network.id)) for network in wanted]
+    for association in leave:
         draft.needs.append(Gone(association.ref))
         if association.status != DELETE_IN_PROGRESS:
-            needs_ = tuple(Active(AssociationOf(desired.key, network.id)) for network in wanted)
-            _disassociate(draft, association, (*after, *added), needs_)
-    return [one for one in kept if one.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}]
+            _disassociate(draft, association, (*after, *added), instead)
+    return _Ways(kept, needs=instead if leave else ())
 
 
-def _networks(draft: Draft, desired: DesiredService, context: PlanContext) -> list[ObservedNetwork]:
+def _networks(draft: Draft, lookups: Mapping[str, NetworkLookup]) -> list[ObservedNetwork]:
+    """Those that were found, each once; the others are told as problems."""
     found: dict[str, ObservedNetwork] = {}
-    for name in desired.networks:
-        match context.network(name):
+    for name, lookup in lookups.items():
+        match lookup:
             case NetworkFound(network=network):
                 found[network.id] = network
             case NetworkMissing():
