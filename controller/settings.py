@@ -1,8 +1,9 @@
 """Settings: environment variables and flags, read once at start, checked together.
 
 Names and meanings are those of the AWS Gateway API Controller, so that a deployment of it starts this controller
-unchanged; what this version does not do yet is listed in `Settings.ignored`, to be said once in the log. All wrong
-settings are reported at once, each with its name, its value and what is expected.
+unchanged; what this version does not do yet is listed in `Settings.ignored`, to be said once in the log, or is refused
+where to go on would put routes into other service networks than before. All wrong settings are reported at once, each
+with its name, its value and what is expected.
 
 `load` does no I/O: the environment and the parsed flags are given to it. The account and the region may be left out:
 the account is then asked of STS with the credentials in use, and the region is that of AWS's own configuration.
@@ -33,12 +34,13 @@ WORKERS: Final = 20
 WRITE_SHORTEST: Final = 0.5
 """Seconds that a write to VPC Lattice needs at least, and so has to be left when a leader gives up."""
 
-UNSUPPORTED: Final = (
-    "DEFAULT_SERVICE_NETWORK",
-    "ENABLE_SERVICE_NETWORK_OVERRIDE",
-    "WEBHOOK_ENABLED",
+UNSUPPORTED: Final = ("DEFAULT_SERVICE_NETWORK", "WEBHOOK_ENABLED")
+"""Variables of the AWS Gateway API Controller that this version does not act on, and can start without."""
+
+NO_OVERRIDE: Final = (
+    "expected false or nothing: this version cannot put all routes into the service network DEFAULT_SERVICE_NETWORK, "
+    "and would move them to the networks that their Gateways name; unset it if they are to be there"
 )
-"""Variables of the AWS Gateway API Controller that this version does not act on."""
 
 _REGION: Final = ("REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
 _DURATION: Final = re.compile(r"(?=[0-9])(?:([0-9.]+)h)?(?:([0-9.]+)m)?(?:([0-9.]+)s)?(?:([0-9.]+)ms)?")
@@ -198,6 +200,9 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         kubeconfig=getattr(flags, "kubeconfig", None),
         ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in {"", *_FALSE}),
     )
+    override = reader.value("ENABLE_SERVICE_NETWORK_OVERRIDE")
+    if override.lower() == "true":
+        reader.problem("ENABLE_SERVICE_NETWORK_OVERRIDE", override, NO_OVERRIDE)
     if settings.metrics_bind is not None and settings.metrics_bind == settings.health_bind:
         reader.problem("--health-probe-bind-address", str(settings.health_bind), "another address than that of metrics")
     if reader.problems:
@@ -212,16 +217,18 @@ class _Reader:
         self._environ = environ
         self.problems: list[Problem] = []
 
+    def value(self, name: str) -> str:
+        """The variable as it is, empty where it is not set."""
+        return self._environ.get(name, "").strip()
+
     def text(self, name: str, parse: Callable[[str], T], expected: str) -> T | None:
         """The parsed variable, or None where it is not set, or wrong: `parse` raises ValueError."""
-        value = self._environ.get(name, "").strip()
-        if not value:
-            return None
-        return self._parsed(name, value, parse, expected)
+        value = self.value(name)
+        return self._parsed(name, value, parse, expected) if value else None
 
     def required(self, name: str, expected: str, parse: Callable[[str], str]) -> str:
         """As `text`, for a variable without which nothing works."""
-        if not self._environ.get(name, "").strip():
+        if not self.value(name):
             self.problem(name, None, f"set it to {expected}")
             return ""
         return self.text(name, parse, expected) or ""

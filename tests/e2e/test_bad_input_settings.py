@@ -34,6 +34,11 @@ WRONG = [
         (),
         "DISABLE_TAGGING_SERVICE_API is 'perhaps': expected true",
     ),
+    (
+        {"ENABLE_SERVICE_NETWORK_OVERRIDE": "true"},
+        (),
+        "ENABLE_SERVICE_NETWORK_OVERRIDE is 'true': expected false or nothing: this version cannot put all routes",
+    ),
     ({}, ("--metrics-bind-address=80a",), "--metrics-bind-address is '80a': expected host:port"),
     ({}, ("--health-probe-bind-address=:99999",), "--health-probe-bind-address is ':99999': expected host:port"),
     ({}, ("--health-probe-bind-address=:8080",), "--health-probe-bind-address is ':8080': another address than"),

@@ -202,3 +202,14 @@ def test_a_command_without_flags_serves_nothing_and_takes_no_lease() -> None:
 def test_what_the_old_controller_knew_and_this_one_does_not_is_named() -> None:
     settings = read({"DEFAULT_SERVICE_NETWORK": "my-hotel", "WEBHOOK_ENABLED": "false"})
     assert settings.ignored == ("DEFAULT_SERVICE_NETWORK",)
+
+
+@pytest.mark.parametrize("value", ["true", " True "])
+def test_that_all_routes_belong_into_the_default_network_is_refused_and_not_passed_over(value: str) -> None:
+    (problem,) = problems({**ENOUGH, "ENABLE_SERVICE_NETWORK_OVERRIDE": value, "DEFAULT_SERVICE_NETWORK": "my-hotel"})
+    assert "would move them to the networks that their Gateways name" in problem
+
+
+@pytest.mark.parametrize("value", ["", "false", "1"])
+def test_what_did_not_turn_the_override_on_in_the_old_controller_is_no_reason_to_refuse(value: str) -> None:
+    assert read({"ENABLE_SERVICE_NETWORK_OVERRIDE": value}).ignored == ()
