@@ -4,7 +4,7 @@ A `Fault` says which requests it meets and what happens to them; the server asks
 first fault that matches and is not used up is the one that counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -25,6 +25,7 @@ class Request:
     namespace: str = ""
     name: str = ""
     user_agent: str = ""
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def resource_name(self) -> ResourceName:
@@ -54,7 +55,7 @@ class Fault:
     connection: Literal["kept", "reset", "stalled"] = "kept"
     """What becomes of the connection: where it is not kept there is no answer."""
     after: bool = False
-    """Whether a request whose connection is not kept has its effect all the same."""
+    """Whether a request whose connection is not kept has its effect all the same; a watch begins, and says nothing."""
     when: Callable[[Request], bool] | None = None
     """Which of the requests that match it meets; asked for each of them."""
 
@@ -77,6 +78,7 @@ class Faults:
     """While true, every request is answered 401."""
     _faults: list[Fault] = field(default_factory=list)
     _cut: list[Callable[[str | None], int]] = field(default_factory=list)
+    _silence: list[Callable[[str | None], int]] = field(default_factory=list)
 
     def fail(
         self,
@@ -117,6 +119,10 @@ class Faults:
         """Ends running watches, as a restarting API server does; returns how many."""
         return sum(cut(resource) for cut in self._cut)
 
+    def silence_watches(self, resource: str | None = None) -> int:
+        """Has running watches say nothing more, on connections that stay open, as a dead peer's do; returns how many."""
+        return sum(silence(resource) for silence in self._silence)
+
     def add(self, fault: Fault) -> Fault:
         self._faults.append(fault)
         return fault
@@ -131,6 +137,10 @@ class Faults:
     def on_cut(self, cut: Callable[[str | None], int]) -> None:
         """For the server: how running watches are ended."""
         self._cut.append(cut)
+
+    def on_silence(self, silence: Callable[[str | None], int]) -> None:
+        """For the server: how running watches fall silent."""
+        self._silence.append(silence)
 
     def meet(self, request: Request) -> Fault | None:
         """The fault for this request, counted as used."""

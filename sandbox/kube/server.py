@@ -105,6 +105,7 @@ class KubeServer:
         self._runner: web.ServerRunner | None = None
         self._documents: dict[str, tuple[int, bytes]] = {}
         self.faults.on_cut(self._cut_watches)
+        self.faults.on_silence(self._silence_watches)
         self.api.apply_all(bundled_crds() if crds is None else crds)
 
     @property
@@ -175,10 +176,19 @@ class KubeServer:
         self.api.reader.forget_snapshots()
 
     def _cut_watches(self, resource: str | None) -> int:
-        cut = [watch for watch in self._watches if resource in {None, str(watch.scope.resource.name)}]
+        cut = self._watches_of(resource)
         for watch in cut:
             watch.close()
         return len(cut)
+
+    def _silence_watches(self, resource: str | None) -> int:
+        silenced = self._watches_of(resource)
+        for watch in silenced:
+            watch.silence()
+        return len(silenced)
+
+    def _watches_of(self, resource: str | None) -> list[Watch]:
+        return [watch for watch in self._watches if resource in {None, str(watch.scope.resource.name)}]
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -219,7 +229,8 @@ class KubeServer:
         if resource.namespaced and not namespace and verb not in {"list", "watch"}:
             raise errors.method_not_allowed()
         agent = http.headers.get("User-Agent", "")
-        return Request(verb, group, version, rest[0], subresource, namespace, name, agent), resource
+        query = http.rel_url.query
+        return Request(verb, group, version, rest[0], subresource, namespace, name, agent, query), resource
 
     async def _resource(self, request: Request, resource: Resource, http: web.BaseRequest) -> web.StreamResponse:
         agent = request.user_agent
@@ -243,7 +254,7 @@ class KubeServer:
                 body=await _body(http),
             )
             if request.verb == "watch":
-                return await self._watch(request, resource, call, http)
+                return await self._watch(request, resource, call, http, silent=fault is not None and fault.after)
             answer = self._handler.handle(request, resource, call)
         except ApiError as error:
             self._count(request, error.code, agent)
@@ -266,11 +277,13 @@ class KubeServer:
         return response
 
     async def _watch(
-        self, request: Request, resource: Resource, call: Call, http: web.BaseRequest
+        self, request: Request, resource: Resource, call: Call, http: web.BaseRequest, *, silent: bool = False
     ) -> web.StreamResponse:
         seconds = call.query.get("timeoutSeconds", "")
         timeout = float(seconds) if seconds.isascii() and seconds.isdigit() and seconds != "0" else self._watch_timeout
         watch = self._handler.watch(request, resource, call)
+        if silent:
+            watch.silence()
         self._count(request, 200, call.user_agent)
         self._watches.add(watch)
         try:

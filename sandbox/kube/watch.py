@@ -49,6 +49,7 @@ class Watch:
         self._lines: deque[tuple[bytes, Stored] | bytes] = deque()
         self._ready = asyncio.Event()
         self.closed = False
+        self._silent = False
 
     @property
     def scope(self) -> Scope:
@@ -105,6 +106,11 @@ class Watch:
         self._lines.append(orjson.dumps(body) + b"\n")
         self._ready.set()
 
+    def silence(self) -> None:
+        """Says nothing any more, not even what is queued; ended it can be as ever."""
+        self._silent = True
+        self._lines.clear()
+
     def close(self) -> None:
         """Ends the watch after what is queued."""
         self.closed = True
@@ -112,7 +118,7 @@ class Watch:
 
     async def next(self) -> bytes:
         """What is to be sent next, all lines that wait at once; empty when the watch has ended."""
-        while not self._lines:
+        while self._silent or not self._lines:
             if self.closed:
                 return b""
             self._ready.clear()
