@@ -147,17 +147,19 @@ class _Run:
             raise _partly_done(operation, arguments, answer)
 
     async def _answer(self, operation: Operation, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """What Lattice answers. Where it does not, or a name is taken, perhaps by what an earlier attempt has made, the
-        inventory takes note before anybody can ask it."""
+        """What Lattice answers. Where it does not, be it an earlier attempt only, or where a name is taken, perhaps by
+        what an earlier call has made, the inventory takes note before anybody can ask it."""
         definite = False
         try:
             answer = await self._client.call(operation.call, arguments, lane=self._lane)
             definite = True
-        except RetryError as error:
-            definite = error.throttled
+        except SuspectError as error:
+            gone = error.not_found and operation.call.startswith("Delete")
+            taken = not error.not_found and operation.creates is not None
+            definite = gone or not (error.undecided or taken)
             raise
         except LatticeError as error:
-            definite = not isinstance(error, SuspectError) or error.not_found or operation.creates is None
+            definite = not error.undecided
             raise
         finally:
             if not definite:

@@ -93,6 +93,8 @@ class _Attempt:
     """Signed, and given to the HTTP session."""
     sent: bool = False
     """Left, or at least about to."""
+    resent: bool = False
+    """By aiohttp, after it had left once and had no answer."""
     fenced: bool = False
 
 
@@ -271,7 +273,7 @@ class LatticeClient:
                 answer: dict[str, Any] = await call.send()
         except (BotoCoreError, ClientError, ResponseParserError, LatticeError, TimeoutError) as raised:
             error = FencedError(call.operation) if attempt.fenced else classify(raised, call.operation)
-            call.failed(error, raised)
+            call.failed(error, raised, attempt)
             if isinstance(error, RetryError) and error.throttled:
                 self._limits.throttled(call.operation, call.ticket, error.after, error.quota_code)
             elif call.status:
@@ -283,7 +285,7 @@ class LatticeClient:
             return answer
         finally:
             call.sent = call.sent or attempt.sent
-            if call.write and attempt.sent and not call.status:
+            if call.write and attempt.sent and (attempt.resent or not call.status):
                 self._unsettled_until = self._clock.time() + self._timeout
             if attempt.handed_over and not attempt.fenced:
                 seconds = self._clock.time() - started
@@ -323,6 +325,7 @@ class LatticeClient:
         if attempt.write and not self._fence(self._timeout):
             attempt.fenced = True
             raise FencedError(attempt.operation)
+        attempt.resent = attempt.resent or (attempt.sent and not of_body)
         attempt.sent = attempt.sent or of_body or not attempt.body
 
 
@@ -341,6 +344,7 @@ class _Call:
         self.ticket: Ticket | None = None
         self.attempts = 0
         self.sent = False
+        self.undecided = False
         self.status = 0
         self.code = "unknown"
         self.request_id: str | None = None
@@ -361,12 +365,15 @@ class _Call:
         self.request_id = metadata.get("RequestId")
         self.identifiers |= _identifiers(answer)
 
-    def failed(self, error: LatticeError, raised: Exception) -> None:
-        """Note the outcome of an attempt that failed."""
+    def failed(self, error: LatticeError, raised: Exception, attempt: _Attempt) -> None:
+        """Note the outcome of an attempt that failed, and tell by the error whether any so far may have had effect."""
         if isinstance(raised, ClientError):
             self.status = raised.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         self.code = error.code
         self.request_id = error.request_id
+        refused = 400 <= self.status < 500
+        self.undecided = self.undecided or attempt.resent or (attempt.sent and not refused)
+        error.undecided = self.undecided
 
 
 def _identifiers(fields: Mapping[str, Any]) -> dict[str, str]:

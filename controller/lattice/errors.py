@@ -6,8 +6,11 @@
 | TerminalError | it will fail again: invalid, no permission, a quota      | report it on the object; again when that  |
 |               |                                                          | changes, or slowly                        |
 | SuspectError  | contradicts what we believed: not found, conflict        | read and plan again, once; then back off  |
-| FencedError   | we do not hold the lease long enough; *nothing was sent* | the key again, in some seconds: by then   |
-|               |                                                          | it is renewed, or this process is ending  |
+| FencedError   | we do not hold the lease long enough: this attempt was   | the key again, in some seconds: by then   |
+|               | not sent                                                 | it is renewed, or this process is ending  |
+
+A call may take several attempts, and what ended it is the last one's error only. Whether the call had an effect is
+another question, and `undecided` answers it: a create that timed out, and was then refused, may have made something.
 
 Messages are for the people who run the controller, and say what to change: they end in conditions, events and logs.
 
@@ -27,6 +30,10 @@ class LatticeError(Exception):
     `operation` is the API operation (`CreateService`), `code` AWS's error code or, for what never got an answer, a name
     of ours such as `Timeout`; `message` is for users; `request_id` is AWS's, None where there was no answer.
     """
+
+    undecided: bool = False
+    """Whether any attempt of the call, not only the last, may have had its effect or may have it still: it was sent,
+    and no answer of AWS says that it was refused."""
 
     def __init__(self, operation: str, code: str, message: str, request_id: str | None = None) -> None:
         super().__init__(operation, code, message, request_id)
@@ -60,6 +67,7 @@ class RetryError(LatticeError):
         super().__init__(operation, code, message, request_id)
         self.after = after
         self.throttled = throttled
+        self.undecided = not throttled
         self.quota_code = quota_code
 
 
@@ -100,9 +108,11 @@ class SuspectError(LatticeError):
 
 
 class FencedError(LatticeError):
-    """This replica does not hold the lease long enough for the call's whole time-out, and nothing was sent."""
+    """This replica does not hold the lease long enough for the call's whole time-out, and sends nothing (more)."""
 
     def __init__(self, operation: str) -> None:
         super().__init__(
-            operation, "Fenced", "not sent: this replica does not hold the leader election lease long enough"
+            operation,
+            "Fenced",
+            "nothing more is sent: this replica does not hold the leader election lease long enough",
         )

@@ -1,6 +1,7 @@
 """Plans on an emulated account: what is created, what a change costs, and what every kind of trouble ends in."""
 
 import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -9,13 +10,15 @@ import pytest
 from controller.api.keys import RouteRef, ServiceKey
 from controller.lattice.apply import Applier
 from controller.lattice.client import LatticeClient
-from controller.lattice.errors import RetryError
+from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.lattice.inventory.mirror import Mirror
+from controller.lattice.limits import Limits, Rate
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HealthCheck
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkMissing, ObservedNetwork
 from controller.lattice.refs import ResourceRef
-from sandbox.lattice import Fail, Partial, Refuse
+from sandbox.lattice import Fail, Partial, Refuse, Reset, Throttle
 from tests.lattice.world import IDENTITY, KEY, ROUTE, World, group, group_key, listener, rule, service
+from tests.lattice_client.clocks import HastyClock
 
 pytestmark = pytest.mark.anyio
 
@@ -390,3 +393,57 @@ class Crashing:
             if self._left < 0:
                 raise RetryError(operation, "Crashed", "the process died")
         return await self._client.call(operation, params, **more)
+
+
+@contextlib.asynccontextmanager
+async def led_until(world: World, last: str) -> AsyncGenerator[list[str]]:
+    """The world with a client that loses the lease after its first attempt at an operation, unless the list that is
+    yielded, which holds that operation's name, is emptied; retries wait no real time."""
+    clock, fenced = HastyClock(), [last]
+    async with LatticeClient(
+        region="us-west-2",
+        endpoint_url=None,
+        limits=Limits(clock, default=Rate(10_000, 10_000)),
+        clock=clock,
+        fence=lambda _: not any(map(world.server.calls.count, fenced)),
+    ) as client:
+        world.client = client
+        world.restart()
+        yield fenced
+
+
+ENDINGS: dict[str, tuple[Refuse | Throttle | None, type[LatticeError]]] = {
+    "no permission": (Refuse("AccessDeniedException", 403), TerminalError),
+    "a quota": (Refuse("ServiceQuotaExceededException", 402), TerminalError),
+    "throttles without end": (Throttle(retry_after=20), RetryError),
+    "a fence": (None, FencedError),
+}
+
+
+@pytest.mark.parametrize("create", ["CreateService", "CreateTargetGroup"])
+@pytest.mark.parametrize(("ending", "raised"), ENDINGS.values(), ids=ENDINGS)
+async def test_what_an_attempt_without_an_answer_made_is_found_however_the_call_ended(
+    world: World, create: str, ending: Refuse | Throttle | None, raised: type[LatticeError]
+) -> None:
+    async with led_until(world, create if ending is None else "nothing") as fenced:
+        await world.inventory.find_missed(ROUTE)
+        world.server.faults.add(create, Reset(after=True), times=1)
+        if ending is not None:
+            world.server.faults.add(create, ending)
+        with pytest.raises(raised):
+            await world.settle(service(networks=()), [group("parking")])
+        world.server.faults.clear()
+        fenced.clear()
+        assert await world.inventory.find_missed(ROUTE)
+        await world.settle(None, gone=list(world.inventory.target_groups_of(ROUTE)))
+        assert await world.listed("ListServices") == []
+        assert await world.listed("ListTargetGroups") == []
+
+
+async def test_what_was_refused_for_certain_leaves_nothing_to_look_for(world: World) -> None:
+    async with led_until(world, "nothing"):
+        await world.inventory.find_missed(ROUTE)
+        world.server.faults.add("CreateService", Refuse("AccessDeniedException", 403))
+        with pytest.raises(TerminalError):
+            await world.settle(service(networks=()))
+        assert not await world.inventory.find_missed(ROUTE)

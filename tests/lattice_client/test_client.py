@@ -140,6 +140,47 @@ async def test_no_answer_within_the_time_out_is_tried_again_and_then_left(
     assert lattice.calls.count("ListServices") == 3
 
 
+UNANSWERED = {
+    "a time-out": Hang(after=True),
+    "a reset": Reset(after=True),
+    "an error of the server": Refuse(after=True),
+}
+
+
+@pytest.mark.parametrize("fault", UNANSWERED.values(), ids=UNANSWERED)
+async def test_an_error_tells_that_an_earlier_attempt_may_have_had_its_effect(
+    connect: Connect, lattice: LatticeServer, fault: Hang | Reset | Refuse
+) -> None:
+    async with connect(timeout=0.5) as client:
+        lattice.faults.add("CreateService", fault, times=1)
+        lattice.faults.add("CreateService", Refuse("AccessDeniedException", 403))
+        with pytest.raises(TerminalError) as raised:
+            await client.call("CreateService", {"name": "perhaps"})
+        assert raised.value.undecided
+        with pytest.raises(TerminalError) as raised:
+            await client.call("CreateService", {"name": "certainly-not"})
+        assert not raised.value.undecided
+
+
+async def test_an_error_tells_that_what_aiohttp_sent_again_may_have_had_its_effect(
+    client: LatticeClient, lattice: LatticeServer
+) -> None:
+    lattice.faults.add("DeleteService", Reset(after=True), times=1)
+    lattice.faults.add("DeleteService", Refuse("AccessDeniedException", 403))
+    with pytest.raises(TerminalError) as raised:
+        await client.call("DeleteService", {"serviceIdentifier": SERVICE})
+    assert lattice.calls.count("DeleteService") == 2
+    assert raised.value.undecided
+    assert client.unsettled
+
+
+async def test_what_was_never_sent_had_no_effect(connect: Connect) -> None:
+    async with connect(endpoint_url="http://127.0.0.1:1") as client:
+        with pytest.raises(RetryError) as raised:
+            await client.call("CreateService", {"name": "unsent"})
+    assert not raised.value.undecided
+
+
 async def test_what_does_not_exist_is_suspect(client: LatticeClient) -> None:
     with pytest.raises(SuspectError) as raised:
         await client.call("DeleteService", {"serviceIdentifier": SERVICE})
@@ -316,8 +357,9 @@ async def test_what_aiohttp_sends_again_by_itself_asks_the_fence_again(
         return lattice.calls.count("DeleteService") == 0
 
     async with connect(fence=fence) as client:
-        with pytest.raises(FencedError):
+        with pytest.raises(FencedError) as raised:
             await client.call("DeleteService", {"serviceIdentifier": SERVICE})
+        assert raised.value.undecided
         assert client.unsettled, "the one that was reset may have had its effect"
     assert lattice.calls.count("DeleteService") == 1
 
