@@ -120,7 +120,7 @@ class Faults:
         return sum(cut(resource) for cut in self._cut)
 
     def silence_watches(self, resource: str | None = None) -> int:
-        """Has running watches say nothing more, on connections that stay open, as a dead peer's do; returns how many."""
+        """Has running watches say nothing more, on open connections, as a dead peer does; returns how many."""
         return sum(silence(resource) for silence in self._silence)
 
     def add(self, fault: Fault) -> Fault:
