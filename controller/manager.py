@@ -111,6 +111,12 @@ class Manager:
             )
             await stack.enter_async_context(lattice)
             log.info("starts", extra={"kubernetes": kube.host, "lattice": lattice.endpoint, "version": USER_AGENT})
+            if settings.leader_elect:
+                # From the first scrape on: a start that never gets as far as the lease has no leader either.
+                self._metrics.leading(LEASE, leads=False)
+            if settings.account_id is None:
+                self._checks.ready("account", lambda: "not known yet: AWS_ACCOUNT_ID is not set, and STS has not told")
+            self._checks.ready("kubernetes", lambda: "not listed yet")
             async with anyio.create_task_group() as tasks:
                 await self._serve(tasks)
                 told = anyio.Event()
@@ -150,8 +156,8 @@ class Manager:
 
     async def _work(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
         settings = self._settings
-        self._checks.ready("kubernetes", lambda: "not listed yet")
         identity = await identity_of(settings, lattice)
+        self._checks.ready("account", lambda: None)
         log.info("works for %s", identity.owner)
         me = own_identity(self._environ, socket.gethostname(), uuid.uuid4().hex[:8])
         work = Work(kube, lattice, identity, self._metrics, settings, me=me)
@@ -176,7 +182,6 @@ class Manager:
         namespace = own_namespace(self._environ)
         times = self._settings.lease_times
         self._keeper = keeper = LeaseKeeper(self._connect, namespace, LEASE, me, times, watchdog=Deadman())
-        self._metrics.leading(LEASE, leads=False)
         self._checks.tell(
             "leader election", lambda: "leads" if keeper.leads else f"follows {keeper.holder or 'nobody yet'}"
         )

@@ -7,7 +7,7 @@ client calls after each request. Parts know these interfaces, not this module.
 A *call* is what the controller asked for; a *request* is one attempt of it. Times are in seconds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import prometheus_client
@@ -16,6 +16,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from controller.kube.informers import Mirror
 from controller.lattice.limits import Lane
 from workqueue import QueueGauges, QueueMetrics
 
@@ -98,12 +99,6 @@ class Metrics:
             buckets=_QUEUE_SECONDS,
             registry=registry,
         )
-        self._undecodable = Counter(
-            "lattice_controller_undecodable_objects_total",
-            "Objects that do not fit their kind's schema and are left alone, each time that they were read.",
-            ("kind",),
-            registry=registry,
-        )
         self._leader = Gauge(
             "leader_election_master_status",
             "Whether this replica holds the lease of that name: 1 or 0.",
@@ -140,9 +135,9 @@ class Metrics:
         """A change has reached Lattice (`controller.reconcile.changes.ChangeObserver`)."""
         self._programmed.labels(kind, lane.value).observe(seconds)
 
-    def undecodable(self, kind: str) -> None:
-        """Count an object that could not be decoded."""
-        self._undecodable.labels(kind).inc()
+    def mirrors(self, read: Callable[[], Iterable[Mirror]]) -> None:
+        """Have it read from this function at each scrape how well each kind of object is known."""
+        self._registry.register(_MirrorCollector(read))
 
     def leading(self, name: str, *, leads: bool) -> None:
         """Note whether this replica holds the lease `name`."""
@@ -287,3 +282,33 @@ class _QueueCollector(Collector):
             unfinished.add_metric(labels, queue.unfinished_work())
             longest.add_metric(labels, queue.longest_running_processor())
         yield from (depth, unfinished, longest)
+
+
+class _MirrorCollector(Collector):
+    """Reads how well the cluster is known when somebody looks.
+
+    Gauges, as what is wrong from the start is a counter's first value, of which no rate ever tells.
+    """
+
+    PHASES: Final = ("synced", "absent", "unknown")
+
+    def __init__(self, read: Callable[[], Iterable[Mirror]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all kinds."""
+        states = GaugeMetricFamily(
+            "lattice_controller_kind_state",
+            "1 for what is known of a kind: synced, absent (not installed) or unknown (may not be listed, say).",
+            labels=("kind", "state"),
+        )
+        undecodable = GaugeMetricFamily(
+            "lattice_controller_undecodable_objects",
+            "Objects that do not fit their kind's schema and are left alone.",
+            labels=("kind",),
+        )
+        for mirror in self._read():
+            for phase in self.PHASES:
+                states.add_metric((mirror.kind, phase), float(mirror.state.phase == phase))
+            undecodable.add_metric((mirror.kind,), mirror.undecodable)
+        yield from (states, undecodable)

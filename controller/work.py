@@ -131,6 +131,7 @@ class Work:
             queue, self._reconciler.reconcile, size=settings.workers, on_error=self._reconciler.failed
         )
         metrics.workers("lattice-controller", lambda: self._pool.busy, lambda: self._pool.size)
+        metrics.mirrors(self.cluster.mirrors)
 
     async def run(self) -> None:
         """Mirror the cluster, write Events and look after what is waited for, until cancelled."""
@@ -199,7 +200,6 @@ class Work:
             self._scan_asked.set()
 
     def _on_undecodable(self, resource: Resource[Any], metadata: ObjectMeta, error: str) -> None:
-        self._metrics.undecodable(resource.kind)
         name = f"{metadata.namespace}/{metadata.name}"
         log.error(
             "an object cannot be read and is left as it is",

@@ -1,11 +1,19 @@
 """All informers of the process under one owner."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import anyio
 
 from controller.kube.informer import Informer, State
+
+
+class Mirror(NamedTuple):
+    """How well one kind is known: its name, what may be concluded of it, how many objects are held undecoded."""
+
+    kind: str
+    state: State
+    undecodable: int
 
 
 class InformerSet:
@@ -18,6 +26,11 @@ class InformerSet:
     def states(self) -> dict[str, State]:
         """The state of each kind, by the kind's name."""
         return {informer.resource.kind: informer.state for informer in self._informers}
+
+    def mirrors(self) -> Iterator[Mirror]:
+        """How well each kind is known at this moment."""
+        for informer in self._informers:
+            yield Mirror(informer.resource.kind, informer.state, len(informer.store.undecodable))
 
     async def run(self) -> None:
         """Run all of them until cancelled."""

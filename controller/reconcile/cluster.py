@@ -1,6 +1,6 @@
 """The cluster in memory: an informer for every kind that is watched, and the view on all of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ from controller.api.meta import Object
 from controller.api.resources import Resource
 from controller.kube.client import KubeClient
 from controller.kube.informer import Informer, OnMended, OnState, OnUndecodable
-from controller.kube.informers import InformerSet
+from controller.kube.informers import InformerSet, Mirror
 from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, Collection, StoreView
 
@@ -55,6 +55,10 @@ class Cluster:
     def doubts(self) -> dict[str, str]:
         """The kinds of which nothing may be concluded, by name, each with why."""
         return {kind: state.reason for kind, state in self._set.states.items() if state.phase == "unknown"}
+
+    def mirrors(self) -> Iterator[Mirror]:
+        """How well each kind is known at this moment."""
+        return self._set.mirrors()
 
     async def run(self) -> None:
         """Mirror until cancelled."""

@@ -9,6 +9,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.kube.informer import SYNCED
+from controller.kube.informers import Mirror
 from controller.lattice.limits import Lane
 from controller.metrics import Metrics
 from tests.deploy.manifests import MONITORING
@@ -36,7 +38,7 @@ class Query(NamedTuple):
         text = re.sub(r'"(?:[^"\\]|\\.)*"', '""', self.expression)
         grouped = {label.strip() for labels in _GROUPING.findall(text) for label in labels.split(",") if label.strip()}
         found = {name: set(_MATCHER.findall(matchers)) | grouped for name, matchers in _SELECTOR.findall(text)}
-        rest = re.sub(r"\[[^\]]*\]", "", _GROUPING.sub("", _SELECTOR.sub("", text)))
+        rest = re.sub(r"\[[^\]]*\]|\b\d+[smhd]\b", "", _GROUPING.sub("", _SELECTOR.sub("", text)))
         for name, called in re.findall(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(\()?", rest):
             if not called and name not in KEYWORDS:
                 found[name] = grouped
@@ -75,7 +77,7 @@ def served() -> dict[str, set[str]]:
     metrics.reconciled("httproute", "error", 0.1)
     metrics.workers("lattice-controller", lambda: 1, lambda: 20)
     metrics.kubernetes("host")("get", "httproutes", "200", 0.1)
-    metrics.undecodable("HTTPRoute")
+    metrics.mirrors(lambda: [Mirror("HTTPRoute", SYNCED, 0)])
     metrics.programmed("service", Lane.LIVE, 0.1)
     metrics.leading("amazon-vpc-lattice.io", leads=True)
     metrics.aws.waited("VPC Lattice", "CreateService", Lane.LIVE, 0.1)

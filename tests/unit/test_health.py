@@ -79,11 +79,11 @@ async def test_checks_are_asked_each_time(http: aiohttp.ClientSession) -> None:
 
 async def test_metrics_are_served_as_prometheus_text(http: aiohttp.ClientSession) -> None:
     metrics = Metrics(CollectorRegistry())
-    metrics.undecodable("HTTPRoute")
+    metrics.leading("amazon-vpc-lattice.io", leads=True)
     status, text, kind = await get(http, health.metrics(metrics), "/metrics")
     assert status == 200
     assert kind.startswith("text/plain")
-    assert 'lattice_controller_undecodable_objects_total{kind="HTTPRoute"} 1.0' in text
+    assert 'leader_election_master_status{name="amazon-vpc-lattice.io"} 1.0' in text
 
 
 async def test_an_address_that_is_taken_is_an_error_that_names_it() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.kube.informer import SYNCED, State
+from controller.kube.informers import Mirror
 from controller.lattice.limits import Lane
 from controller.metrics import Metrics
 from workqueue import BULK, LIVE, Queue
@@ -92,14 +94,33 @@ def test_requests_to_kubernetes_are_counted_by_method() -> None:
     assert registry.get_sample_value("rest_client_request_duration_seconds_count", latency) == 1
 
 
-def test_the_lease_and_undecodable_objects_show() -> None:
+def test_the_lease_shows() -> None:
     metrics, registry = made()
     metrics.leading("amazon-vpc-lattice.io", leads=True)
-    metrics.undecodable("HTTPRoute")
     assert registry.get_sample_value("leader_election_master_status", {"name": "amazon-vpc-lattice.io"}) == 1
-    assert registry.get_sample_value("lattice_controller_undecodable_objects_total", {"kind": "HTTPRoute"}) == 1
     metrics.leading("amazon-vpc-lattice.io", leads=False)
     assert registry.get_sample_value("leader_election_master_status", {"name": "amazon-vpc-lattice.io"}) == 0
+
+
+def test_how_well_each_kind_is_known_is_read_at_each_scrape() -> None:
+    metrics, registry = made()
+    known = {"HTTPRoute": (SYNCED, 1), "ReferenceGrant": (State("absent"), 0), "Gateway": (State("unknown", "403"), 0)}
+    metrics.mirrors(lambda: (Mirror(kind, state, undecodable) for kind, (state, undecodable) in known.items()))
+
+    def state(kind: str) -> set[str]:
+        phases = ("synced", "absent", "unknown")
+        name = "lattice_controller_kind_state"
+        told = {phase: registry.get_sample_value(name, {"kind": kind, "state": phase}) for phase in phases}
+        assert set(told.values()) == {0, 1}
+        return {phase for phase, value in told.items() if value}
+
+    def undecodable(kind: str) -> float | None:
+        return registry.get_sample_value("lattice_controller_undecodable_objects", {"kind": kind})
+
+    assert [state(kind) for kind in known] == [{"synced"}, {"absent"}, {"unknown"}]
+    assert [undecodable(kind) for kind in known] == [1, 0, 0]
+    known["HTTPRoute"] = (State("unknown", "403"), 0)
+    assert (state("HTTPRoute"), undecodable("HTTPRoute")) == ({"unknown"}, 0)
 
 
 def test_what_is_rendered_is_prometheus_text_without_times_of_creation() -> None:
@@ -114,10 +135,9 @@ def test_what_is_rendered_is_prometheus_text_without_times_of_creation() -> None
 
 def test_two_sets_of_metrics_live_side_by_side() -> None:
     (first, one), (_, other) = made(), made()
-    first.undecodable("HTTPRoute")
-    labels = {"kind": "HTTPRoute"}
-    assert one.get_sample_value("lattice_controller_undecodable_objects_total", labels) == 1
-    assert other.get_sample_value("lattice_controller_undecodable_objects_total", labels) is None
+    first.leading("one", leads=True)
+    assert one.get_sample_value("leader_election_master_status", {"name": "one"}) == 1
+    assert other.get_sample_value("leader_election_master_status", {"name": "one"}) is None
 
 
 def test_changes_that_reached_lattice_are_timed_by_kind_and_lane() -> None:
