@@ -6,6 +6,7 @@ answer, as a reset of the connection, or as silence.
 """
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -39,8 +40,9 @@ class LatticeServer:
     """An emulated AWS account: VPC Lattice, and what its clients need of the tagging API, STS and ACM.
 
     Starts with `start` and ends with `stop`, or is an async context manager. `limits` says operation → token bucket
-    (`*` for every other); none by default. `clock` tells seconds since the epoch. With `validate_answers` every answer
-    is held against the service model, and a request whose answer does not fit gets a 500 that says so.
+    (`*` for every other); none by default. With `tls` it speaks HTTPS, as AWS does. `clock` tells seconds since the
+    epoch. With `validate_answers` every answer is held against the service model, and a request whose answer does not
+    fit gets a 500 that says so.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class LatticeServer:
         quotas: Quotas | None = None,
         limits: Mapping[str, Rate] | None = None,
         latency: Latency = 0.0,
+        tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         validate_answers: bool = False,
@@ -62,6 +65,7 @@ class LatticeServer:
         self._host = host
         self._port = port
         self.latency = latency
+        self._tls = tls
         self._sleep = sleep
         self.state = State(
             account=account,
@@ -111,7 +115,7 @@ class LatticeServer:
     @property
     def url(self) -> str:
         """The endpoint URL; known once the server is started."""
-        return f"http://{self._host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
     async def start(self) -> None:
         """Listen. Raises `OSError` if the address is not free."""
@@ -119,7 +123,7 @@ class LatticeServer:
             web.Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=GRACE
         )
         await runner.setup()
-        await web.TCPSite(runner, self._host, self._port).start()
+        await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()
         self._runner = runner
 
     async def stop(self) -> None:
