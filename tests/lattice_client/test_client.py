@@ -1,15 +1,12 @@
 """The client against the emulated VPC Lattice: what it sends, what it tries again, and what it makes of failures."""
 
-import asyncio
 import logging
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import pytest
-import uvloop
 from aiohttp import web
 
 from controller import logs
@@ -386,25 +383,6 @@ async def test_a_write_without_an_answer_is_unsettled_until_it_can_no_longer_arr
         assert client.unsettled
         clock.advance(7.0)
         assert not client.unsettled
-
-
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_bytes_are_with_the_kernel_when_write_returns(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
-    """What `controller.lattice.session` relies on, of the two loops that there are."""
-
-    async def written() -> bytes:
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            address, port = server.getsockname()
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, address, port)
-            peer, _ = server.accept()
-            with peer:
-                transport.write(b"request")
-                arrived = peer.recv(100, socket.MSG_DONTWAIT)
-                transport.abort()
-                return arrived
-
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        assert runner.run(written()) == b"request"
 
 
 async def test_lists_are_read_to_the_end_in_pages_of_a_hundred(client: LatticeClient, lattice: LatticeServer) -> None:
