@@ -1,8 +1,32 @@
-"""What all tests share: asyncio is the one backend that the controller runs on."""
+"""What all tests share: asyncio is the one backend that the controller runs on, and one real Kubernetes API."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
+
+from tests.support.checked import pytest_terminal_summary
+from tests.support.kube_apiserver import KubeApiserver, running
+
+__all__ = ["pytest_terminal_summary"]
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def kube_apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiserver]:
+    """One for all tests of the process that ask for it, with the Gateway API's CRDs: they must not change each other's
+    objects. Without its programs they are skipped, or fail where REQUIRE_KUBE_APISERVER=1 wants them.
+    """
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running(tmp_path_factory.mktemp("kube-apiserver")))
+        except LookupError as missing:
+            if os.environ.get("REQUIRE_KUBE_APISERVER") == "1":
+                pytest.fail(str(missing))
+            pytest.skip(str(missing))
+        yield server

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import ssl
 import subprocess
@@ -40,8 +41,16 @@ def assets() -> Path | None:
 
 
 def crds(channel: str = "standard") -> Path | None:
-    """The folder with the Gateway API's CRDs of a channel, from its Go module; None if it was not built."""
-    return build.kept_in() / "crds" / channel if build.is_built() else None
+    """The folder with the Gateway API's CRDs of a channel, from its Go module; None if there are neither built programs,
+    which they lie beside, nor a Go to fetch the module.
+    """
+    if build.is_built():
+        return build.kept_in() / "crds" / channel
+    if shutil.which("go") is None:
+        return None
+    command = ["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"]
+    answer = subprocess.run(command, cwd=build.HERE, stdout=subprocess.PIPE, check=True)
+    return Path(json.loads(answer.stdout)["Dir"], "config", "crd", channel)
 
 
 class KubeApiserver:
@@ -267,12 +276,12 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def running(directory: Path, flags: Mapping[str, str] | None = None) -> Iterator[KubeApiserver]:
-    """One with the Gateway API's CRDs of the standard channel. Raises LookupError when there are no programs."""
-    programs = assets()
+    """One with the Gateway API's CRDs of the standard channel. Raises LookupError when there are no programs or CRDs."""
+    programs, definitions = assets(), crds()
     if programs is None:
         raise LookupError("no kube-apiserver: run make kube-apiserver, or set KUBEBUILDER_ASSETS")
+    if definitions is None:
+        raise LookupError("no CRDs of the Gateway API: run make kube-apiserver")
     with KubeApiserver(programs, directory, flags) as server:
-        definitions = crds()
-        if definitions is not None:
-            server.install_crds(definitions)
+        server.install_crds(definitions)
         yield server
