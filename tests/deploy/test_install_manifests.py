@@ -72,10 +72,13 @@ OLD_VALUES = {
     "latticeEndpoint": None,
     "disableTaggingServiceApi": "true",
     "routeMaxConcurrentReconciles": 5,
+    "reconcileDefaultResyncSeconds": 300,
+    "pdb": {"enabled": True, "minAvailable": 1, "maxUnavailable": None},
+    "logLevel": None,
     "webhookEnabled": True,
     "webhookTLS": {"caCert": None, "cert": None, "key": None},
 }
-"""A values file of the AWS Gateway API Controller's chart, with every name that it has."""
+"""A values file of the AWS Gateway API Controller's chart, with every name that it has or had."""
 
 ONLY_HELM = {"app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart", "helm.sh/resource-policy"}
 
@@ -254,6 +257,7 @@ def test_a_values_file_of_the_old_chart_works_unchanged(old_values):
         "DEFAULT_SERVICE_NETWORK": "my-hotel",
         "DISABLE_TAGGING_SERVICE_API": "true",
         "LOG_LEVEL": "debug",
+        "RECONCILE_DEFAULT_RESYNC_SECONDS": "300",
         "ROUTE_MAX_CONCURRENT_RECONCILES": "5",
         "WEBHOOK_ENABLED": "true",
         "POD_NAME": "",
@@ -291,7 +295,9 @@ def test_the_chart_protects_from_deletion_where_it_is_told_to():
         ("protectFromDeletion=perhaps", "/protectFromDeletion"),
         ("installScope=namespace", "/installScope"),
         ("deployment.containerPort=8081", "/deployment/containerPort"),
-        ("clustername=my-cluster", "clustername"),
+        ("reconcileDefaultResyncSeconds=30", "/reconcileDefaultResyncSeconds"),
+        ("serviceMonitor.label=x", "/serviceMonitor"),
+        ("clustername=my-cluster", "clustername: there is no such value; it is written clusterName"),
     ],
 )
 def test_wrong_values_are_refused_by_name(value, said):
@@ -301,9 +307,79 @@ def test_wrong_values_are_refused_by_name(value, said):
 
 @needs_helm
 def test_the_notes_say_what_this_version_does_not_act_on(old_values):
-    notes = helm("install", RELEASE, str(CHART), "--dry-run=client", "--values", str(old_values)).stdout
-    assert "webhookEnabled is set, and this version does not act on it" in notes
-    assert "enableServiceNetworkOverride" not in notes
+    given = ("--values", str(old_values), "--set", "nobodyKnows=1", "--set", "webhookTLS.key=a2V5")
+    notes = helm("install", RELEASE, str(CHART), "--dry-run=client", *given).stdout
+    told = re.findall(r"^(\S+) is set, and this version does not act on it", notes, re.MULTILINE)
+    assert sorted(told) == ["defaultServiceNetwork", "nobodyKnows", "webhookEnabled", "webhookTLS.key"]
+
+
+@needs_helm
+def test_the_values_that_the_chart_knows_are_those_that_it_has():
+    text = (CHART / "templates" / "_helpers.tpl").read_text()
+    known = re.findall(r'"(\w+)"', text.partition("$known := list")[2].partition("}}")[0])
+    assert sorted({*known} - {"global"}) == sorted(yaml.safe_load((CHART / "values.yaml").read_text()))
+
+
+@ORIGINS
+def test_the_network_policy_lets_out_to_names_apis_and_credentials_only(origin):
+    """EKS Pod Identity Agent and instance metadata, each over IPv4 and IPv6, on port 80."""
+    spec = find(printed(origin), "NetworkPolicy/gateway-api-controller")["spec"]
+    assert sorted(spec["policyTypes"]) == ["Egress", "Ingress"]
+    out = {
+        (to.get("ipBlock", {}).get("cidr", "anywhere"), port.get("protocol", "TCP"), port["port"])
+        for rule in spec["egress"]
+        for to in rule.get("to", [{}])
+        for port in rule["ports"]
+    }
+    assert out == {
+        ("anywhere", "UDP", 53),
+        ("anywhere", "TCP", 53),
+        ("anywhere", "TCP", 443),
+        ("169.254.170.23/32", "TCP", 80),
+        ("fd00:ec2::23/128", "TCP", 80),
+        ("169.254.169.254/32", "TCP", 80),
+        ("fd00:ec2::254/128", "TCP", 80),
+    }
+    (into,) = spec["ingress"]
+    assert "from" not in into
+    container = manager(find(printed(origin), "Deployment/gateway-api-controller"))
+    assert {port["port"] for port in into["ports"]} == {port["name"] for port in container["ports"]}
+
+
+@ORIGINS
+def test_the_disruption_budget_moves_one_replica_at_a_time_and_never_keeps_one_that_is_not_ready(origin):
+    spec = find(printed(origin), "PodDisruptionBudget/gateway-api-controller")["spec"]
+    assert (spec["maxUnavailable"], spec["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+    assert "minAvailable" not in spec
+
+
+@needs_helm
+@pytest.mark.parametrize(
+    ("settings", "limits"),
+    [
+        ((), {"maxUnavailable": 1}),
+        (("pdb.maxUnavailable=50%",), {"maxUnavailable": "50%"}),
+        (("pdb.minAvailable=1",), {"minAvailable": 1}),
+        (("pdb.minAvailable=0",), {"minAvailable": 0}),
+    ],
+)
+def test_the_chart_s_disruption_budget_has_one_limit(settings, limits):
+    spec = find(templated(*EXAMPLE_VALUES, *settings), "PodDisruptionBudget/gateway-api-controller")["spec"]
+    assert {name: value for name, value in spec.items() if name.endswith("vailable")} == limits
+
+
+@needs_helm
+def test_what_the_chart_can_do_without_is_left_out():
+    kinds = {name_of(obj) for obj in templated(*EXAMPLE_VALUES, "pdb.enabled=false", "networkPolicy.enabled=false")}
+    assert not kinds & {"PodDisruptionBudget/gateway-api-controller", "NetworkPolicy/gateway-api-controller"}
+
+
+@needs_kubectl
+def test_the_namespace_takes_the_pods_of_the_controller_that_one_may_go_back_to():
+    """Its manifest names no seccomp profile, which the restricted standard asks for."""
+    labels = find(kustomized(BASE), f"Namespace/{NAMESPACE}")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/warn"] == labels["pod-security.kubernetes.io/audit"] == "restricted"
+    assert "pod-security.kubernetes.io/enforce" not in labels
 
 
 @needs_kubectl

@@ -8,7 +8,17 @@ import pytest
 import yaml
 
 from controller.kube.config import DEFAULT_NAMESPACE
-from tests.deploy.manifests import BASE, MONITORING, find, kustomized, needs_kubectl
+from tests.deploy.manifests import (
+    BASE,
+    CHART,
+    MONITORING,
+    find,
+    helm,
+    kustomized,
+    needs_helm,
+    needs_kubectl,
+    templated,
+)
 from tests.deploy.monitoring import (
     JOB,
     TARGET_LABELS,
@@ -81,16 +91,52 @@ def test_promtool_takes_the_alerts(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def finds_and_names(monitor, service):
+    """Whether a ServiceMonitor leads to this Service, and to the job that alerts and dashboard ask for."""
+    assert monitor["metadata"]["namespace"] == service["metadata"]["namespace"] == DEFAULT_NAMESPACE
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    return endpoint["relabelings"] == [{"targetLabel": "job", "replacement": JOB}]
+
+
 @needs_kubectl
 def test_the_service_monitor_finds_the_metrics_service_and_names_the_job():
     monitor = find(kustomized(MONITORING), "ServiceMonitor/gateway-api-controller")
-    service = find(kustomized(BASE), "Service/gateway-api-controller-metrics")
-    labels = service["metadata"]["labels"]
-    assert monitor["metadata"]["namespace"] == service["metadata"]["namespace"] == DEFAULT_NAMESPACE
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
-    assert labels[monitor["spec"]["jobLabel"]] == JOB
-    (endpoint,) = monitor["spec"]["endpoints"]
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert finds_and_names(monitor, find(kustomized(BASE), "Service/gateway-api-controller-metrics"))
+
+
+WATCHED = (
+    "clusterName=my-cluster",
+    "clusterVpcId=vpc-0123456789abcdef0",
+    "serviceMonitor.enabled=true",
+    "serviceMonitor.labels.release=prometheus",
+    "prometheusRule.enabled=true",
+    "prometheusRule.labels.release=prometheus",
+)
+
+
+@needs_helm
+@pytest.mark.parametrize("names", [(), ("nameOverride=other",), ("fullnameOverride=other",)], ids=["", "name", "full"])
+def test_the_chart_has_the_same_alerts_and_monitors_itself_whatever_its_name(names):
+    objects = {obj["kind"]: obj for obj in templated(*WATCHED, *names, release="mine") if obj["kind"] != "Role"}
+    assert finds_and_names(objects["ServiceMonitor"], objects["Service"])
+    assert objects["PrometheusRule"]["spec"] == {"groups": rule_groups()}
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert objects[kind]["metadata"]["labels"]["release"] == "prometheus"
+
+
+@needs_helm
+def test_the_chart_asks_for_no_operator_of_prometheus_unless_told():
+    kinds = {obj["kind"] for obj in templated(*WATCHED[:2])}
+    assert not kinds & {"ServiceMonitor", "PrometheusRule"}
+
+
+@needs_helm
+def test_a_service_monitor_without_a_service_is_refused():
+    words = [word for setting in (*WATCHED, "metrics.service.create=false") for word in ("--set", setting)]
+    said = helm("template", "mine", str(CHART), *words, code=1).stderr
+    assert "serviceMonitor.enabled needs metrics.service.create" in said
 
 
 @needs_kubectl

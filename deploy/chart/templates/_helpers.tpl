@@ -42,8 +42,43 @@ LATTICE_ENDPOINT: {{ .Values.latticeEndpoint | default "" | toString | quote }}
 DISABLE_TAGGING_SERVICE_API: {{ .Values.disableTaggingServiceApi | default "" | toString | quote }}
 PROTECT_FROM_DELETION: {{ .Values.protectFromDeletion | default "" | toString | quote }}
 ROUTE_MAX_CONCURRENT_RECONCILES: {{ .Values.routeMaxConcurrentReconciles | default "" | toString | quote }}
+RECONCILE_DEFAULT_RESYNC_SECONDS: {{ .Values.reconcileDefaultResyncSeconds | default "" | toString | quote }}
 LOG_LEVEL: {{ .Values.log.level | default "" | toString | quote }}
 DEFAULT_SERVICE_NETWORK: {{ .Values.defaultServiceNetwork | default "" | toString | quote }}
 ENABLE_SERVICE_NETWORK_OVERRIDE: {{ .Values.enableServiceNetworkOverride | default "" | toString | quote }}
 WEBHOOK_ENABLED: {{ .Values.webhookEnabled | default "" | toString | quote }}
+{{- end -}}
+
+{{- /*
+The values that mean nothing here, one a line. A values file of the AWS Gateway API Controller's chart may have any, for
+that chart refuses none; they are told, not refused. A name that is one of ours but for capitals is a slip, and is.
+*/ -}}
+{{- define "lattice-controller.ignored" -}}
+{{- $known := list
+    "image" "clusterName" "clusterVpcId" "awsAccountId" "awsRegion" "latticeEndpoint"
+    "disableTaggingServiceApi" "protectFromDeletion" "routeMaxConcurrentReconciles"
+    "reconcileDefaultResyncSeconds" "log" "extraEnv" "defaultServiceNetwork" "enableServiceNetworkOverride"
+    "webhookEnabled" "webhookTLS" "nameOverride" "fullnameOverride" "serviceAccount" "deployment"
+    "resources" "pdb" "networkPolicy" "role" "installScope" "metrics" "serviceMonitor" "prometheusRule"
+    "gatewayClass" "global" }}
+{{- range $name, $value := .Values }}
+{{- if not (has $name $known) }}
+{{- range $known }}
+{{- if eq (lower .) (lower $name) }}{{ fail (printf "%s: there is no such value; it is written %s" $name .) }}{{ end }}
+{{- end }}
+{{- if not (kindIs "invalid" $value) }}
+{{ $name }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range list "defaultServiceNetwork" "enableServiceNetworkOverride" "webhookEnabled" }}
+{{- if not (has (toString (default "" (get $.Values .))) (list "" "false")) }}
+{{ . }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := .Values.webhookTLS }}
+{{- if $value }}
+webhookTLS.{{ $name }}
+{{- end }}
+{{- end }}
 {{- end -}}
