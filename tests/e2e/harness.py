@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import aiohttp
@@ -58,7 +58,7 @@ RESOURCES = {
 }
 
 
-async def eventually(check: Callable[[], None], patience: float = PATIENCE) -> None:
+async def eventually(check: Callable[[], object], patience: float = PATIENCE) -> None:
     """Return once `check` holds: no assertion fails and nothing is missing; after `patience` seconds, raise why not."""
     with anyio.move_on_after(patience):
         while True:
@@ -96,8 +96,16 @@ def environment(server: LatticeServer) -> dict[str, str]:
 class Controller:
     """One run of the controller in this process."""
 
-    def __init__(self, work: Work, scope: anyio.CancelScope, told: anyio.Event, may_lead: anyio.Event) -> None:
+    def __init__(
+        self,
+        work: Work,
+        metrics: CollectorRegistry,
+        scope: anyio.CancelScope,
+        told: anyio.Event,
+        may_lead: anyio.Event,
+    ) -> None:
         self.work = work
+        self.metrics = metrics
         self._may_lead = may_lead
         self._scope = scope
         self.killed = False
@@ -210,7 +218,8 @@ class AnyWorld:
                 async with AsyncExitStack() as stack:
                     stack.enter_context(mock.patch.dict(os.environ, environment(self.lattice)))
                     chosen = settings.load({**environment(self.lattice), **self._settings}, Namespace())
-                    metrics = Metrics(CollectorRegistry())
+                    registry = CollectorRegistry()
+                    metrics = Metrics(registry)
                     kube = KubeClient.from_config(self._kubeconfig, user_agent=USER_AGENT)
                     await stack.enter_async_context(kube)
                     lattice = LatticeClient(
@@ -222,7 +231,7 @@ class AnyWorld:
                     )
                     await stack.enter_async_context(lattice)
                     work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me="e2e")
-                    controller = Controller(work, scope, told, may_lead)
+                    controller = Controller(work, registry, scope, told, may_lead)
                     tasks = await stack.enter_async_context(anyio.create_task_group())
                     tasks.start_soon(work.run)
                     await work.wait_synced()
@@ -347,6 +356,9 @@ def path_of(kind: str, namespace: str, name: str) -> str:
     return f"{collection}/{name}" if name else collection
 
 
+W = TypeVar("W", bound=World)
+
+
 @asynccontextmanager
 async def world(
     directory: Path,
@@ -355,11 +367,12 @@ async def world(
     quotas: Quotas | None = None,
     settings: Mapping[str, str] | None = None,
     client: Mapping[str, Any] | None = None,
+    made_as: Callable[..., W] = World,  # type: ignore[assignment]
     **kube: Any,
-) -> AsyncGenerator[World]:
+) -> AsyncGenerator[W]:
     """A world without a controller yet. `directory` gets the kubeconfig; Lattice's states change by the next call if no
     `timings` are given. `settings` are environment variables of the controller's, `client` and `kube` arguments of
-    `LatticeClient` and `KubeServer`.
+    `LatticeClient` and `KubeServer`. `made_as` makes the world itself.
     """
     failure: Exception | None = None
     async with (
@@ -367,7 +380,7 @@ async def world(
         LatticeServer(timings=timings or Timings.instant(), quotas=quotas, validate_answers=True) as lattice,
         anyio.create_task_group() as tasks,
     ):
-        made = World(api, lattice, directory, tasks, settings or {}, client or {})
+        made = made_as(api, lattice, directory, tasks, settings or {}, client or {})
         try:
             yield made
         except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it

@@ -249,7 +249,7 @@ class Reference:
                 if wanted in {"", entry.get("name", "")}:
                     targets.update(
                         (address, entry["port"])
-                        for endpoint in piece["endpoints"]
+                        for endpoint in piece["endpoints"] or []
                         if not endpoint.get("conditions", {}).get("terminating")
                         for address in endpoint["addresses"]
                     )

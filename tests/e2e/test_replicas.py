@@ -16,7 +16,7 @@ import anyio.abc
 import pytest
 
 from tests.e2e.bad_input_seen import is_gone
-from tests.e2e.harness import Json, World, environment, eventually, world
+from tests.e2e.harness import AnyWorld, Json, World, environment, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
 
 pytestmark = pytest.mark.anyio
@@ -79,13 +79,14 @@ async def _get(url: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def replica(one: World, directory: Path, name: str) -> AsyncGenerator[Replica]:
-    """`lattice-controller run --leader-elect`, killed at the end if it is still there."""
+async def replica(one: AnyWorld, directory: Path, name: str, *flags: str) -> AsyncGenerator[Replica]:
+    """`lattice-controller run --leader-elect`, killed at the end if it is still there; signs AWS calls by its name."""
     metrics, health = free_port(), free_port()
     binds = (f"--metrics-bind-address=127.0.0.1:{metrics}", f"--health-probe-bind-address=127.0.0.1:{health}")
     variables = {
         **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
         **environment(one.lattice),
+        "AWS_ACCESS_KEY_ID": name,
         "KUBECONFIG": str(directory / "kubeconfig"),
         "POD_NAME": name,
         "POD_NAMESPACE": NAMESPACE,
@@ -94,7 +95,7 @@ async def replica(one: World, directory: Path, name: str) -> AsyncGenerator[Repl
     log = directory / f"{name}.log"
     with log.open("wb") as stream:
         process = await anyio.open_process(
-            [sys.executable, "-m", "controller", "run", "--leader-elect", *binds],
+            [sys.executable, "-m", "controller", "run", "--leader-elect", *binds, *flags],
             env=variables,
             stdin=DEVNULL,
             stdout=DEVNULL,
@@ -109,13 +110,13 @@ async def replica(one: World, directory: Path, name: str) -> AsyncGenerator[Repl
             await process.wait()
 
 
-def leads(one: World, name: str) -> None:
+def leads(one: AnyWorld, name: str) -> None:
     lease = one.get("Lease", LEASE, namespace=NAMESPACE)
     assert lease is not None
     assert lease["spec"]["holderIdentity"].startswith(f"{name}_")
 
 
-def serves(one: World, *names: str) -> None:
+def serves(one: AnyWorld, *names: str) -> None:
     one.lattice.state.transitions.run_due()
     assert sorted(found.name for found in one.lattice.state.services) == sorted(f"{name}-default" for name in names)
     for found in one.lattice.state.services:
@@ -125,25 +126,31 @@ def serves(one: World, *names: str) -> None:
         assert "status" in (one.get("HTTPRoute", name) or {})
 
 
-async def add_route(one: World, name: str) -> None:
+async def add_route(one: AnyWorld, name: str) -> None:
     await one.apply(service(name), endpoints(name, ["10.0.0.1"]), route(name, rule(backend(name))))
 
 
 @asynccontextmanager
 async def two_replicas(directory: Path) -> AsyncGenerator[tuple[World, Replica, Replica]]:
     """A world in which `first` leads, `second` follows, and the route `rates` is served."""
-    async with world(directory) as one:
-        one.make_network("my-hotel")
-        await one.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, gateway_class(), gateway()
-        )
-        await add_route(one, "rates")
-        async with replica(one, directory, "first") as first:
-            await eventually(lambda: leads(one, "first"))
-            async with replica(one, directory, "second") as second:
-                await eventually(lambda: serves(one, "rates"))
-                await until_ready(second)
-                yield one, first, second
+    async with world(directory) as one, pair(one, directory) as (first, second):
+        yield one, first, second
+
+
+@asynccontextmanager
+async def pair(one: AnyWorld, directory: Path, *flags: str) -> AsyncGenerator[tuple[Replica, Replica]]:
+    """`first`, which leads and serves the route `rates`, and `second`, which follows."""
+    one.make_network("my-hotel")
+    await one.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}, gateway_class(), gateway()
+    )
+    await add_route(one, "rates")
+    async with replica(one, directory, "first", *flags) as first:
+        await eventually(lambda: leads(one, "first"))
+        async with replica(one, directory, "second", *flags) as second:
+            await eventually(lambda: serves(one, "rates"))
+            await until_ready(second)
+            yield first, second
 
 
 async def until_ready(candidate: Replica) -> None:
