@@ -7,7 +7,7 @@ touches a target group that rules point to is urgent, for until it is done traff
 
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -110,6 +110,7 @@ class Work:
             ),
             metrics=metrics.queues,
         )
+        changes = Changes(metrics)
         inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, wake=self._add_again)
         self._env = Environment(
             cluster=self.cluster,
@@ -121,10 +122,10 @@ class Work:
             kube=kube,
             events=EventRecorder(kube, COMPONENT, instance=me),
             inventory=inventory,
-            applier=Applier(lattice, inventory),
+            applier=Applier(lattice, inventory, acknowledged=changes.acknowledged),
             poller=Poller(inventory, self._wake, clock),
             queue=queue,
-            changes=Changes(metrics),
+            changes=changes,
         )
         self._reconciler = Reconciler(self._env, metrics)
         self._pool = WorkerPool(
@@ -191,8 +192,7 @@ class Work:
     def _on_change(self, resource: Resource[Any], old: Object | None, new: Object | None) -> None:
         if self._leading:
             # What a pass of bulk work writes itself comes in here too, and stays bulk.
-            for key in self._add(resource, old, new, current_priority.get()):
-                self._env.changes.seen(key)
+            self._add(resource, old, new, current_priority.get())
 
     def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
         if self._leading and old.phase == "unknown" and new.phase != "unknown":
@@ -222,16 +222,16 @@ class Work:
     def _add_again(self, key: Key) -> None:
         self._env.add(key)
 
-    def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> Iterable[Key]:
-        """Add the keys that a change touches, and return them."""
+    def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
+        """Add the keys that a change touches, and time them until Lattice has it."""
         try:
             touched = keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
         except Exception:  # A defect, and one object must not take the mirror of its kind down with it.
             log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
-            return ()
+            return
         for key in touched:
             self._env.queue.add(key, URGENT if priority == LIVE and self._serves(key) else priority)
-        return touched
+            self._env.changes.seen(key)
 
     def _serves(self, key: Key) -> bool:
         """Whether the key is that of a target group that was filled once, so that rules point to it."""

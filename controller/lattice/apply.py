@@ -11,7 +11,7 @@ leaves nothing but a shorter plan.
 The client leaves the audit line of each write; the key and generation on it come from the context of the log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -47,11 +47,21 @@ class Applied(Frozen, frozen=True):
 
 
 class Applier:
-    """Runs plans through the client, and writes through to the inventory."""
+    """Runs plans through the client, and writes through to the inventory.
 
-    def __init__(self, client: Client, inventory: Inventory) -> None:
+    `acknowledged` is told of each write that was answered well, at once, with the key and the lane of its plan.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        inventory: Inventory,
+        *,
+        acknowledged: Callable[[ServiceKey | TargetGroupKey, Lane], None] = lambda _, __: None,
+    ) -> None:
         self._client = client
         self._inventory = inventory
+        self._acknowledged = acknowledged
 
     async def apply(self, plan: Plan, *, key: ServiceKey | TargetGroupKey, lane: Lane = Lane.LIVE) -> Applied:
         """Run what can be run of the plan of a key.
@@ -61,7 +71,7 @@ class Applier:
         RetryError, which names what failed; the rest is recorded. Additions come before deletions, so what a quota
         refuses may have room after the deletions of the same plan: that is RetryError too.
         """
-        run = _Run(self._client, self._inventory, plan, lane)
+        run = _Run(self._client, self._inventory, plan, lane, lambda: self._acknowledged(key, lane))
         await run.all()
         if run.errors:
             raise run.gravest()
@@ -87,7 +97,10 @@ def _gravity(error: LatticeError) -> int:
 class _Run:
     """One plan, being run."""
 
-    def __init__(self, client: Client, inventory: Inventory, plan: Plan, lane: Lane) -> None:
+    def __init__(
+        self, client: Client, inventory: Inventory, plan: Plan, lane: Lane, acknowledged: Callable[[], None]
+    ) -> None:
+        self._acknowledged = acknowledged
         self._client = client
         self._inventory = inventory
         self._operations = plan.operations
@@ -136,10 +149,12 @@ class _Run:
         except SuspectError as error:
             if error.not_found and operation.call.startswith("Delete"):
                 self._inventory.absent(operation.call, arguments)
+                self._acknowledged()
                 return
             await self._doubt(operation, arguments, error)
             raise
         self._inventory.record(operation.call, arguments, answer, operation.creates)
+        self._acknowledged()
         if answer.get("unsuccessful"):
             if operation.call == "DeregisterTargets":
                 # None deregisters what is not registered: perhaps an earlier attempt did it, and was not answered.

@@ -1,11 +1,13 @@
-"""How long changes take to reach Lattice: from the event that touched a key to the pass that has it all written.
+"""How long changes take to reach Lattice: from the first sight of one to the last write that it led to, acknowledged.
 
-A key's clock starts with the first event that touches it and is stopped by the pass that leaves Lattice as desired; if
-calls were made for that, in this pass or an earlier one, the time is observed. So it includes waits in the queue, for
-limits, for other keys and for what Lattice creates in its own time. Events that come during a pass start a clock of
-their own, for that pass may have begun without them. What is left alone, or needed no call, is not observed.
+A key's clock starts when something is seen that touches it: an event, or at a start what the stores and Lattice then
+show. Each write that Lattice acknowledges for the key is noted with its time and lane. The pass that leaves Lattice as
+desired ends the clock, and what is observed is the time of the last write, not of that pass: so it includes waits in
+the queue, for limits, for other keys and for what Lattice created in its own time before that write, and not what
+Lattice went on to do by itself after it. What is left alone, or needed no write, is not observed.
 
-No more than one clock is kept for each key that has something to do.
+What comes during a pass starts a clock of its own, for that pass may have begun without it. No more than one clock is
+kept for each key that has something to do.
 """
 
 import time
@@ -20,7 +22,7 @@ from controller.lattice.limits import Lane
 
 
 class ChangeObserver(Protocol):
-    """Where the times of changes go, by the key's kind (`service`, `targetgroup`) and the lane of the last pass."""
+    """Where the times of changes go, by the key's kind (`service`, `targetgroup`) and the lane of the last write."""
 
     def programmed(self, kind: str, lane: Lane, seconds: float) -> None: ...
 
@@ -28,7 +30,8 @@ class ChangeObserver(Protocol):
 @dataclass(slots=True)
 class _Change:
     since: float
-    wrote: bool = False
+    written: tuple[float, Lane] | None = None
+    """When, and in which lane, the last write was acknowledged."""
 
 
 class Changes:
@@ -41,7 +44,7 @@ class Changes:
         self._in_work: dict[Key, _Change] = {}
 
     def seen(self, key: Key) -> None:
-        """An event touched the key. Keys of objects write nothing to Lattice, and have no clock."""
+        """Something touched the key. Keys of objects write nothing to Lattice, and have no clock."""
         if isinstance(key, ServiceKey | TargetGroupKey) and key not in self._waiting:
             self._waiting[key] = _Change(self._monotonic())
 
@@ -58,18 +61,21 @@ class Changes:
             if change is not None:
                 self._waiting[key] = change
 
-    def applied(self, key: ServiceKey | TargetGroupKey, applied: Applied, lane: Lane) -> None:
-        """What came of the pass's plan."""
+    def acknowledged(self, key: ServiceKey | TargetGroupKey, lane: Lane) -> None:
+        """Lattice has answered a write of the pass, which may fail in another."""
         change = self._in_work.get(key)
-        if change is None:
-            return
-        change.wrote = change.wrote or applied.calls > 0
+        if change is not None:
+            change.written = (self._monotonic(), lane)
+
+    def applied(self, key: ServiceKey | TargetGroupKey, applied: Applied) -> None:
+        """What came of the pass's plan."""
         if not applied.done or applied.problems:
             return
-        del self._in_work[key]
-        if change.wrote:
+        change = self._in_work.pop(key, None)
+        if change is not None and change.written is not None:
+            at, lane = change.written
             kind = "service" if isinstance(key, ServiceKey) else "targetgroup"
-            self._observer.programmed(kind, lane, self._monotonic() - change.since)
+            self._observer.programmed(kind, lane, at - change.since)
 
     def left_alone(self, key: ServiceKey | TargetGroupKey) -> None:
         """The pass found that the key is not to be written now, or not by itself."""

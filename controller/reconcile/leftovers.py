@@ -5,7 +5,7 @@ or a loss of the lease, is found here: by the tags of services and target groups
 then deletes its own.
 """
 
-from controller.api.keys import RouteRef
+from controller.api.keys import Key, RouteRef
 from controller.reconcile.environment import Environment
 from controller.translate.route import translate_route
 from controller.translate.target_group import translate_target_group
@@ -23,14 +23,14 @@ async def add_leftovers(env: Environment, route: RouteRef, *, again: bool) -> bo
     services = await env.inventory.services_of(route, lane=env.lane)
     desired = [translate_target_group(env.view, key, env.ctx) for key in wanted.target_groups]
     groups = env.inventory.target_groups_of(route, [group for group in desired if group is not None])
-    for key in services:
-        if key not in wanted.services:
+    asked_for: set[Key] = {*wanted.services, *wanted.target_groups}
+    there: list[Key] = [*services, *groups]
+    for key in there:
+        if key not in asked_for:
+            env.changes.seen(key)
             env.add(key)
-    for group in groups:
-        if group not in wanted.target_groups:
-            env.add(group)
-    if services or groups:
+    if there:
         env.looked_over.add(route)
     else:
         env.looked_over.discard(route)
-    return bool(services or groups)
+    return bool(there)

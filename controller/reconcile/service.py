@@ -72,7 +72,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         return None
     plan = plan_service(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
-    env.changes.applied(key, applied, env.lane)
+    env.changes.applied(key, applied)
     hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:
         env.board.worked(key)

@@ -53,7 +53,7 @@ async def _pass(
         return None
     plan = plan_target_group(desired, observed, env.plan_context())
     applied = await env.applier.apply(plan, key=key, lane=env.lane)
-    env.changes.applied(key, applied, env.lane)
+    env.changes.applied(key, applied)
     hold(env, key, _route_of(env.inventory.target_group(key)))
     failure = failure_of_plan(applied.problems)
     _report(env, key, service, failure, wanted=desired is not None)

@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from controller.api.keys import RouteRef, ServiceKey
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.apply import Applier
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.lattice.inventory.mirror import Mirror
-from controller.lattice.limits import Limits, Rate
+from controller.lattice.limits import Lane, Limits, Rate
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HealthCheck
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkMissing, ObservedNetwork
+from controller.lattice.plan import plan_target_group
 from controller.lattice.refs import ResourceRef
 from sandbox.lattice import Fail, Partial, Refuse, Reset, Throttle
 from tests.lattice.world import IDENTITY, KEY, ROUTE, World, group, group_key, listener, rule, service
@@ -301,6 +302,19 @@ async def test_targets_that_could_not_be_registered_are_named_and_tried_again(wo
     await world.settle(None, [desired])
     (again,) = world.server.calls.of("RegisterTargets", mark)
     assert [target["id"] for target in again.parameters["targets"]] == ["10.0.0.2"]
+
+
+async def test_each_write_is_told_with_its_key_and_lane_also_where_the_plan_fails(world: World) -> None:
+    told: list[tuple[ServiceKey | TargetGroupKey, Lane]] = []
+    applier = Applier(world.client, world.inventory, acknowledged=lambda key, lane: told.append((key, lane)))
+    await world.settle(None, [group("parking")])
+    world.server.faults.add("RegisterTargets", Partial((1,)), times=1)
+    desired = group("parking", "10.0.0.1", "10.0.0.2", health_check=HealthCheck(path="/healthz"))
+    observed = await world.inventory.observe_target_group(desired.key, desired)
+    plan = plan_target_group(desired, observed, world.inventory.context(world.now))
+    with pytest.raises(RetryError):
+        await applier.apply(plan, key=desired.key, lane=Lane.BULK)
+    assert told == [(desired.key, Lane.BULK)] * 2
 
 
 async def test_targets_that_went_without_an_answer_are_not_deregistered_for_ever(world: World) -> None:
