@@ -70,17 +70,20 @@ def get_service_association(state: State, call: Call) -> Described:
 def list_service_associations(state: State, call: Call) -> Described:
     network_id = call.params.get("serviceNetworkIdentifier")
     service_id = call.params.get("serviceIdentifier")
-    found: Iterable[ServiceAssociation]
-    if service_id is not None:
-        found = state.services.find(service_id).associations.values()
-        if network_id is not None:
-            network = state.networks.find(network_id)
-            found = [association for association in found if association.network is network]
-    elif network_id is not None:
-        found = state.networks.find(network_id).services.values()
-    else:
+    if service_id is None and network_id is None:
         raise invalid("serviceNetworkIdentifier", "this or serviceIdentifier is required")
-    return page(call, found, ServiceAssociation.describe)
+    service = None if service_id is None else state.services.find(service_id)
+    network = None if network_id is None else state.networks.find(network_id)
+
+    def fits(association: ServiceAssociation) -> bool:
+        return service in {None, association.service} and network in {None, association.network}
+
+    there: Iterable[ServiceAssociation] = ()
+    if service is not None:
+        there = filter(fits, service.associations.values())
+    elif network is not None:
+        there = network.services.values()
+    return page(call, state.visibility.shown(there, ServiceAssociation, fits), ServiceAssociation.describe)
 
 
 def delete_service_association(state: State, call: Call) -> Described:
@@ -144,17 +147,19 @@ def get_vpc_association(state: State, call: Call) -> Described:
 
 def list_vpc_associations(state: State, call: Call) -> Described:
     network_id, vpc_id = call.params.get("serviceNetworkIdentifier"), call.params.get("vpcIdentifier")
-    found: Iterable[VpcAssociation]
-    if vpc_id is not None:
-        found = [state.vpcs[vpc_id]] if vpc_id in state.vpcs else []
-        if network_id is not None:
-            network = state.networks.find(network_id)
-            found = [association for association in found if association.network is network]
-    elif network_id is not None:
-        found = state.networks.find(network_id).vpcs.values()
-    else:
+    if vpc_id is None and network_id is None:
         raise invalid("serviceNetworkIdentifier", "this or vpcIdentifier is required")
-    return page(call, found, VpcAssociation.describe)
+    network = None if network_id is None else state.networks.find(network_id)
+
+    def fits(association: VpcAssociation) -> bool:
+        return vpc_id in {None, association.vpc_id} and network in {None, association.network}
+
+    there: Iterable[VpcAssociation] = ()
+    if vpc_id is not None:
+        there = filter(fits, [state.vpcs[vpc_id]] if vpc_id in state.vpcs else [])
+    elif network is not None:
+        there = network.vpcs.values()
+    return page(call, state.visibility.shown(there, VpcAssociation, fits), VpcAssociation.describe)
 
 
 def update_vpc_association(state: State, call: Call) -> Described:

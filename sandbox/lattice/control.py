@@ -13,9 +13,12 @@ import orjson
 
 from sandbox.lattice.dispatch import Dispatcher
 from sandbox.lattice.faults import EFFECTS, Fault, fault_from_json
+from sandbox.lattice.latency import distribution_to_json, distributions_from_json
 from sandbox.lattice.protocols import Incoming, Reply
+from sandbox.lattice.recording import quotas_from_json, timings_from_json
 from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.throttle import Rate
+from sandbox.lattice.timings import check_span
 
 PREFIX = "/_sandbox/"
 
@@ -50,6 +53,7 @@ def _show_fault(fault: Fault) -> dict[str, Any]:
         "effect": {"kind": kind, **asdict(fault.effect)},
         "first": fault.first,
         "times": fault.times,
+        "share": fault.share,
         "matched": fault.matched,
         "happened": fault.happened,
     }
@@ -78,6 +82,48 @@ def _set_limits(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -
     rates = {operation: Rate(**rate) for operation, rate in document.items()}
     dispatcher.throttles.rates = rates
     return document
+
+
+def _latencies(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    distributions = dispatcher.latencies.distributions
+    return {operation: distribution_to_json(distribution) for operation, distribution in distributions.items()}
+
+
+def _set_latencies(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    dispatcher.latencies.distributions = distributions_from_json(document)
+    return document
+
+
+def _timings(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return asdict(dispatcher.state.timings)
+
+
+def _set_timings(dispatcher: Dispatcher, query: dict[str, str], document: Any) -> Any:
+    dispatcher.state.timings = timings_from_json(document, dispatcher.state.timings)
+    return _timings(dispatcher, query, document)
+
+
+def _quotas(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return asdict(dispatcher.state.quotas)
+
+
+def _set_quotas(dispatcher: Dispatcher, query: dict[str, str], document: Any) -> Any:
+    dispatcher.state.quotas = quotas_from_json(document, dispatcher.state.quotas)
+    return _quotas(dispatcher, query, document)
+
+
+def _consistency(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:
+    return {"seconds": dispatcher.state.visibility.span}
+
+
+def _set_consistency(dispatcher: Dispatcher, query: dict[str, str], document: Any) -> Any:
+    span = document["seconds"]
+    if span is not None:
+        low, high = span
+        span = (float(low), float(high))
+        check_span("seconds", span)
+    dispatcher.state.visibility.span = span
+    return _consistency(dispatcher, query, document)
 
 
 def _add_certificate(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
@@ -129,11 +175,22 @@ ROUTES: dict[tuple[str, str], tuple[Control, str]] = {
     ("GET", "faults"): (_faults, "the faults in force"),
     ("POST", "faults"): (
         _add_fault,
-        '{"operation", "effect": {"kind", …}, "match": {member: value}, "first", "times"}',
+        '{"operation", "effect": {"kind", …}, "match": {member: value}, "first", "times", "share"}',
     ),
     ("DELETE", "faults"): (_clear_faults, "no more faults"),
     ("GET", "limits"): (_limits, "rates by operation"),
     ("PUT", "limits"): (_set_limits, '{operation or "*": {"per_second", "burst"}}'),
+    ("GET", "latencies"): (_latencies, "distributions by operation"),
+    ("PUT", "latencies"): (
+        _set_latencies,
+        '{operation or "*": {"kind": "constant", "seconds"}}; uniform has "low", "high", lognormal "median", "p99"',
+    ),
+    ("GET", "timings"): (_timings, "durations of asynchronous changes"),
+    ("PUT", "timings"): (_set_timings, "{change: [least, greatest]} in seconds; what is not named stays"),
+    ("GET", "quotas"): (_quotas, "the account's quotas"),
+    ("PUT", "quotas"): (_set_quotas, "{quota: number}; what is not named stays"),
+    ("GET", "consistency"): (_consistency, "by how much lists lag"),
+    ("PUT", "consistency"): (_set_consistency, '{"seconds": [least, greatest] or null}'),
     ("POST", "certificates"): (_add_certificate, '{"domain", "alternativeNames", "status"}'),
     ("POST", "shared-networks"): (
         _share_network,

@@ -1,11 +1,11 @@
 """From a request to its reply, in one synchronous step: who is asked, what goes wrong on purpose, the handler, the log.
 
-Order, as far as a client can tell: the signature's scope, the operation, faults on demand, throttling, the model's
-checks, the client token, the handler. Nothing here does I/O; the server (`sandbox.lattice.server`) carries the reply
-out.
+Order, as far as a client can tell: the signature and its scope, the operation, faults on demand, throttling, the
+model's checks, the client token, the handler. Nothing here does I/O; the server (`sandbox.lattice.server`) carries the
+reply out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +16,7 @@ from sandbox.lattice import (
     networks,
     policies,
     rules,
+    service_quotas,
     services,
     sts,
     tagging,
@@ -24,10 +25,14 @@ from sandbox.lattice import (
     targets,
 )
 from sandbox.lattice.calls import CallLog, CallRecord
+from sandbox.lattice.ec2 import Ec2, describe_tags
 from sandbox.lattice.errors import ApiError, conflict, not_emulated, throttled
 from sandbox.lattice.faults import Delay, Effect, Fail, Faults, Hang, Partial, Refuse, Reset, Throttle
+from sandbox.lattice.latency import Latencies
+from sandbox.lattice.metadata import Metadata
 from sandbox.lattice.model import Operation, Params
-from sandbox.lattice.protocols import Endpoint, Incoming, Json11, Query, Reply, RestJson
+from sandbox.lattice.protocols import Endpoint, Incoming, Json11, Query, Reply, RestJson, foreign_refusal
+from sandbox.lattice.signatures import verify
 from sandbox.lattice.state import AsyncFailure, Call, Handler, State
 from sandbox.lattice.throttle import Throttles
 
@@ -55,16 +60,28 @@ class Dispatcher:
     """Serves requests against a `State`.
 
     With `validate_answers`, every answer and error is held against the service model, and one that does not fit becomes
-    an error 500 of the code `FidelityError`.
+    an error 500 of the code `FidelityError`. With `secrets` (key id → secret), requests must be signed with one.
     """
 
     def __init__(
-        self, state: State, *, throttles: Throttles, clock: Callable[[], float], validate_answers: bool
+        self,
+        state: State,
+        *,
+        throttles: Throttles,
+        metadata: Metadata,
+        clock: Callable[[], float],
+        latencies: Latencies | None = None,
+        faults: Faults | None = None,
+        secrets: Mapping[str, str] | None = None,
+        validate_answers: bool = False,
     ) -> None:
         self.state = state
         self.calls = CallLog()
-        self.faults = Faults()
+        self.faults = faults or Faults()
+        self.latencies = latencies or Latencies(0.0, 0)
         self.throttles = throttles
+        self.metadata = metadata
+        self._secrets = secrets
         self._clock = clock
         self._validate = validate_answers
         self._tokens: dict[tuple[str, str], tuple[Params, dict[str, Any]]] = {}
@@ -82,6 +99,13 @@ class Dispatcher:
                 invalid_code="ValidationException",
                 throttled_code="ThrottlingException",
             ),
+            "servicequotas": Json11(
+                "service-quotas",
+                service_quotas.OPERATIONS,
+                invalid_code="IllegalArgumentException",
+                throttled_code="TooManyRequestsException",
+            ),
+            "ec2": Ec2({"DescribeTags": describe_tags(metadata)}),
             "sts": Query("sts", "https://sts.amazonaws.com/doc/2011-06-15/", sts.OPERATIONS),
         }
 
@@ -91,28 +115,35 @@ class Dispatcher:
         request_id = self._request_id()
         service, name = "", f"{request.method} {unquote(request.path)}"
         params: Params = {}
-        endpoint = self._endpoints["vpc-lattice"]
+        endpoint: Endpoint | None = None
         try:
             service, region = credential_scope(request.headers.get("Authorization", ""))
-            found = self._endpoints.get(service)
-            if found is None:
+            endpoint = self._endpoints.get(service)
+            if endpoint is None:
                 raise not_emulated(service, name)
-            endpoint = found
+            if self._secrets is not None:
+                verify(request, self._secrets, self._clock())
             self._check_region(endpoint, region)
             operation, params = endpoint.identify(request)
             name = operation.name
             effect = self.faults.strike(name, params)
             reply, error = self._suffer(endpoint, operation, params, effect, request_id)
         except ApiError as refusal:
-            reply, error = endpoint.refusal(refusal, request_id), refusal.code
+            reply, error = self._refuse(endpoint, request, refusal, request_id), refusal.code
         except FidelityError as fault:
             told = ApiError("FidelityError", 500, str(fault))
-            reply, error = endpoint.refusal(told, request_id), told.code
+            reply, error = self._refuse(endpoint, request, told, request_id), told.code
+        reply.delay += self.latencies.draw(name)
         sent = reply.status if reply.fate == "answer" else None
         outcome = error if reply.fate == "answer" else reply.fate
         caller = access_key(request.headers.get("Authorization", ""))
         self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id, caller))
         return reply
+
+    def _refuse(self, endpoint: Endpoint | None, request: Incoming, error: ApiError, request_id: str) -> Reply:
+        if endpoint is None:
+            return foreign_refusal(request, error, request_id)
+        return endpoint.refusal(error, request_id)
 
     def _check_region(self, endpoint: Endpoint, region: str) -> None:
         if endpoint.regional and region != self.state.region:

@@ -7,6 +7,7 @@ through the sandbox's control address (`fault_from_json`); both say the same.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from random import Random
 from typing import Any
 
 from sandbox.lattice.state import AsyncFailure
@@ -97,19 +98,25 @@ class Fault:
     first: int = 1
     times: int | None = None
     """None: for ever."""
+    share: float = 1.0
+    """Of those calls, how large a part it falls on, drawn from the seed."""
     matched: int = 0
     """How many calls have matched so far."""
     happened: int = 0
     """How often the effect was had so far."""
 
-    def strikes(self, operation: str, params: Mapping[str, Any]) -> bool:
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share is a part of all calls, above 0 and at most 1, not {self.share}")
+
+    def strikes(self, operation: str, params: Mapping[str, Any], random: Random) -> bool:
         """Count this call if it matches, and say whether the effect falls on it."""
         if self.operation not in {"*", operation} or (self.when is not None and not self.when(params)):
             return False
         if self.times is not None and self.happened >= self.times:
             return False
         self.matched += 1
-        if self.matched < self.first:
+        if self.matched < self.first or (self.share < 1 and random.random() >= self.share):
             return False
         self.happened += 1
         return True
@@ -118,8 +125,9 @@ class Fault:
 class Faults:
     """The faults in force. On each call the first that strikes is had."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self._faults: list[Fault] = []
+        self._random = Random(f"faults {seed}")  # noqa: S311 - reproducible trouble, not a secret
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._faults)
@@ -132,9 +140,10 @@ class Faults:
         when: Predicate | None = None,
         first: int = 1,
         times: int | None = None,
+        share: float = 1.0,
     ) -> Fault:
         """Put a fault in force; `remove` it, or `clear` all."""
-        fault = Fault(operation, effect, when, first, times)
+        fault = Fault(operation, effect, when, first, times, share)
         self._faults.append(fault)
         return fault
 
@@ -151,19 +160,19 @@ class Faults:
     def strike(self, operation: str, params: Mapping[str, Any]) -> Effect | None:
         """What goes wrong with this call, if anything."""
         for fault in self._faults:
-            if fault.strikes(operation, params):
+            if fault.strikes(operation, params, self._random):
                 return fault.effect
         return None
 
 
 def fault_from_json(document: Any) -> Fault:
-    """`{"operation", "effect": {"kind", …}, "match": {member: value}, "first", "times"}` as a fault.
+    """`{"operation", "effect": {"kind", …}, "match": {member: value}, "first", "times", "share"}` as a fault.
 
     Raises `ValueError` that says what is wrong.
     """
     if not isinstance(document, dict) or not isinstance(document.get("operation"), str):
         raise ValueError("a fault is an object with an operation")  # noqa: TRY004 - one error for all bad JSON
-    if unknown := document.keys() - {"operation", "effect", "match", "first", "times"}:
+    if unknown := document.keys() - {"operation", "effect", "match", "first", "times", "share"}:
         raise ValueError(f"unknown members: {', '.join(sorted(unknown))}")
     effect = document.get("effect")
     if not isinstance(effect, dict) or effect.get("kind") not in EFFECTS:
@@ -181,4 +190,5 @@ def fault_from_json(document: Any) -> Fault:
         (lambda params: all(params.get(name) == value for name, value in match.items())) if match else None,
         document.get("first", 1),
         document.get("times"),
+        document.get("share", 1.0),
     )

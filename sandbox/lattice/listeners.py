@@ -58,7 +58,8 @@ def get_listener(state: State, call: Call) -> Described:
 
 def list_listeners(state: State, call: Call) -> Described:
     service = state.services.find(call.params["serviceIdentifier"])
-    return page(call, service.listeners.values(), Listener.describe)
+    found = state.visibility.shown(service.listeners.values(), Listener, lambda listener: listener.service is service)
+    return page(call, found, Listener.describe)
 
 
 def update_listener(state: State, call: Call) -> Described:

@@ -43,6 +43,16 @@ class Operation:
         self.status: int = model.http.get("responseCode", 200)
         self._model = model
 
+    @property
+    def input_shape(self) -> Any:
+        """botocore's shape of the parameters; None where there are none."""
+        return self._model.input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """botocore's shape of the answer; None where it is empty."""
+        return self._model.output_shape
+
     @cached_property
     def errors(self) -> frozenset[str]:
         """Names of the exceptions that the model lists for this operation."""

@@ -50,7 +50,9 @@ def get_service_network(state: State, call: Call) -> Described:
 
 
 def list_service_networks(state: State, call: Call) -> Described:
-    return page(call, (network for network in state.networks if network.listed), ServiceNetwork.describe)
+    listed = (network for network in state.networks if network.listed)
+    found = state.visibility.shown(listed, ServiceNetwork, lambda network: network.listed)
+    return page(call, found, ServiceNetwork.describe)
 
 
 def update_service_network(state: State, call: Call) -> Described:

@@ -139,7 +139,9 @@ def get_access_log_subscription(state: State, call: Call) -> Described:
 
 def list_access_log_subscriptions(state: State, call: Call) -> Described:
     holder = _find_holder(state, call.params["resourceIdentifier"])
-    return page(call, state.logs.get(holder.id, {}).values(), AccessLogSubscription.describe)
+    there = state.logs.get(holder.id, {}).values()
+    found = state.visibility.shown(there, AccessLogSubscription, lambda subscription: subscription.source is holder)
+    return page(call, found, AccessLogSubscription.describe)
 
 
 def update_access_log_subscription(state: State, call: Call) -> Described:

@@ -41,6 +41,10 @@ class Reply:
     """Seconds to wait before the fate is fulfilled."""
 
 
+XML_SERVICES = frozenset({"s3", "s3-object-lambda", "route53", "cloudfront"})
+"""Signing names of services that speak REST XML."""
+
+
 class Endpoint(Protocol):
     """One service."""
 
@@ -136,6 +140,15 @@ class Json11:
         return Reply(status, orjson.dumps({"__type": code, "message": error.message}), headers)
 
 
+QUERY_CODES = {
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "ThrottlingException": "Throttling",
+}
+"""Codes that the query protocol has other names for (STS API reference, "Common errors")."""
+
+
 class Query:
     """The AWS query protocol, for answers whose members are all strings."""
 
@@ -173,9 +186,30 @@ class Query:
 
     def refusal(self, error: ApiError, request_id: str) -> Reply:
         side = "Sender" if error.status < 500 else "Receiver"
+        code = escape(QUERY_CODES.get(error.code, error.code))
         body = (
-            f'<ErrorResponse xmlns="{self._namespace}"><Error><Type>{side}</Type><Code>{escape(error.code)}</Code>'
+            f'<ErrorResponse xmlns="{self._namespace}"><Error><Type>{side}</Type><Code>{code}</Code>'
             f"<Message>{escape(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         headers = {"x-amzn-RequestId": request_id, "Content-Type": "text/xml", **error.headers}
         return Reply(error.status, body.encode(), headers)
+
+
+def foreign_refusal(request: Incoming, error: ApiError, request_id: str) -> Reply:
+    """An error for a request to a service that is not here, in the protocol that it came in.
+
+    A client can only tell its user of an error that it can parse: XML for the query protocol, for EC2's and for REST
+    XML, JSON for all others.
+    """
+    form = request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+    service = request.headers.get("Authorization", "").partition("Credential=")[2].split(",")[0].split("/")[-2:-1]
+    headers = {"x-amzn-RequestId": request_id, "x-amzn-ErrorType": error.code}
+    if not form and not XML_SERVICES.intersection(service):
+        body = orjson.dumps({"__type": error.code, "message": error.message})
+        return Reply(error.status, body, headers | {"Content-Type": "application/json"})
+    detail = f"<Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>"
+    if form:
+        detail = f"<ErrorResponse><Error>{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+    else:
+        detail = f"<Error>{detail}<RequestId>{request_id}</RequestId></Error>"
+    return Reply(error.status, detail.encode(), headers | {"Content-Type": "text/xml"})

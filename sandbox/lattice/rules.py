@@ -75,7 +75,10 @@ def get_rule(state: State, call: Call) -> Described:
 
 
 def list_rules(state: State, call: Call) -> Described:
-    return page(call, _find_listener(state, call).rules.values(), Rule.describe)
+    listener = _find_listener(state, call)
+    beginning = f"{listener.arn}/"
+    found = state.visibility.shown(listener.rules.values(), Rule, lambda rule: rule.arn.startswith(beginning))
+    return page(call, found, Rule.describe)
 
 
 def _resolve_change(state: State, listener: Listener, rule: Rule, change: dict[str, Any]) -> Action:

@@ -21,28 +21,29 @@ from sandbox.lattice.control import PREFIX, control
 from sandbox.lattice.directory import Directory
 from sandbox.lattice.dispatch import Dispatcher
 from sandbox.lattice.faults import Faults
+from sandbox.lattice.latency import Latencies, Latency
+from sandbox.lattice.metadata import ACCESS_KEY, SECRET_KEY, Metadata
+from sandbox.lattice.metadata import PREFIX as METADATA
 from sandbox.lattice.protocols import Incoming, Reply
 from sandbox.lattice.quotas import Quotas
 from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.state import State
 from sandbox.lattice.throttle import Rate, Throttles
-from sandbox.lattice.timings import Timings
-
-Latency = float | Callable[[], float]
-"""Seconds, the same for each request or drawn anew."""
-
+from sandbox.lattice.timings import Span, Timings
 
 GRACE = 0.01
 """Seconds that a request under way has when the server stops; aiohttp takes 0 for no limit."""
 
 
 class LatticeServer:
-    """An emulated AWS account: VPC Lattice, and what its clients need of the tagging API, STS and ACM.
+    """An emulated AWS account: VPC Lattice, and what its clients need of the tagging API, STS, ACM and EC2.
 
     Starts with `start` and ends with `stop`, or is an async context manager. `limits` says operation → token bucket
-    (`*` for every other); none by default. With `tls` it speaks HTTPS, as AWS does. `clock` tells seconds since the
-    epoch. With `validate_answers` every answer is held against the service model, and a request whose answer does not
-    fit gets a 500 that says so.
+    (`*` for every other); none by default. With `tls`, connections are encrypted, as AWS's are. `vpc` and `cluster`
+    are what the instance metadata service and the instance's tags tell. `consistency` is by how many seconds lists
+    lag. With `secrets` (key id → secret) signatures are verified; a node's own key is always among them. `clock` tells
+    seconds since the epoch. With `validate_answers` every answer is held against the service model, and a request
+    whose answer does not fit gets a 500 that says so.
     """
 
     def __init__(
@@ -52,11 +53,15 @@ class LatticeServer:
         port: int = 0,
         account: str = "123456789012",
         region: str = "us-west-2",
+        vpc: str = "vpc-0a1b2c3d4e5f67890",
+        cluster: str = "sandbox",
         seed: int = 0,
         timings: Timings | None = None,
         quotas: Quotas | None = None,
         limits: Mapping[str, Rate] | None = None,
         latency: Latency = 0.0,
+        consistency: Span | None = None,
+        secrets: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
@@ -64,7 +69,6 @@ class LatticeServer:
     ) -> None:
         self._host = host
         self._port = port
-        self.latency = latency
         self._tls = tls
         self._sleep = sleep
         self.state = State(
@@ -75,9 +79,18 @@ class LatticeServer:
             quotas=quotas or Quotas(),
             clock=clock,
         )
+        self.state.visibility.span = consistency
         self.directory: Directory = StateDirectory(self.state)
+        self.metadata = Metadata(account=account, region=region, vpc=vpc, cluster=cluster, seed=seed, clock=clock)
         self._dispatcher = Dispatcher(
-            self.state, throttles=Throttles(limits or {}, clock), clock=clock, validate_answers=validate_answers
+            self.state,
+            throttles=Throttles(limits or {}, clock),
+            metadata=self.metadata,
+            clock=clock,
+            latencies=Latencies(latency, seed),
+            faults=Faults(seed),
+            secrets=None if secrets is None else {ACCESS_KEY: SECRET_KEY, **secrets},
+            validate_answers=validate_answers,
         )
         self._runner: web.ServerRunner | None = None
 
@@ -90,6 +103,11 @@ class LatticeServer:
     def faults(self) -> Faults:
         """What goes wrong, for which calls."""
         return self._dispatcher.faults
+
+    @property
+    def latencies(self) -> Latencies:
+        """How long answers take."""
+        return self._dispatcher.latencies
 
     @property
     def throttles(self) -> Throttles:
@@ -147,11 +165,12 @@ class LatticeServer:
         incoming = Incoming(request.method, path, query, request.headers, body)
         if path.startswith(PREFIX):
             reply = control(self._dispatcher, incoming)
+        elif path.startswith(METADATA):
+            reply = self.metadata.serve(incoming)
         else:
             reply = self._dispatcher.serve(incoming)
-            latency = self.latency() if callable(self.latency) else self.latency
-            if latency + reply.delay > 0:
-                await self._sleep(latency + reply.delay)
+            if reply.delay > 0:
+                await self._sleep(reply.delay)
         return await self._carry_out(request, reply)
 
     async def _carry_out(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:

@@ -61,7 +61,7 @@ def get_service(state: State, call: Call) -> Described:
 
 
 def list_services(state: State, call: Call) -> Described:
-    return page(call, state.services, Service.describe)
+    return page(call, state.visibility.shown(state.services, Service, lambda _: True), Service.describe)
 
 
 def update_service(state: State, call: Call) -> Described:

@@ -33,6 +33,7 @@ from sandbox.lattice.resources import (
 )
 from sandbox.lattice.timings import Span, Timings
 from sandbox.lattice.transitions import Transitions
+from sandbox.lattice.visibility import Visibility
 
 PAGE_SIZE = 100
 """The most that a list answers at once, and what it answers unasked (API: `MaxResults`)."""
@@ -84,6 +85,7 @@ class State:
         self.quotas = quotas
         self.random = Random(seed)  # noqa: S311 - reproducible identities, not secrets
         self.transitions = Transitions(clock)
+        self.visibility = Visibility(clock, seed)
         self._clock = clock
         self._created = 0
 
@@ -159,12 +161,14 @@ class State:
     def register(self, record: Resource) -> None:
         """Make a new resource known to the tag operations."""
         self.tagged[record.arn] = record
+        self.visibility.created(record)
         for key, value in record.tags.items():
             self._index_tag(record, key, value)
 
     def unregister(self, record: Resource) -> None:
         """Forget a resource, with its tags."""
         del self.tagged[record.arn]
+        self.visibility.deleted(record)
         for key, value in record.tags.items():
             self._unindex_tag(record, key, value)
 

@@ -53,7 +53,7 @@ def get_resources(state: State, call: Call) -> Described:
     matching = sorted(
         (
             resource
-            for resource in _matching(state, params.get("TagFilters", ()))
+            for resource in _shown(state, params.get("TagFilters", ()))
             if resource.number > position and (types is None or resource.tag_type in types)
         ),
         key=attrgetter("number"),
@@ -76,13 +76,27 @@ def _types(filters: Iterable[str]) -> frozenset[str] | None:
     return frozenset(wanted) if wanted else None
 
 
-def _matching(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resource]:
-    """The resources that satisfy all filters, found through the filter that the fewest satisfy."""
-    conditions: list[tuple[str, list[str]]] = []
+Condition = tuple[str, list[str]]
+"""A tag's key, and the values that it may have; none for any."""
+
+
+def _shown(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resource]:
+    """The resources that are shown and satisfy all filters."""
+    conditions: list[Condition] = []
     for entry in filters:
         if "Key" not in entry:
             raise _invalid("each tag filter needs a key")
         conditions.append((entry["Key"], entry.get("Values") or []))
+    found = _matching(state, conditions)
+    return state.visibility.shown(found, Resource, lambda resource: bool(resource.tags) and _fits(resource, conditions))
+
+
+def _fits(resource: Resource, conditions: Iterable[Condition]) -> bool:
+    return all(key in resource.tags and (not values or resource.tags[key] in values) for key, values in conditions)
+
+
+def _matching(state: State, conditions: list[Condition]) -> Iterable[Resource]:
+    """The resources that satisfy all conditions, found through the one that the fewest satisfy."""
     if not conditions:
         return [resource for resource in state.tagged.values() if resource.tags]
     candidates = [
@@ -93,12 +107,7 @@ def _matching(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resou
         for key, values in conditions
     ]
     fewest = min(candidates, key=lambda holders: sum(map(len, holders)))
-    return [
-        resource
-        for holders in fewest
-        for resource in holders.values()
-        if all(key in resource.tags and (not values or resource.tags[key] in values) for key, values in conditions)
-    ]
+    return [resource for holders in fewest for resource in holders.values() if _fits(resource, conditions)]
 
 
 def _each(state: State, call: Call, change: Callable[[Resource], None]) -> Described:

@@ -122,11 +122,11 @@ def get_target_group(state: State, call: Call) -> Described:
 
 def list_target_groups(state: State, call: Call) -> Described:
     kind, vpc = call.params.get("targetGroupType"), call.params.get("vpcIdentifier")
-    found = (
-        group
-        for group in state.target_groups
-        if (kind is None or group.type == kind) and (vpc is None or group.config.get("vpcIdentifier") == vpc)
-    )
+
+    def fits(group: TargetGroup) -> bool:
+        return (kind is None or group.type == kind) and (vpc is None or group.config.get("vpcIdentifier") == vpc)
+
+    found = state.visibility.shown(filter(fits, state.target_groups), TargetGroup, fits)
     return page(call, found, TargetGroup.describe)
 
 

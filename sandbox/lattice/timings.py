@@ -11,6 +11,13 @@ Span = tuple[float, float]
 """Least and greatest duration, in seconds."""
 
 
+def check_span(name: str, span: Span) -> None:
+    """Raise `ValueError` for what is no range of durations."""
+    low, high = span
+    if not 0 <= low <= high < float("inf"):
+        raise ValueError(f"{name}: {low}–{high} is no range of durations")
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """Durations, in seconds. With a duration of 0 the state in between is still seen by the call that begins the
@@ -33,9 +40,7 @@ class Timings:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            low, high = getattr(self, entry.name)
-            if not 0 <= low <= high:
-                raise ValueError(f"{entry.name}: {low}–{high} is no range of durations")
+            check_span(entry.name, getattr(self, entry.name))
 
     @classmethod
     def instant(cls) -> Self:

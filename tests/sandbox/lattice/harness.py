@@ -40,6 +40,10 @@ class Account:
         self.sts = clients["sts"]
         self.acm = clients["acm"]
 
+    def client(self, service: str, **more: Any) -> Any:
+        """A client, to be entered, of another service on the same endpoint."""
+        return client_of(self.server, service, **more)
+
     def settle(self) -> None:
         """Let all asynchronous changes of this moment come to their end."""
         self.clock.advance()
@@ -96,20 +100,21 @@ def forward(*groups: dict[str, Any], weights: tuple[int, ...] = ()) -> dict[str,
     return {"forward": {"targetGroups": targets}}
 
 
-async def connect(stack: AsyncExitStack, server: LatticeServer, clock: Clock, **config: Any) -> Account:
-    """Clients of the server for as long as the stack is open; they neither retry nor check, so that the server must."""
-    settings = AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, parameter_validation=False, **config)
-    clients = {
-        name: await stack.enter_async_context(
-            SESSION.create_client(
-                name,
-                endpoint_url=server.url,
-                region_name=server.region,
-                aws_access_key_id="AKIDEXAMPLE",
-                aws_secret_access_key="secret",
-                config=settings,
-            )
-        )
-        for name in ("vpc-lattice", "resourcegroupstaggingapi", "sts", "acm")
-    }
-    return Account(server, clock, clients)
+def client_of(server: LatticeServer, service: str, secret: str = "secret", **config: Any) -> Any:
+    """A client, to be entered; it neither retries nor checks, so that the server must."""
+    return SESSION.create_client(
+        service,
+        endpoint_url=server.url,
+        region_name=server.region,
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key=secret,
+        config=AioConfig(retries={"total_max_attempts": 1, "mode": "standard"}, parameter_validation=False, **config),
+    )
+
+
+async def connect(stack: AsyncExitStack, server: LatticeServer, clock: Clock, **more: Any) -> Account:
+    """Clients of the server for as long as the stack is open."""
+    services = ("vpc-lattice", "resourcegroupstaggingapi", "sts", "acm")
+    return Account(
+        server, clock, {name: await stack.enter_async_context(client_of(server, name, **more)) for name in services}
+    )

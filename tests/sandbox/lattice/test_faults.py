@@ -222,3 +222,38 @@ async def test_another_process_makes_what_no_operation_makes(account: Account):
     _, state = await ask(account, "GET", "state")
     assert (state["services"], state["vpcAssociations"], state["changesUnderWay"]) == (1, 1, 1)
     assert (await ask(account, "GET", "nothing"))[0] == 404
+
+
+async def test_another_process_sets_latencies_times_quotas_and_consistency(account: Account):
+    server = account.server
+    uniform = {"ListServices": {"kind": "uniform", "low": 0.0, "high": 0.0}}
+    assert (await ask(account, "PUT", "latencies", uniform))[0] == 200
+    assert (await ask(account, "GET", "latencies"))[1] == uniform
+    await ask(account, "PUT", "timings", {"service_create": [1, 2]})
+    assert server.state.timings.service_create == (1.0, 2.0)
+    await ask(account, "PUT", "quotas", {"services": 1})
+    await account.service("one")
+    with pytest.raises(account.lattice.exceptions.ServiceQuotaExceededException):
+        await account.service("two")
+    await ask(account, "PUT", "consistency", {"seconds": [3, 4]})
+    assert server.state.visibility.span == (3.0, 4.0)
+    assert (await ask(account, "PUT", "consistency", {"seconds": None}))[1] == {"seconds": None}
+    for path, document in (
+        ("latencies", {"*": 1}),
+        ("timings", {"tea": [1, 2]}),
+        ("quotas", {"services": "many"}),
+        ("consistency", {"seconds": [2, 1]}),
+    ):
+        assert (await ask(account, "PUT", path, document))[0] == 400
+
+
+async def test_a_fault_falls_on_a_share_of_the_calls_and_the_seed_says_on_which():
+    def struck(seed: int) -> list[int]:
+        server = LatticeServer(seed=seed)
+        server.faults.add("*", Refuse(), share=0.25)
+        return [number for number in range(400) if server.faults.strike("ListServices", {}) is not None]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert 60 < len(struck(1)) < 140
+    with pytest.raises(ValueError, match="share"):
+        fault_from_json({"operation": "*", "effect": {"kind": "reset"}, "share": 0})

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from sandbox.lattice import Quotas, Timings
 from sandbox.lattice.dispatch import LATTICE_HANDLERS, Dispatcher
+from sandbox.lattice.metadata import Metadata
 from sandbox.lattice.protocols import Incoming
 from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.state import State
 from sandbox.lattice.throttle import Throttles
-from tests.sandbox.lattice.harness import Clock
+from tests.sandbox.lattice.harness import VPC, Clock
 
 MODEL = BotocoreModel(Loader().load_service_model("vpc-lattice", "service-2"), "vpc-lattice")
 SERIALIZER = create_serializer("rest-json", include_validation=False)
@@ -72,7 +73,13 @@ class Sandbox:
             clock=self.clock,
         )
         self.dispatcher = Dispatcher(
-            self.state, throttles=Throttles({}, self.clock), clock=self.clock, validate_answers=True
+            self.state,
+            throttles=Throttles({}, self.clock),
+            metadata=Metadata(
+                account="123456789012", region="us-west-2", vpc=VPC, cluster="one", seed=0, clock=self.clock
+            ),
+            clock=self.clock,
+            validate_answers=True,
         )
 
     def identifiers(self, shape: str) -> list[str] | None:

@@ -46,7 +46,7 @@ async def test_an_unsigned_request_and_one_for_another_region_are_refused(accoun
 
 
 async def test_what_is_not_emulated_says_so(account: Account):
-    for service, path in (("s3", "/bucket"), ("vpc-lattice", "/resourcegateways")):
+    for service, path in (("lambda", "/2015-03-31/functions"), ("vpc-lattice", "/resourcegateways")):
         status, body, headers = await ask(account, "GET", path, headers=signed(service))
         assert (status, headers["x-amzn-errortype"]) == (501, "NotEmulatedException")
         assert "does not emulate" in body["message"]
@@ -54,6 +54,17 @@ async def test_what_is_not_emulated_says_so(account: Account):
         await account.tagging.get_tag_keys()
     with pytest.raises(account.sts.exceptions.ClientError, match="does not emulate GetSessionToken"):
         await account.sts.get_session_token()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("s3", "list_buckets"), ("iam", "list_users"), ("ec2", "describe_vpcs"), ("dynamodb", "list_tables")],
+)
+async def test_a_service_that_is_not_here_says_so_in_its_own_protocol(account: Account, service, operation):
+    async with account.client(service) as client:
+        with pytest.raises(client.exceptions.ClientError, match="does not emulate") as raised:
+            await getattr(client, operation)()
+    assert raised.value.response["Error"]["Code"] == "NotEmulatedException"
 
 
 async def test_an_address_of_no_operation_is_refused(account: Account):
