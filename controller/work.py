@@ -1,13 +1,14 @@
 """From events to keys, and from keys to workers: the controller's work, apart from the process around it.
 
 Until `lead`, stores are kept warm and no key is added; a follower also knows what is in Lattice, and doubts it when it
-takes over. From then on everything that is in the stores is added as bulk work, and every event as live work; what
-touches a target group that rules point to is urgent, for until it is done traffic goes to pods that have gone.
+takes over, and remembers what changed lately, for the leader before may not have done it. From then on everything that
+is in the stores is added as bulk work, and every event as live work, that of the last while included; what touches a
+target group that rules point to is urgent, for until it is done traffic goes to pods that have gone.
 """
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ import anyio.lowlevel
 
 from controller.api.keys import Key, ObjectKey, ObjectKind, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
-from controller.api.resources import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
+from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
 from controller.kube.client import KubeClient
 from controller.kube.events import EventRecorder, ObjectRef
 from controller.kube.informer import State
@@ -27,6 +28,7 @@ from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
 from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
+from controller.recent import Recent
 from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
@@ -70,6 +72,10 @@ SCAN_SLICE = 100
 FOLLOWER_LOOKS = 900.0
 """Seconds after which a replica that waits for the lease loads anew what is in Lattice."""
 
+GAP = 2.0
+"""How many lease durations a follower remembers what changed: that of the lease that runs out, and as long again for
+what its holder had not done yet when it died."""
+
 SYNC_PATIENCE = 30.0
 """Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
 
@@ -92,6 +98,8 @@ class Work:
         self._metrics = metrics
         self._resync_interval = settings.resync
         self._leading = False
+        self._synced = False
+        self._recent = Recent(GAP * settings.lease_times.lease_duration)
         self._following = anyio.CancelScope()
         self._scan_asked = anyio.Event()
         self.cluster = Cluster(
@@ -147,6 +155,7 @@ class Work:
             await self.cluster.wait_synced()
         if doubts := self.cluster.doubts():
             log.warning("goes on without knowing all kinds", extra={"unknown": doubts})
+        self._synced = True
 
     async def follow(self) -> None:
         """Know what is ours in Lattice, so that taking over knows where to look; until we lead, or cancelled."""
@@ -171,6 +180,8 @@ class Work:
         for resource in INDEXERS:
             for obj in self.cluster.informer(resource).store.undecodable.values():
                 self._tell_undecodable(resource, obj)
+        for key, urgent in self._recent.take().items():
+            self._put(key, URGENT if urgent else LIVE)
         self._scan_asked.set()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
@@ -193,6 +204,10 @@ class Work:
         if self._leading:
             # What a pass of bulk work writes itself comes in here too, and stays bulk.
             self._add(resource, old, new, current_priority.get())
+        elif self._synced:
+            for key in self._touched(resource, old, new):
+                # Who follows does not know which groups rules point to.
+                self._recent.touched(key, urgent=resource is ENDPOINT_SLICES)
 
     def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
         if self._leading and old.phase == "unknown" and new.phase != "unknown":
@@ -223,15 +238,21 @@ class Work:
         self._env.add(key)
 
     def _add(self, resource: Resource[Any], old: Object | None, new: Object | None, priority: int) -> None:
-        """Add the keys that a change touches, and time them until Lattice has it."""
+        for key in self._touched(resource, old, new):
+            self._put(key, URGENT if priority == LIVE and self._serves(key) else priority)
+
+    def _put(self, key: Key, priority: int) -> None:
+        """Add a key that a change touches, and time it until Lattice has it."""
+        self._env.queue.add(key, priority)
+        self._env.changes.seen(key)
+
+    def _touched(self, resource: Resource[Any], old: Object | None, new: Object | None) -> Iterable[Key]:
+        """The keys that a change touches."""
         try:
-            touched = keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
+            return keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
         except Exception:  # A defect, and one object must not take the mirror of its kind down with it.
             log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
-            return
-        for key in touched:
-            self._env.queue.add(key, URGENT if priority == LIVE and self._serves(key) else priority)
-            self._env.changes.seen(key)
+            return ()
 
     def _serves(self, key: Key) -> bool:
         """Whether the key is that of a target group that was filled once, so that rules point to it."""
