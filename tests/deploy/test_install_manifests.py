@@ -75,6 +75,7 @@ OLD_VALUES = {
     "reconcileDefaultResyncSeconds": 300,
     "pdb": {"enabled": True, "minAvailable": 1, "maxUnavailable": None},
     "logLevel": None,
+    "enableServiceNetworkOverride": False,
     "webhookEnabled": True,
     "webhookTLS": {"caCert": None, "cert": None, "key": None},
 }
@@ -296,6 +297,7 @@ def test_the_chart_protects_from_deletion_where_it_is_told_to():
         ("installScope=namespace", "/installScope"),
         ("deployment.containerPort=8081", "/deployment/containerPort"),
         ("reconcileDefaultResyncSeconds=30", "/reconcileDefaultResyncSeconds"),
+        ("enableServiceNetworkOverride=true", "enableServiceNetworkOverride: this version cannot"),
         ("serviceMonitor.label=x", "/serviceMonitor"),
         ("clustername=my-cluster", "clustername: there is no such value; it is written clusterName"),
     ],

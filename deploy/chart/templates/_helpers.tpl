@@ -34,6 +34,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* The controller's settings by the names of its environment variables; what is empty or false is left out. */ -}}
 {{- define "lattice-controller.settings" -}}
+{{- if eq (toString .Values.enableServiceNetworkOverride) "true" }}
+{{- fail "enableServiceNetworkOverride: this version cannot put all routes into the service network defaultServiceNetwork, and would move them to the networks that their Gateways name; take it out if they are to be there" }}
+{{- end }}
 CLUSTER_NAME: {{ required "clusterName has to be set: the name of this cluster, as in the owner tag" .Values.clusterName | quote }}
 CLUSTER_VPC_ID: {{ required "clusterVpcId has to be set: the id of the cluster's VPC" .Values.clusterVpcId | quote }}
 AWS_ACCOUNT_ID: {{ include "lattice-controller.account" . | quote }}
@@ -45,7 +48,6 @@ ROUTE_MAX_CONCURRENT_RECONCILES: {{ .Values.routeMaxConcurrentReconciles | defau
 RECONCILE_DEFAULT_RESYNC_SECONDS: {{ .Values.reconcileDefaultResyncSeconds | default "" | toString | quote }}
 LOG_LEVEL: {{ .Values.log.level | default "" | toString | quote }}
 DEFAULT_SERVICE_NETWORK: {{ .Values.defaultServiceNetwork | default "" | toString | quote }}
-ENABLE_SERVICE_NETWORK_OVERRIDE: {{ .Values.enableServiceNetworkOverride | default "" | toString | quote }}
 WEBHOOK_ENABLED: {{ .Values.webhookEnabled | default "" | toString | quote }}
 {{- end -}}
 
@@ -71,7 +73,7 @@ that chart refuses none; they are told, not refused. A name that is one of ours 
 {{- end }}
 {{- end }}
 {{- end }}
-{{- range list "defaultServiceNetwork" "enableServiceNetworkOverride" "webhookEnabled" }}
+{{- range list "defaultServiceNetwork" "webhookEnabled" }}
 {{- if not (has (toString (default "" (get $.Values .))) (list "" "false")) }}
 {{ . }}
 {{- end }}
