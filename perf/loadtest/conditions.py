@@ -20,8 +20,8 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """Creating or deleting a service or a target group."""
     association_span: Span = (0.5, 2.0)
     """Creating or deleting an association."""
-    throttles: str = ""
-    """Rates beyond which the sandbox throttles, as `parse_rates` reads them; empty for none."""
+    throttles: str = "4"
+    """Rates beyond which the sandbox throttles in the phase that is about it, as `parse_rates` reads them."""
 
     def timings(self) -> Timings:
         """For the sandbox. Raises ValueError for what is no span."""

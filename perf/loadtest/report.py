@@ -22,7 +22,10 @@ class Table(msgspec.Struct, frozen=True):
 
 def tables(results: Results) -> list[Table]:
     """All tables of the report that have anything in them, in order."""
-    parts = [_conditions(results), _goals(results), _times(results), _phases(results), _calls(results), *_rest(results)]
+    parts = [
+        *(_conditions(results), _goals(results), _times(results), _phases(results), _memory(results)),
+        *(_calls(results), *_rest(results)),
+    ]
     return [part for part in parts if part.rows]
 
 
@@ -63,7 +66,8 @@ def _conditions(results: Results) -> Table:
         ("latency of an AWS call", f"{conditions.latency * 1000:g} ms"),
         ("creating, deleting a service or group", _span(conditions.resource_span)),
         ("creating, deleting an association", _span(conditions.association_span)),
-        ("rates at which AWS throttles", conditions.throttles or "none"),
+        ("replicas", str(results.replicas)),
+        ("rates at which AWS throttles, in the phase of that name", conditions.throttles if results.throttled else "–"),
         ("rates that the controller keeps to", results.api_rates or "its own"),
         ("creating all objects took", f"{results.created_seconds:.1f} s"),
     ]
@@ -76,7 +80,8 @@ def _span(span: tuple[float, float]) -> str:
 
 def _goals(results: Results) -> Table:
     rows = [(goal.name, goal.value, goal.goal, "met" if goal.met else "NOT MET") for goal in goals(results)]
-    return Table("Goals", ("what", "value", "goal", ""), rows)
+    note = "" if results.throttled else "Nothing was throttled, so nothing is said of throttling."
+    return Table("Goals", ("what", "value", "goal", ""), rows, note)
 
 
 def _times(results: Results) -> Table:
@@ -85,6 +90,11 @@ def _times(results: Results) -> Table:
         ("route created → its status says so", *_summary(results.in_status)),
         ("EndpointSlice written → RegisterTargets", *_summary(results.change)),
     ]
+    if (throttled := results.throttled) is not None:
+        rows += [
+            ("route created while AWS throttled → served", *_summary(throttled.in_lattice)),
+            ("route created while AWS throttled → its status says so", *_summary(throttled.in_status)),
+        ]
     note = (
         "Served is judged from Lattice's side: service and association ACTIVE, the listener and all rules there, all "
         "targets registered. Endpoint changes are of routes that were served, while others were still being created."
@@ -106,20 +116,30 @@ def _phases(results: Results) -> Table:
             str(one.aws_writes),
             str(one.throttles),
             str(sum(one.errors.values()) - one.throttles),
-            str(one.controller_writes(events=False)),
-            str(one.controller_writes(events=True)),
-            f"{one.cpu:.1f}",
-            f"{one.usage.rss / _MIB:.0f}",
-            f"{one.usage.rss_most / _MIB:.0f}",
+            *(str(one.controller_writes(of)) for of in ("objects", "events", "lease")),
+            " + ".join(f"{cpu:.1f}" for cpu in one.cpu),
         )
         for one in results.phases
     ]
     columns = (
         *("phase", "s", "AWS calls", "AWS writes", "throttles", "other errors"),
-        *("Kubernetes writes", "Events", "CPU s", "RSS MiB", "RSS most"),
+        *("Kubernetes writes", "Events", "Lease", "CPU s"),
     )
-    note = "Time, CPU and memory are the controller's; the seconds leave out the rest that ends a phase."
+    note = "Time and CPU are the controller's, the leader's first; the seconds leave out the rest that ends a phase."
     return Table("Phases", columns, rows, note)
+
+
+def _memory(results: Results) -> Table:
+    rows = [
+        (
+            "leader" if number == 0 else f"follower {number}",
+            *(f"{one.usages[number].rss / _MIB:.0f}" for one in results.phases),
+            f"{max((one.usages[number].rss_most for one in results.phases), default=0) / _MIB:.0f}",
+        )
+        for number in range(results.replicas)
+    ]
+    note = "Resident memory at each phase's end; before the restart, and after it in other processes."
+    return Table("Memory, MiB", ("replica", *_names(results), "most"), rows, note)
 
 
 def _calls(results: Results) -> Table:
@@ -134,7 +154,7 @@ def _calls(results: Results) -> Table:
         for service, operation in names
     ]
     total = ["all", *(str(one.call_count) for one in results.phases)]
-    a_route = ["a route", *(f"{one.call_count / results.shape.routes:.2f}" for one in results.phases)]
+    a_route = ["a route", *(f"{one.call_count / one.routes:.2f}" for one in results.phases)]
     note = f"Of the load's calls, {results.change_calls} were made for the endpoint changes only."
     return Table("AWS calls", ("operation", *_names(results)), [*rows, total, a_route], note)
 

@@ -7,7 +7,7 @@ that change something, told by user agent. Times are in seconds, sizes in bytes.
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import msgspec
 
@@ -20,6 +20,9 @@ CONTROLLER_AGENT: Final = "lattice-controller"
 """How the controller's user agent begins."""
 
 THROTTLED: Final = "ThrottlingException"
+
+Written = Literal["objects", "events", "lease"]
+"""What the controller's writes are told apart by."""
 
 _WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -55,6 +58,10 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     @property
     def event(self) -> bool:
         return self.resource.startswith("events")
+
+    @property
+    def lease(self) -> bool:
+        return self.resource.startswith("leases")
 
     @property
     def by_controller(self) -> bool:
@@ -97,10 +104,12 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     """Kubernetes writes by user agent, and verb and resource."""
     refused: dict[str, int]
     """Kubernetes requests of the controller that were refused, by code, verb and resource."""
-    cpu: float
-    """CPU seconds of the controller in this phase."""
-    usage: Usage
-    """Of the controller's process, at the phase's end."""
+    routes: int
+    """How many routes the phase is about."""
+    cpu: list[float]
+    """CPU seconds of each replica in this phase, the leader first."""
+    usages: list[Usage]
+    """Of each replica, at the phase's end, the leader first."""
 
     @property
     def call_count(self) -> int:
@@ -119,14 +128,19 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     def throttles(self) -> int:
         return sum(count for error, count in self.errors.items() if error.endswith(THROTTLED))
 
-    def controller_writes(self, *, events: bool) -> int:
-        """How often the controller wrote to the Kubernetes API: Events only, or all else only."""
+    def controller_writes(self, of: Written) -> int:
+        """How often the controller wrote to the Kubernetes API: Events, the Lease, or all other objects."""
         return sum(
             count
             for agent, writes in self.writes.items()
             for what, count in writes.items()
-            if agent.startswith(CONTROLLER_AGENT) and (" events" in what) is events
+            if agent.startswith(CONTROLLER_AGENT) and _written(what) == of
         )
+
+
+def _written(what: str) -> Written:
+    resource = what.partition(" ")[2]
+    return "events" if resource.startswith("events") else "lease" if resource.startswith("leases") else "objects"
 
 
 def phase(
@@ -136,10 +150,11 @@ def phase(
     *,
     seconds: float,
     finished: bool,
-    usage: Usage,
-    before: Usage | None = None,
+    routes: int,
+    usages: Sequence[Usage],
+    before: Sequence[Usage] = (),
 ) -> Phase:
-    """Sum up what was logged in a phase; `before` is what the same process had used when it began."""
+    """Sum up what was logged in a phase; `before` is what the same processes had used when it began, if they ran."""
     by_service: dict[str, Counter[str]] = {}
     for call in calls:
         by_service.setdefault(call.service, Counter())[call.operation] += 1
@@ -152,6 +167,7 @@ def phase(
         for request in requests
         if request.by_controller and request.code >= 400
     )
+    earlier = [one.cpu for one in before] or [0.0] * len(usages)
     return Phase(
         name=name,
         seconds=seconds,
@@ -160,8 +176,9 @@ def phase(
         errors=_most_first(Counter(f"{call.operation} {call.error}" for call in calls if call.error is not None)),
         writes={agent: _most_first(counts) for agent, counts in writes.items()},
         refused=_most_first(Counter(refused)),
-        cpu=usage.cpu - (before.cpu if before is not None else 0.0),
-        usage=usage,
+        routes=routes,
+        cpu=[now.cpu - then for now, then in zip(usages, earlier, strict=True)],
+        usages=list(usages),
     )
 
 
@@ -209,6 +226,33 @@ class Goal(msgspec.Struct, frozen=True):
     met: bool
 
 
+class Throttled(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the routes that were created while AWS throttled."""
+
+    routes: int
+    in_lattice: Summary
+    """As `Results.in_lattice`, of these routes."""
+    in_status: Summary
+    objects: int
+    """Routes and Events in which throttling could be read."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """How many different resources were asked about by their own identity."""
+
+    services: int = 0
+    groups: int = 0
+
+    @classmethod
+    def of(cls, calls: Iterable[Call]) -> Self:
+        parameters = [call.parameters for call in calls if call.error is None and not is_write(call.operation)]
+        services, groups = (
+            {one[name].rpartition("/")[2] for one in parameters if name in one}
+            for name in ("serviceIdentifier", "targetGroupIdentifier")
+        )
+        return cls(len(services), len(groups))
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """All of a load test."""
 
@@ -216,6 +260,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions
     api_rates: str
     """The controller's LATTICE_API_RATES; empty for its own."""
+    replicas: int
     created_seconds: float
     """How long it took to create all objects."""
     in_lattice: Summary
@@ -232,8 +277,10 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     """The controller's writes of HTTPRoutes until all were programmed."""
     most_route_writes: int
     """Of any one route."""
-    throttled_objects: int
-    """Routes and Events in which throttling could be read."""
+    throttled: Throttled | None
+    """None if it was not tried."""
+    read: Read
+    """What was read after the restart."""
     warnings: dict[str, int]
     """Events of type Warning by reason."""
     phases: list[Phase]
@@ -259,20 +306,55 @@ def goals(results: Results) -> list[Goal]:
             results.in_lattice.count == results.in_status.count == routes,
         ),
         _at_most("AWS calls a route, all APIs", results.calls_a_route, CALLS_A_ROUTE),
-        _at_most("Kubernetes writes of a route (Events apart)", results.route_writes / routes, WRITES_A_ROUTE),
-        _none("objects that throttling reached", results.throttled_objects),
+        _at_most(
+            "Kubernetes writes a route (Events, Lease and Gateways apart)",
+            results.route_writes / routes,
+            WRITES_A_ROUTE,
+        ),
     ]
     if results.changes:
         slowest = results.change.most if results.change.count == results.changes else None
         value = math.inf if slowest is None else slowest
         judged.append(_at_most("slowest endpoint change during the load, s", value, CHANGE_SECONDS))
+    if results.throttled is not None:
+        judged += _of_throttling(results.throttled, results.phase("throttled"))
     if (restart := results.phase("restart")) is not None:
-        kubernetes = restart.controller_writes(events=False) + restart.controller_writes(events=True)
-        judged.append(_none("AWS writes after a restart", restart.aws_writes))
-        judged.append(_none("Kubernetes writes after a restart (Events too)", kubernetes))
+        groups = restart.routes * results.shape.rules * results.shape.backends
+        judged += [
+            Goal(
+                "services and target groups read after a restart",
+                f"{results.read.services} and {results.read.groups}",
+                f"{restart.routes} and {groups}",
+                restart.finished and results.read == Read(restart.routes, groups),
+            ),
+            _none("AWS writes after a restart", restart.aws_writes),
+            _none(
+                "Kubernetes writes after a restart (Events too, the Lease apart)",
+                restart.controller_writes("objects") + restart.controller_writes("events"),
+            ),
+        ]
     if (end := results.phase("delete")) is not None:
         judged.append(Goal("all deleted again", "yes" if end.finished else "no", "yes", end.finished))
     return judged
+
+
+def _of_throttling(found: Throttled, of: Phase | None) -> list[Goal]:
+    """That nothing was reached says something only where there was something to reach it."""
+    throttles = of.throttles if of is not None else 0
+    return [
+        Goal(
+            "throttled calls, and objects that told of them",
+            f"{throttles} and {found.objects}",
+            "> 0 and 0",
+            throttles > 0 and found.objects == 0,
+        ),
+        Goal(
+            "routes programmed and reported while AWS throttled",
+            f"{found.in_lattice.count} and {found.in_status.count}",
+            f"{found.routes}",
+            found.in_lattice.count == found.in_status.count == found.routes,
+        ),
+    ]
 
 
 def _at_most(name: str, value: float, goal: float) -> Goal:

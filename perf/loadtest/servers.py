@@ -14,7 +14,7 @@ import msgspec
 import uvloop
 from aiohttp import web
 
-from perf.loadtest.conditions import Conditions, parse_rates
+from perf.loadtest.conditions import Conditions
 from perf.loadtest.shape import PREFIX, Expected, Route, Shape, gateway_name
 from sandbox.kube import KubeServer
 from sandbox.lattice import LatticeServer, Quotas
@@ -124,7 +124,6 @@ async def serve(order: Order) -> None:
         seed=conditions.seed,
         timings=conditions.timings(),
         quotas=Quotas.unlimited(),
-        limits=parse_rates(conditions.throttles),
         latency=conditions.latency,
     )
     history = max(10_000, 20 * shape.services)

@@ -1,6 +1,7 @@
 """What the load test knows of the sandbox: both servers' logs and which routes Lattice serves, read bit by bit."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -11,6 +12,7 @@ import msgspec
 from perf.loadtest.kubernetes import Name
 from perf.loadtest.results import Call, Request
 from perf.loadtest.servers import Addresses, Seen
+from sandbox.lattice import Rate
 
 T = TypeVar("T")
 
@@ -50,7 +52,7 @@ class Sight:
 
     @property
     def rested(self) -> float:
-        """Seconds since the last AWS call or Kubernetes write of the controller was seen."""
+        """Seconds since the last AWS call or Kubernetes write of the controller was seen, the Lease apart."""
         return time.monotonic() - self._changed
 
     async def run(self) -> None:
@@ -70,8 +72,14 @@ class Sight:
         self.requests += requests
         self.programmed |= {(namespace, name): when for namespace, name, when in seen.programmed}
         self.left = seen.left
-        if calls.calls or any(one.by_controller and one.write for one in requests):
+        if calls.calls or any(one.by_controller and one.write and not one.lease for one in requests):
             self._changed = time.monotonic()
+
+    async def throttle(self, rates: Mapping[str, Rate]) -> None:
+        """Have AWS throttle beyond these rates from now on, and where there are none, no more."""
+        body = msgspec.json.encode(rates)
+        async with self._http.put(f"{self._addresses.lattice}/_sandbox/limits", data=body) as response:
+            response.raise_for_status()
 
     async def _get(self, url: str, shape: type[T]) -> T:
         async with self._http.get(url) as response:

@@ -8,8 +8,10 @@ from rich.console import Console
 from perf.bench import duration, ratio
 from perf.bench import table as bench_table
 from perf.loadtest.report import Table, markdown, show, tables
+from perf.loadtest.results import phase
+from perf.loadtest.usage import Usage
 from perf.measure import Measurement, best
-from tests.perf.test_results import a_phase, call, request, some
+from tests.perf.test_results import UNHARMED, a_phase, a_restart, a_throttled, call, request, some
 
 
 def test_the_report_has_every_phase_and_every_operation() -> None:
@@ -21,11 +23,26 @@ def test_the_report_has_every_phase_and_every_operation() -> None:
     assert "| vpc-lattice CreateService | 1 | 0 |" in written
     assert "| restart (given up) |" in written
     assert "| GetRule ThrottlingException | 0 | 1 |" in written
-    assert "NOT MET" not in written
+    assert "NOT MET" in written
+
+
+def test_a_report_without_throttling_says_so() -> None:
+    assert "Nothing was throttled" in markdown("Load test", tables(some()))
+    tried = some(a_throttled(call("A", error="ThrottlingException")), throttled=UNHARMED)
+    written = markdown("Load test", tables(tried))
+    assert "| throttled calls, and objects that told of them | 1 and 0 | > 0 and 0 | met |" in written
+    assert "Nothing was throttled" not in written
+
+
+def test_the_report_has_the_memory_of_every_replica() -> None:
+    two = phase("load", [], [], seconds=1.0, finished=True, routes=2, usages=[Usage(1, 2**20, 2**21), Usage(1, 0, 0)])
+    written = markdown("Load test", tables(some(two, replicas=2)))
+    assert "| leader | 1 | 2 |" in written
+    assert "| follower 1 | 0 | 0 |" in written
 
 
 def test_a_goal_that_is_missed_stands_out() -> None:
-    written = markdown("Load test", tables(some(a_phase("restart", call("UpdateRule")))))
+    written = markdown("Load test", tables(some(a_restart(call("UpdateRule")))))
     assert "| AWS writes after a restart | 1 | 0 | NOT MET |" in written
 
 
