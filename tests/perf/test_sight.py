@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from controller.lattice.aws import classify
 from perf.loadtest.kubernetes import path_of, reported, speaks_of_throttles
 from perf.loadtest.servers import serves
 from perf.loadtest.shape import Expected
@@ -116,6 +118,11 @@ def test_throttling_is_found_in_status_and_in_events() -> None:
     assert speaks_of_throttles(route)
     assert speaks_of_throttles({"note": "too many requests"})
     assert speaks_of_throttles({"message": "was throttled"})
+
+
+def test_what_the_controller_says_of_a_throttle_would_be_found() -> None:
+    refused = ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "CreateService")
+    assert speaks_of_throttles({"note": str(classify(refused, "CreateService"))})
 
 
 def test_paths_are_the_api_servers() -> None:
