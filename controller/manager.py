@@ -3,14 +3,13 @@
 Start: credentials, who we are in AWS, the cluster in memory, then the lease if there are several replicas, then work.
 A replica that waits for the lease is ready: it can serve the webhook as well as the one that leads.
 
-End: on SIGTERM or SIGINT no more keys are handed out, what is in work gets a moment to finish, the lease is given back
-if every write had its answer, waiting Events are written. What is interrupted all the same is found and finished by the
-next run.
+End: when told to stop (SIGTERM, `controller.signals`) no more keys are handed out, what is in work gets a moment to
+finish, the lease is given back if every write had its answer, waiting Events are written. What is interrupted all the
+same is found and finished by the next run. A start that is told to stop is broken off.
 """
 
 import logging
 import os
-import signal
 import socket
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -91,13 +90,31 @@ class Manager:
         self._metrics = Metrics(CollectorRegistry())
         self._checks = health.Checks()
         self._keeper: LeaseKeeper | None = None
+        self._started = False
 
-    async def run(self) -> None:
-        """Run until told to stop.
+    async def run(self, told: anyio.Event | None = None) -> None:
+        """Run until told to stop, or cancelled.
 
         Raises ConfigError, TerminalError and OSError for what a start cannot do without, and LeaseLostError; from
         inside task groups, so in an ExceptionGroup.
         """
+        told = told or anyio.Event()
+        async with anyio.create_task_group() as tasks:
+
+            async def live() -> None:
+                await self._live(told)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(live)
+            await told.wait()
+            log.info("told to stop")
+            if self._started:
+                # What does not end by itself, such as waiting for the lease.
+                await anyio.sleep(STOP_GRACE)
+            tasks.cancel_scope.cancel()
+        log.info("has stopped")
+
+    async def _live(self, told: anyio.Event) -> None:
         settings = self._settings
         async with AsyncExitStack() as stack:
             kube = await stack.enter_async_context(self._connect())
@@ -119,11 +136,8 @@ class Manager:
             self._checks.ready("kubernetes", lambda: "not listed yet")
             async with anyio.create_task_group() as tasks:
                 await self._serve(tasks)
-                told = anyio.Event()
-                await tasks.start(_listen_for_signals, told)
-                await self._until_told(kube, lattice, told)
+                await self._work(kube, lattice, told)
                 tasks.cancel_scope.cancel()
-            log.info("has stopped")
 
     @asynccontextmanager
     async def _connect(self) -> AsyncGenerator[KubeClient]:
@@ -140,20 +154,6 @@ class Manager:
         if settings.metrics_bind is not None:
             await tasks.start(health.serve, health.metrics(self._metrics), settings.metrics_bind)
 
-    async def _until_told(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
-        """Work until told to stop; what does not end by itself then, such as waiting for the lease, is cancelled."""
-        async with anyio.create_task_group() as tasks:
-
-            async def work() -> None:
-                await self._work(kube, lattice, told)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(work)
-            await told.wait()
-            log.info("told to stop")
-            await anyio.sleep(STOP_GRACE)
-            tasks.cancel_scope.cancel()
-
     async def _work(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
         settings = self._settings
         identity = await identity_of(settings, lattice)
@@ -169,6 +169,7 @@ class Manager:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work.run)
             await work.wait_synced()
+            self._started = True
             if settings.leader_elect:
                 tasks.start_soon(work.follow)
                 await self._compete(me, lead, told, lattice)
@@ -203,12 +204,3 @@ class Manager:
 
 def _sentence(doubts: Mapping[str, str]) -> str | None:
     return "; ".join(f"{kind}: {reason}" for kind, reason in doubts.items()) or None
-
-
-async def _listen_for_signals(
-    told: anyio.Event, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        task_status.started()
-        async for _ in signals:
-            told.set()
