@@ -1,13 +1,15 @@
 """`lattice-controller explain`: why an object is served as it is, or is not, as a tree or as JSON.
 
-It reads the objects and VPC Lattice, and writes nothing. Exit code 0 when all is well, 2 when something is not, 1 when
-there is nothing to explain or it cannot be read.
+It reads the objects and VPC Lattice, and writes nothing. Of a route that is being deleted it reads the Events too, for
+nothing else tells why a deletion is refused. Exit code 0 when nothing is amiss, 2 when something is, 1 when there is
+nothing to explain or it cannot be read.
 """
 
 import argparse
 import time
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
@@ -16,8 +18,10 @@ from controller import settings
 from controller.api.core import Service
 from controller.api.gateway import Gateway, HTTPRoute
 from controller.api.keys import RouteRef
+from controller.api.resources import HTTP_ROUTES
 from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import Snapshot, SnapshotError, reported, snapshot
+from controller.cli.warnings import warnings
 from controller.gateway.view import View
 from controller.reconcile.sight import look
 from controller.translate.explain import explain_gateway, explain_route, explain_service, routes_of
@@ -64,7 +68,10 @@ async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: 
     lattice = await look(view, routes_of(view, obj), networks, ctx, seen.inventory, now=now)
     match obj:
         case HTTPRoute():
-            return explain_route(view, obj, ctx, lattice)
+            fact = explain_route(view, obj, ctx, lattice)
+            since = obj.metadata.deletion_timestamp
+            told = () if since is None else await warnings(seen.kube, HTTP_ROUTES, obj, since=since)
+            return replace(fact, below=(*fact.below, *told))
         case Gateway():
             return explain_gateway(view, obj, ctx, lattice)
         case Service():

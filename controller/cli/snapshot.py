@@ -62,6 +62,8 @@ class Snapshot:
     """As it was when it was read."""
     ctx: TranslateContext
     inventory: Inventory
+    kube: KubeClient
+    """For what the stores do not have."""
 
 
 def reported(work: Callable[[settings.Settings], Coroutine[Any, Any, T]], flags: Namespace) -> T | None:
@@ -105,7 +107,7 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
         cluster = Cluster(kube)
         await _mirror_once(cluster)
         inventory = Inventory(lattice, ctx.identity, MonotonicClock(), use_tagging_api=chosen.use_tagging_api)
-        yield Snapshot(cluster, ctx, inventory)
+        yield Snapshot(cluster, ctx, inventory, kube)
 
 
 async def _require_answer(kube: KubeClient) -> None:

@@ -5,16 +5,17 @@ from collections.abc import Iterable
 import anyio
 
 from controller.api.gateway import HTTPRoute
-from controller.api.keys import ServiceKey, TargetGroupKey
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.inventory import Inventory
 from controller.lattice.limits import Lane
-from controller.lattice.plan import plan_service, plan_target_group
+from controller.lattice.observed import ObservedTargetGroup
+from controller.lattice.plan import Plan, Unused, plan_service, plan_target_group
 from controller.reconcile.gateway import look_up_network
 from controller.translate.context import TranslateContext
-from controller.translate.facts import Seen, SeenGroup, SeenService
+from controller.translate.facts import Left, LeftGroup, LeftService, Seen, SeenGroup, SeenService
 from controller.translate.outcomes import NetworkState
-from controller.translate.route import translate_route_object
+from controller.translate.route import RouteTranslation, translate_route_object
 from controller.translate.service import translate_service
 from controller.translate.target_group import translate_target_group
 
@@ -31,37 +32,101 @@ async def look(
     *,
     now: int,
 ) -> Seen:
-    """Look up what these routes ask for, and these service networks. `now` is Unix time in seconds.
+    """Look up what these routes ask for and what is left of them, and these networks. `now` is Unix time in seconds.
 
     Raises `UnknownError` and `LatticeError`, the latter but for networks, whose state tells it.
     """
-    services: dict[ServiceKey, SeenService] = {}
-    groups: dict[TargetGroupKey, SeenGroup] = {}
-    states: dict[str, NetworkState] = {}
-    limit = anyio.CapacityLimiter(AT_ONCE)
-
-    async def look_at(route: HTTPRoute) -> None:
-        async with limit:
-            translation = translate_route_object(view, route, ctx)
-            for group in translation.target_groups:
-                wanted = translate_target_group(view, group, ctx)
-                there = await inventory.observe_target_group(group, wanted, lane=Lane.BULK)
-                plan = plan_target_group(wanted, there, inventory.context(now))
-                groups[group] = SeenGroup(observed=there, plan=plan)
-            for key in translation.services:
-                desired = translate_service(view, key, ctx).desired
-                observed = await inventory.observe_service(key, desired, lane=Lane.BULK)
-                plan = plan_service(desired, observed, inventory.context(now))
-                services[key] = SeenService(observed=observed, plan=plan)
-                await look_up(() if desired is None else desired.networks)
-
-    async def look_up(names: Iterable[str]) -> None:
-        for name in names:
-            if name not in states:
-                states[name] = await look_up_network(inventory, name, lane=Lane.BULK)
-
-    await look_up(networks)
+    looker = _Looker(view, ctx, inventory, now)
+    await looker.networks(networks)
     async with anyio.create_task_group() as tasks:
         for route in routes:
-            tasks.start_soon(look_at, route)
-    return Seen(services=services, groups=groups, networks=states)
+            tasks.start_soon(looker.route, route)
+    return Seen(services=looker.services, groups=looker.groups, networks=looker.states, left=looker.left)
+
+
+class _Looker:
+    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, now: int) -> None:
+        self._view = view
+        self._ctx = ctx
+        self._inventory = inventory
+        self._now = now
+        self._limit = anyio.CapacityLimiter(AT_ONCE)
+        self.services: dict[ServiceKey, SeenService] = {}
+        self.groups: dict[TargetGroupKey, SeenGroup] = {}
+        self.states: dict[str, NetworkState] = {}
+        self.left: dict[RouteRef, Left] = {}
+
+    async def networks(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.states:
+                self.states[name] = await look_up_network(self._inventory, name, lane=Lane.BULK)
+
+    async def route(self, route: HTTPRoute) -> None:
+        async with self._limit:
+            translation = translate_route_object(self._view, route, self._ctx)
+            for group in translation.target_groups:
+                self.groups[group] = await self._group(group)
+            for key in translation.services:
+                self.services[key] = await self._service(key)
+            self.left[translation.ref] = await self._left(route, translation)
+
+    async def _group(self, key: TargetGroupKey) -> SeenGroup:
+        desired = translate_target_group(self._view, key, self._ctx)
+        observed = await self._inventory.observe_target_group(key, desired, lane=Lane.BULK)
+        return SeenGroup(
+            observed=observed, plan=plan_target_group(desired, observed, self._inventory.context(self._now))
+        )
+
+    async def _service(self, key: ServiceKey) -> SeenService:
+        desired = translate_service(self._view, key, self._ctx).desired
+        observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
+        await self.networks(() if desired is None else desired.networks)
+        return SeenService(observed=observed, plan=plan_service(desired, observed, self._inventory.context(self._now)))
+
+    async def _left(self, route: HTTPRoute, translation: RouteTranslation) -> Left:
+        """After all that the route asks for was observed, which is not left over then."""
+        left = await self._there(translation)
+        if route.deleting and not left and await self._inventory.find_missed(translation.ref, lane=Lane.BULK):
+            left = await self._there(translation)
+        return left
+
+    async def _there(self, translation: RouteTranslation) -> Left:
+        inventory, ref = self._inventory, translation.ref
+        services = await inventory.services_of(ref, lane=Lane.BULK)
+        desired = [translate_target_group(self._view, key, self._ctx) for key in translation.target_groups]
+        groups = inventory.target_groups_of(ref, [group for group in desired if group is not None])
+        left_services: list[LeftService] = []
+        for key in services:
+            if key not in translation.services:
+                service = await self._service(key)
+                if service.observed is not None:
+                    heir = self._heir(key)
+                    left_services.append(LeftService(observed=service.observed, plan=service.plan, heir=heir))
+        left_groups: list[LeftGroup] = []
+        for group_key in groups:
+            if group_key not in translation.target_groups:
+                group = await self._group(group_key)
+                if group.observed is not None:
+                    left_groups.append(self._left_group(group_key, group.observed, group.plan))
+        return Left(services=tuple(left_services), groups=tuple(left_groups))
+
+    def _left_group(self, key: TargetGroupKey, observed: ObservedTargetGroup, plan: Plan) -> LeftGroup:
+        used = self._inventory.needs.unmet(Unused(observed.id))
+        users = () if used is None else tuple(holder for holder in used.holds if isinstance(holder, ServiceKey))
+        return LeftGroup(
+            key=key,
+            observed=observed,
+            plan=plan,
+            heir=self._heir(key.owner),
+            users=tuple(self._name(user) for user in users),
+            strangers=observed.service_arns if used is not None and not users else (),
+        )
+
+    def _name(self, key: ServiceKey) -> str:
+        found = self._inventory.service(key)
+        return str(key) if found is None else found.name
+
+    def _heir(self, key: ServiceKey) -> RouteRef | None:
+        """The route that asks for the service now."""
+        routes = translate_service(self._view, key, self._ctx).routes
+        return routes[0].ref if routes else None

@@ -21,25 +21,27 @@ from controller.gateway.precedence import route_age
 from controller.gateway.view import View
 from controller.lattice.model import Forward, Match
 from controller.lattice.observed import ObservedRule
+from controller.translate.annotations import ROUTE_FINALIZER
 from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
 from controller.translate.explain_lattice import explain_group, explain_lattice_service
-from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Seen, counted, fact_of, reasoned
+from controller.translate.explain_left import explain_left
+from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Left, Seen, counted, fact_of, reasoned
 from controller.translate.gateway import gateway_status, network_verdict
 from controller.translate.matches import same_requests
 from controller.translate.outcomes import Found
 from controller.translate.route import ParentTranslation, RouteTranslation, translate_route_object
 from controller.translate.rules import group_of, reachable
-from controller.translate.withheld import withheld
+from controller.translate.withheld import Withheld, withheld
 
 
 def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: Seen) -> Fact:
-    """Explain a route: parents, rules, services. Raises `UnknownError`."""
+    """Explain a route: parents, rules, services, and what is left of it. Raises `UnknownError`."""
+    why, left = _withheld(view, route, ctx), seen.left.get(_ref(route), Left())
     if route.deleting:
-        told = f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}"
-        return fact_of(route, None, told, *_withheld(view, route, ctx))
+        return _deletion(route, why, left)
     draft, translation = draft_route(view, route, ctx), translate_route_object(view, route, ctx)
     if not translation.parents:
         well, told = False, "no parentRef means a Gateway of this controller"
@@ -51,11 +53,35 @@ def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: See
         route,
         well,
         told,
-        *_withheld(view, route, ctx),
+        *(() if why is None else (_told_withheld(why),)),
         *_parents(view, route, translation, ctx),
         *_rules(view, draft, translation.services, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),
+        *explain_left(left, withheld=why is not None, wanted=True),
     )
+
+
+def _deletion(route: HTTPRoute, why: Withheld | None, left: Left) -> Fact:
+    """What a deleted route still waits for."""
+    told = f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}"
+    return fact_of(
+        route,
+        None,
+        told,
+        *(() if why is None else (_told_withheld(why, well=False if left else None),)),
+        *(_finalizer(name, left) for name in route.metadata.finalizers),
+        *explain_left(left, withheld=why is not None, wanted=False),
+    )
+
+
+def _finalizer(name: str, left: Left) -> Fact:
+    if name != ROUTE_FINALIZER:
+        told = "is not this controller's to remove"
+    elif left:
+        told = "goes when nothing in VPC Lattice bears the route's name"
+    else:
+        told = "nothing in VPC Lattice bears the route's name: goes when the controller looks the next time"
+    return Fact(kind="finalizer", name=name, told=told)
 
 
 def explain_gateway(view: View, gateway: Gateway, ctx: TranslateContext, seen: Seen) -> Fact:
@@ -104,11 +130,16 @@ def routes_of(view: View, obj: Object) -> Sequence[HTTPRoute]:
             return ()
 
 
-def _withheld(view: View, route: HTTPRoute, ctx: TranslateContext) -> Iterator[Fact]:
-    ref = RouteRef("HTTPRoute", route.namespace, route.name)
-    why = withheld(view, [ref], ctx, wanted=not route.deleting)
-    if why is not None:
-        yield Fact(kind="withheld", name=why.reason, told=why.message)
+def _ref(route: HTTPRoute) -> RouteRef:
+    return RouteRef("HTTPRoute", route.namespace, route.name)
+
+
+def _withheld(view: View, route: HTTPRoute, ctx: TranslateContext) -> Withheld | None:
+    return withheld(view, [_ref(route)], ctx, wanted=not route.deleting)
+
+
+def _told_withheld(why: Withheld, *, well: bool | None = None) -> Fact:
+    return Fact(kind="withheld", name=why.reason, well=well, told=why.message)
 
 
 def _parents(view: View, route: HTTPRoute, translation: RouteTranslation, ctx: TranslateContext) -> Iterator[Fact]:

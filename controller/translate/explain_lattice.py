@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from controller.api.keys import ServiceKey, TargetGroupKey
 from controller.gateway.view import View
-from controller.lattice.observed import ACTIVE, ObservedService
+from controller.lattice.observed import ACTIVE, ObservedService, ObservedTargetGroup
 from controller.translate.context import TranslateContext
 from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Seen, SeenGroup, SeenService, counted
 from controller.translate.gateway import network_verdict
@@ -31,7 +31,7 @@ def explain_lattice_service(
         kind="Lattice service",
         name=observed.name if observed is not None else "" if desired is None else desired.name,
         well=observed is not None and observed.status == ACTIVE,
-        told=NOT_THERE if observed is None else _service_text(observed),
+        told=NOT_THERE if observed is None else service_text(observed),
         below=(
             *networks,
             *(explain_group(view, group, ctx, seen) for group in translation.target_groups if group.owner == key),
@@ -40,7 +40,8 @@ def explain_lattice_service(
     )
 
 
-def _service_text(observed: ObservedService) -> str:
+def service_text(observed: ObservedService) -> str:
+    """The state of a service with its domain names, and why it failed."""
     parts = [observed.status, f"at {observed.domain}" if observed.domain else "without a domain name yet"]
     if observed.custom_domain:
         parts.append(f"and {observed.custom_domain}")
@@ -65,16 +66,11 @@ def explain_group(view: View, key: TargetGroupKey, ctx: TranslateContext, seen: 
     observed = None if sight is None else sight.observed
     targets = {} if observed is None else observed.targets or {}
     wanted = frozenset() if desired is None else desired.targets
-    counts = Counter(status or "registered just now" for status in targets.values())
-    told = NOT_THERE if observed is None else f"{observed.status}, {_targets_text(counts)}"
-    if observed is not None and observed.failure:
-        told += f": {observed.failure}"
-    port = "" if key.port is None else f":{key.port}"
     return Fact(
         kind="target group",
         name=observed.name if observed is not None else "" if desired is None else desired.name,
         well=observed is not None and observed.status == ACTIVE and bool(wanted),
-        told=f"for {key.namespace}/{key.service}{port}: {told}" + ("" if wanted else "; no endpoint can be a target"),
+        told=group_text(key, observed) + ("" if wanted else "; no endpoint can be a target"),
         below=(
             *(
                 Fact(kind="target", name=f"{target.ip}:{target.port}", well=False, told=status)
@@ -89,6 +85,16 @@ def explain_group(view: View, key: TargetGroupKey, ctx: TranslateContext, seen: 
             *_to_do(sight),
         ),
     )
+
+
+def group_text(key: TargetGroupKey, observed: ObservedTargetGroup | None) -> str:
+    """For what the group is, with its state, that of its targets and why it failed."""
+    port = "" if key.port is None else f":{key.port}"
+    told = f"for {key.namespace}/{key.service}{port}: "
+    if observed is None:
+        return told + NOT_THERE
+    counts = Counter(status or "registered just now" for status in (observed.targets or {}).values())
+    return f"{told}{observed.status}, {_targets_text(counts)}" + (f": {observed.failure}" if observed.failure else "")
 
 
 def _targets_text(counts: Mapping[str, int]) -> str:

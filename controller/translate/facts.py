@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from controller.api.keys import ServiceKey, TargetGroupKey
+from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object
 from controller.gateway import conditions
 from controller.lattice.model import Frozen
@@ -54,6 +54,39 @@ class SeenGroup(Frozen, frozen=True):
     plan: Plan
 
 
+class LeftService(Frozen, frozen=True):
+    """A Lattice service that bears the name of a route which does not ask for it."""
+
+    observed: ObservedService
+    plan: Plan
+    heir: RouteRef | None = None
+    """The route that asks for it now; None where it is to be deleted."""
+
+
+class LeftGroup(Frozen, frozen=True):
+    """A target group that bears the name of a route which does not ask for it."""
+
+    key: TargetGroupKey
+    observed: ObservedTargetGroup
+    plan: Plan
+    heir: RouteRef | None = None
+    """The route that asks for it now; None where it is to be deleted."""
+    users: tuple[str, ...] = ()
+    """Names of this controller's services that forward to it."""
+    strangers: tuple[str, ...] = ()
+    """ARNs of others' services that forward to it."""
+
+
+class Left(Frozen, frozen=True):
+    """What bears a route's name in VPC Lattice although the route does not ask for it, or not any more."""
+
+    services: tuple[LeftService, ...] = ()
+    groups: tuple[LeftGroup, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.services or self.groups)
+
+
 class Seen(Frozen, frozen=True):
     """What was looked up in VPC Lattice for an explanation."""
 
@@ -61,6 +94,7 @@ class Seen(Frozen, frozen=True):
     groups: Mapping[TargetGroupKey, SeenGroup] = {}
     networks: Mapping[str, NetworkState] = {}
     """By the name of the Gateway that stands for it."""
+    left: Mapping[RouteRef, Left] = {}
 
     def group_id(self, key: TargetGroupKey) -> str | None:
         seen = self.groups.get(key)

@@ -10,6 +10,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from sandbox.lattice.faults import Fail, Refuse
+from tests.e2e.bad_input_seen import event_texts
 from tests.e2e.harness import PREFIX, Json, World, environment, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
 
@@ -104,3 +106,65 @@ async def test_what_is_not_there_cannot_be_explained(tmp_path: Path) -> None:
         for kind, name in (("httproute", "HTTPRoute"), ("gateway", "Gateway"), ("service", "Service")):
             said = await explained(one, tmp_path, kind, "ghost", "-n", "elsewhere", code=1)
             assert said == f"lattice-controller: there is no {name} elsewhere/ghost\n"
+
+
+async def test_a_deletion_that_is_under_way_is_told_and_is_not_amiss(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        await one.stop()
+        await one.delete("HTTPRoute", "rates")
+        said = await explained(one, tmp_path, "httproute", "rates", code=0)
+        assert "· HTTPRoute default/rates: is being deleted; waits for httproute.k8s.aws/resources" in said
+        assert "· Lattice service rates-default: ACTIVE at " in said
+        assert "· association my-hotel: ACTIVE" in said
+        assert "· to do DeleteService: " in said
+        assert "for default/parking: ACTIVE, 2 targets (2 INITIAL)" in said
+        assert "· used by rates-default: " in said
+
+
+async def test_what_failed_to_be_deleted_is_told_in_lattices_words(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        one.lattice.faults.add("DeleteService", Fail())
+        await one.delete("HTTPRoute", "rates")
+        await eventually(lambda: failed(one))
+        await one.crash()
+        said = await explained(one, tmp_path, "httproute", "rates", code=2)
+        assert "✗ Lattice service rates-default: DELETE_FAILED " in said
+
+
+def failed(one: World) -> None:
+    [service_] = one.lattice.state.services
+    assert service_.status == "DELETE_FAILED"
+
+
+async def test_what_the_controller_was_refused_is_told_as_it_told_it(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        one.lattice.faults.add("DeleteService", Refuse("AccessDeniedException", 403))
+        await one.delete("HTTPRoute", "rates")
+        await eventually(lambda: warned(one))
+        await one.crash()
+        said = await explained(one, tmp_path, "httproute", "rates", code=2)
+        assert "✗ warning Retry-Reconcile: VPC Lattice: DeleteService: " in said
+        assert "may not do vpc-lattice:DeleteService" in said
+        assert "· Lattice service rates-default: ACTIVE at " in said
+
+
+def warned(one: World) -> None:
+    assert any("DeleteService" in text for _, _, text in event_texts(one, "HTTPRoute", "rates"))
+
+
+async def test_a_deletion_that_is_kept_back_is_amiss_and_says_by_what(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        await one.patch("HTTPRoute", "rates", {"metadata": {"annotations": {f"{PREFIX}paused": "true"}}})
+        await one.delete("HTTPRoute", "rates")
+        await one.quiet()
+        found = json.loads(await explained(one, tmp_path, "httproute", "rates", "-o", "json", code=2))
+        [group] = one.lattice.state.target_groups
+        assert facts(found) == [
+            ("HTTPRoute", "default/rates", None),
+            ("withheld", "Paused", False),
+            ("finalizer", "httproute.k8s.aws/resources", None),
+            ("Lattice service", "rates-default", None),
+            ("association", "my-hotel", None),
+            ("target group", group.name, None),
+            ("used by", "rates-default", None),
+        ]

@@ -14,11 +14,10 @@ from controller.lattice.observed import (
     ObservedService,
     ObservedTargetGroup,
 )
-from controller.lattice.plan import Plan
-from controller.lattice.plan.operations import Problem
-from controller.translate.annotations import PAUSED
+from controller.lattice.plan import Operation, Plan, Problem
+from controller.translate.annotations import PAUSED, ROUTE_FINALIZER
 from controller.translate.explain import explain_gateway, explain_route, explain_service
-from controller.translate.facts import Fact, Seen, SeenGroup, SeenService
+from controller.translate.facts import Fact, Left, LeftGroup, LeftService, Seen, SeenGroup, SeenService
 from controller.translate.outcomes import Ambiguous, Found, Missing
 from controller.translate.withheld import PAUSED_MESSAGE, PROTECTED_MESSAGE
 from tests.support.view import (
@@ -276,8 +275,116 @@ def test_endpoints_that_are_no_targets_say_why(ctx):
 
 
 def test_a_route_that_is_being_deleted_says_what_it_waits_for(ctx):
-    view = hotel(route("rates", PARKING, meta={"deletionTimestamp": "2026-01-02T00:00:00Z", "finalizers": ["a/b"]}))
-    assert rates(view, ctx).told == "is being deleted; waits for a/b"
+    fact = rates(deleted("a/b", ROUTE_FINALIZER), ctx)
+    assert fact.told == f"is being deleted; waits for a/b, {ROUTE_FINALIZER}"
+    assert of_kind(fact, "finalizer") == {
+        "a/b": (None, "is not this controller's to remove"),
+        ROUTE_FINALIZER: (
+            None,
+            "nothing in VPC Lattice bears the route's name: goes when the controller looks the next time",
+        ),
+    }
+    assert fact.all_well
+
+
+def deleted(*finalizers: str) -> FakeView:
+    meta = {"deletionTimestamp": "2026-01-02T00:00:00Z", "finalizers": list(finalizers)}
+    return hotel(route("rates", PARKING, meta=meta))
+
+
+def left_seen(status: str = "ACTIVE", failure: str = "", group: str = "ACTIVE", **more) -> Seen:
+    """A service and its group that are left of the route, in these states."""
+    observed = service_seen(association=more.pop("association", "ACTIVE")).observed
+    there = group_seen({"10.0.0.1": "DRAINING"}, group).observed
+    assert observed is not None
+    assert there is not None
+    delete = Operation(call="DeleteService", arguments={}, resource="service rates-default", description="delete it")
+    return Seen(
+        left={
+            RATES: Left(
+                services=(
+                    LeftService(
+                        observed=msgspec.structs.replace(observed, status=status, failure=failure),
+                        plan=Plan(operations=(delete,)),
+                        heir=more.pop("heir", None),
+                    ),
+                ),
+                groups=(LeftGroup(key=GROUP, observed=there, plan=Plan(), **more),),
+            )
+        }
+    )
+
+
+def test_a_deletion_lists_what_still_bears_the_routes_name_and_what_is_done_about_it(ctx):
+    fact = rates(deleted(ROUTE_FINALIZER), ctx, left_seen("DELETE_IN_PROGRESS", users=("rates-default",)))
+    assert fact.all_well
+    assert of_kind(fact, "finalizer") == {
+        ROUTE_FINALIZER: (None, "goes when nothing in VPC Lattice bears the route's name")
+    }
+    assert of_kind(fact, "Lattice service") == {"rates-default": (None, "DELETE_IN_PROGRESS at rates.example.on.aws")}
+    assert of_kind(fact, "association") == {"sn-1": (None, "ACTIVE")}
+    assert of_kind(fact, "target group") == {
+        "k8s-default-parking": (None, "for default/parking:80: ACTIVE, 1 target (1 DRAINING)")
+    }
+    assert of_kind(fact, "used by") == {"rates-default": (None, "goes when this forwards to it no longer")}
+    assert of_kind(fact, "to do") == {"DeleteService": (None, "service rates-default: delete it")}
+
+
+@pytest.mark.parametrize(
+    ("sight", "kind", "told"),
+    [
+        pytest.param(
+            left_seen("DELETE_FAILED", "In use."),
+            "Lattice service",
+            "DELETE_FAILED at rates.example.on.aws: In use.",
+            id="service",
+        ),
+        pytest.param(left_seen(association="DELETE_FAILED"), "association", "DELETE_FAILED: No.", id="association"),
+        pytest.param(
+            left_seen(group="DELETE_FAILED"),
+            "target group",
+            "for default/parking:80: DELETE_FAILED, 1 target (1 DRAINING)",
+            id="group",
+        ),
+        pytest.param(
+            left_seen(strangers=("arn:theirs",)),
+            "used by",
+            "not this controller's, and cannot go before that",
+            id="used-by-another",
+        ),
+    ],
+)
+def test_a_deletion_that_cannot_go_on_by_itself_is_amiss_there_and_nowhere_else(ctx, sight, kind, told):
+    fact = rates(deleted(ROUTE_FINALIZER), ctx, sight)
+    assert [(each.kind, each.told) for each in everything(fact) if each.well is False] == [(kind, told)]
+
+
+def test_a_deletion_that_is_kept_back_is_amiss_as_long_as_something_is_left(ctx):
+    protecting = msgspec.structs.replace(ctx, protect_from_deletion=True)
+    fact = rates(deleted(ROUTE_FINALIZER), protecting, left_seen())
+    assert of_kind(fact, "withheld") == {"DeletionProtected": (False, PROTECTED_MESSAGE)}
+    assert not of_kind(fact, "to do")
+    assert rates(deleted(ROUTE_FINALIZER), protecting).all_well
+
+
+def test_what_another_route_takes_over_is_not_waited_for_to_be_deleted(ctx):
+    heir = RouteRef("HTTPRoute", "default", "heir")
+    fact = rates(deleted(ROUTE_FINALIZER), ctx, left_seen(heir=heir))
+    told = "ACTIVE at rates.example.on.aws; asked for by HTTPRoute/default/heir, which takes it over"
+    assert of_kind(fact, "Lattice service") == {"rates-default": (None, told)}
+    assert not of_kind(fact, "to do")
+
+
+def test_what_is_left_over_of_a_route_that_stays_is_told_as_such(ctx):
+    left = left_seen("DELETE_FAILED", "In use.").left
+    whole = seen(service_seen(), group_seen({"10.0.0.1": "HEALTHY"}))
+    fact = rates(SERVED, ctx, msgspec.structs.replace(whole, left=left))
+    assert [(each.kind, each.told) for each in everything(fact) if each.well is False] == [
+        (
+            "Lattice service",
+            "DELETE_FAILED at rates.example.on.aws: In use.; left over: the route does not ask for it",
+        )
+    ]
 
 
 def test_a_route_for_which_nothing_is_written_says_why(ctx):
