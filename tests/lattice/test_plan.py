@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from controller.lattice.model import MANAGED_BY, FixedResponse, Forward, HeaderMatch, HealthCheck, Match, Target
+from controller.lattice.model import (
+    MANAGED_BY,
+    DesiredService,
+    FixedResponse,
+    Forward,
+    HeaderMatch,
+    HealthCheck,
+    Match,
+    Target,
+)
 from controller.lattice.observed import (
     NetworkAmbiguous,
     NetworkFound,
@@ -147,6 +156,18 @@ def test_what_is_not_ours_is_never_deleted() -> None:
     for tags in ({}, {MANAGED_BY: "1/other/vpc-2"}):
         assert plan_service(None, observed_service(tags=tags), context()) == Plan()
         assert plan_target_group(None, observed_group(tags=tags), context()) == Plan()
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "DELETE_FAILED"])
+@pytest.mark.parametrize(
+    ("owner", "desired"), [({}, service()), ({MANAGED_BY: "1/o/v"}, service(takeover_from="1/o/v"))]
+)
+def test_what_failed_and_is_not_ours_is_not_replaced(
+    status: str, owner: dict[str, str], desired: DesiredService
+) -> None:
+    plan = plan_service(desired, observed_service(tags=owner, status=status, associations={}), context())
+    assert plan.operations == ()
+    assert [problem.reason for problem in plan.problems] == ["Conflicted"]
 
 
 def test_a_service_is_deleted_when_its_associations_are_gone() -> None:

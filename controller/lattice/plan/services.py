@@ -16,7 +16,8 @@ Whose service it is, by its tags:
 | ours                 | this route's, other custom domain | create another by the alternative name, or wait for it  |
 |                      |                                   | to go where there is none                               |
 | ours                 | another's                         | Conflicted                                              |
-| none                 | this route's, or none             | adopt it by tagging; never to delete it                 |
+| none                 | this route's, or none             | adopt it by tagging; never to delete it, nor to replace |
+|                      |                                   | what has failed: then it is Conflicted                  |
 | another's            |                                   | Conflicted, or take it over where the route says so     |
 """
 
@@ -73,6 +74,8 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
             draft.problems.append(Problem(reason="Conflicted", message=conflict))
         elif held:
             draft.needs.append(Gone(observed.ref))
+        elif observed.status in {CREATE_FAILED, DELETE_FAILED} and observed.owner != context.identity.owner:
+            draft.problems.append(Problem(reason="Conflicted", message=_unusable(observed)))
         elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
             _delete(draft, observed)
         else:
@@ -96,6 +99,13 @@ def conflict_of(desired: DesiredService, observed: ObservedService, identity: Id
             f"with the annotation {TAG_PREFIX}service-name-override"
         )
     return None
+
+
+def _unusable(observed: ObservedService) -> str:
+    return (
+        f"the Lattice service {observed.name} is {observed.status} and not this controller's to delete; delete it, or "
+        f"choose another name with the annotation {TAG_PREFIX}service-name-override"
+    )
 
 
 def _route(tags: Mapping[str, str]) -> tuple[str, ...]:
