@@ -21,13 +21,12 @@ from controller.gateway.precedence import route_age
 from controller.gateway.view import View
 from controller.lattice.model import Forward, Match
 from controller.lattice.observed import ObservedRule
-from controller.translate.annotations import ROUTE_FINALIZER
 from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
 from controller.translate.explain_lattice import explain_group, explain_lattice_service
-from controller.translate.explain_left import explain_left
+from controller.translate.explain_left import explain_deletion, explain_left, explain_withheld
 from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Left, Seen, counted, fact_of, reasoned
 from controller.translate.gateway import gateway_status, network_verdict
 from controller.translate.matches import same_requests
@@ -41,7 +40,7 @@ def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: See
     """Explain a route: parents, rules, services, and what is left of it. Raises `UnknownError`."""
     why, left = _withheld(view, route, ctx), seen.left.get(_ref(route), Left())
     if route.deleting:
-        return _deletion(route, why, left)
+        return explain_deletion(route, why, left)
     draft, translation = draft_route(view, route, ctx), translate_route_object(view, route, ctx)
     if not translation.parents:
         well, told = False, "no parentRef means a Gateway of this controller"
@@ -53,35 +52,12 @@ def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: See
         route,
         well,
         told,
-        *(() if why is None else (_told_withheld(why),)),
+        *explain_withheld(why),
         *_parents(view, route, translation, ctx),
         *_rules(view, draft, translation.services, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),
         *explain_left(left, withheld=why is not None, wanted=True),
     )
-
-
-def _deletion(route: HTTPRoute, why: Withheld | None, left: Left) -> Fact:
-    """What a deleted route still waits for."""
-    told = f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}"
-    return fact_of(
-        route,
-        None,
-        told,
-        *(() if why is None else (_told_withheld(why, well=False if left else None),)),
-        *(_finalizer(name, left) for name in route.metadata.finalizers),
-        *explain_left(left, withheld=why is not None, wanted=False),
-    )
-
-
-def _finalizer(name: str, left: Left) -> Fact:
-    if name != ROUTE_FINALIZER:
-        told = "is not this controller's to remove"
-    elif left:
-        told = "goes when nothing in VPC Lattice bears the route's name"
-    else:
-        told = "nothing in VPC Lattice bears the route's name: goes when the controller looks the next time"
-    return Fact(kind="finalizer", name=name, told=told)
 
 
 def explain_gateway(view: View, gateway: Gateway, ctx: TranslateContext, seen: Seen) -> Fact:
@@ -136,10 +112,6 @@ def _ref(route: HTTPRoute) -> RouteRef:
 
 def _withheld(view: View, route: HTTPRoute, ctx: TranslateContext) -> Withheld | None:
     return withheld(view, [_ref(route)], ctx, wanted=not route.deleting)
-
-
-def _told_withheld(why: Withheld, *, well: bool | None = None) -> Fact:
-    return Fact(kind="withheld", name=why.reason, well=well, told=why.message)
 
 
 def _parents(view: View, route: HTTPRoute, translation: RouteTranslation, ctx: TranslateContext) -> Iterator[Fact]:
