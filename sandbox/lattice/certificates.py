@@ -22,6 +22,10 @@ def require_certificate(state: State, arn: str | None) -> None:
         raise not_found("CERTIFICATE", arn)
 
 
+VALIDATION = {"PENDING_VALIDATION": "PENDING_VALIDATION", "FAILED": "FAILED", "VALIDATION_TIMED_OUT": "FAILED"}
+"""Status of a certificate → that of its domains' validation, where it is not SUCCESS."""
+
+
 def _detail(certificate: Certificate) -> Described:
     detail: Described = {
         "CertificateArn": certificate.arn,
@@ -75,7 +79,12 @@ def describe_certificate(state: State, call: Call) -> Described:
     certificate = state.certificates.get(arn)
     if certificate is None:
         raise ApiError("ResourceNotFoundException", 400, f"Could not find certificate {arn}.")
-    return {"Certificate": _detail(certificate)}
+    status = VALIDATION.get(certificate.status, "SUCCESS")
+    validation = [
+        {"DomainName": name, "ValidationStatus": status, "ValidationMethod": "DNS"}
+        for name in certificate.alternative_names
+    ]
+    return {"Certificate": _detail(certificate) | {"DomainValidationOptions": validation}}
 
 
 OPERATIONS: dict[str, Handler] = {

@@ -48,6 +48,16 @@ LATTICE_HANDLERS: dict[str, Handler] = {
     **policies.OPERATIONS,
 }
 
+EMULATED: dict[str, tuple[str, ...]] = {
+    "vpc-lattice": tuple(LATTICE_HANDLERS),
+    "resourcegroupstaggingapi": tuple(tagging.OPERATIONS),
+    "sts": tuple(sts.OPERATIONS),
+    "acm": tuple(certificates.OPERATIONS),
+    "ec2": ("DescribeTags",),
+    "service-quotas": tuple(service_quotas.OPERATIONS),
+}
+"""botocore's name of a service → the operations that the sandbox emulates."""
+
 COMMON_ERRORS = frozenset({"NotEmulatedException", "ThrottlingException", "InternalServerException"})
 """What any operation may answer, beside the errors that its model lists."""
 

@@ -1,0 +1,334 @@
+"""Where the sandbox and moto answer differently, who is right by the documentation, and the page that says so.
+
+Each row stands for the differences that fit it: the operations (`*` for all), the member of the answer (`[]` for any
+item of a list), and what kind of difference it is. `test_moto.py` fails for a difference that fits no row, and for a
+row that no difference fits any more. A row whose judge is `nobody` is a matter that the documentation leaves open.
+"""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+Kind = Literal["only in the sandbox", "only in moto", "value", "type", "outcome", "status"]
+Judge = Literal["sandbox", "moto", "nobody"]
+
+LATTICE = "https://docs.aws.amazon.com/vpc-lattice/latest"
+API, GUIDE = f"{LATTICE}/APIReference/API_", f"{LATTICE}/ug/"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One member of one answer, or the outcome of one call."""
+
+    operation: str
+    member: str
+    kind: Kind
+    sandbox: Any
+    moto: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Differences of one cause."""
+
+    operations: tuple[str, ...]
+    member: str
+    kind: Kind
+    right: Judge
+    why: str
+    page: str
+    moto: str | None = None
+    """What moto's values look like, where the member alone does not tell the cause."""
+
+    def fits(self, difference: Difference) -> bool:
+        return (
+            difference.kind == self.kind
+            and (self.moto is None or re.search(self.moto, str(difference.moto)) is not None)
+            and any(fnmatchcase(difference.operation, pattern) for pattern in self.operations)
+            and fnmatchcase(difference.member, self.member.replace("[]", "[[]]"))
+        )
+
+
+ACM = "https://docs.aws.amazon.com/acm/latest/APIReference/API_"
+IAM_IDS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
+TAGGING = "https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_"
+
+_SERVICES = ("CreateService", "GetService", "ListServices")
+_NETWORKS = ("CreateServiceNetwork", "GetServiceNetwork", "ListServiceNetworks")
+_GROUPS = ("CreateTargetGroup", "GetTargetGroup", "ListTargetGroups")
+_LINKS = ("*ServiceNetworkServiceAssociation*",)
+_LOGS = ("*AccessLogSubscription*",)
+
+
+def _rows(*members: str, **of: Any) -> tuple[Row, ...]:
+    """A row for each of several members that differ for one reason."""
+    return tuple(Row(member=member, **of) for member in members)
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        ("*",),
+        "*",
+        "value",
+        "sandbox",
+        "identifiers are a prefix and 17 letters or digits; moto's have hyphens",
+        f"{API}GetService.html (`id`)",
+        r"\b(svc|sn|tg|listener|rule|snsa|snva|als)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{3}['/]",
+    ),
+    Row(
+        (
+            "CreateService",
+            "CreateServiceNetwork",
+            "CreateTargetGroup",
+            "CreateListener",
+            "CreateRule",
+            "CreateAccessLogSubscription",
+        ),
+        "",
+        "status",
+        "sandbox",
+        "creation answers 201",
+        f"{API}CreateService.html (Response Syntax)",
+    ),
+    Row(("Delete*",), "", "status", "sandbox", "deletion answers 204", f"{API}DeleteAuthPolicy.html (Response Syntax)"),
+    Row(
+        ("Get*",),
+        "",
+        "status",
+        "sandbox",
+        "`ResourceNotFoundException` has the status 404",
+        f"{API}GetService.html (Errors)",
+    ),
+    Row(
+        ("CreateService",),
+        "",
+        "outcome",
+        "sandbox",
+        "a name is unique in the account, and of small letters, digits and hyphens",
+        f"{API}CreateService.html (`name`)",
+        "success",
+    ),
+    Row(
+        ("PutAuthPolicy",),
+        "",
+        "outcome",
+        "sandbox",
+        "a policy is JSON",
+        f"{API}PutAuthPolicy.html (`policy`)",
+        "success",
+    ),
+    Row(
+        ("CreateAccessLogSubscription",),
+        "",
+        "outcome",
+        "sandbox",
+        "a resource is given by its ID or its ARN",
+        f"{API}CreateAccessLogSubscription.html (`resourceIdentifier`)",
+        "ValidationException",
+    ),
+    *_rows(
+        "*dnsEntry.domainName",
+        operations=("*Service", "*Services", *_LINKS),
+        kind="value",
+        right="sandbox",
+        why="a generated domain name is made of name, id, partition and region, under `on.aws`",
+        page=f"{GUIDE}service-custom-domain-name.html",
+    ),
+    *_rows(
+        "*dnsEntry.hostedZoneId",
+        operations=("*Service", "*Services", *_LINKS),
+        kind="value",
+        right="nobody",
+        why="the id of a hosted zone is of no documented form",
+        page=f"{API}DnsEntry.html (`hostedZoneId`)",
+    ),
+    *_rows(
+        "status",
+        operations=("CreateService", "CreateTargetGroup", "CreateServiceNetwork*Association"),
+        kind="value",
+        right="sandbox",
+        why="creation is asynchronous and begins with CREATE_IN_PROGRESS",
+        page=f"{API}GetService.html (`status`)",
+    ),
+    *_rows(
+        "authType",
+        operations=("CreateService", "GetService", *_NETWORKS[:2]),
+        kind="only in the sandbox",
+        right="sandbox",
+        why="the authentication type is NONE where none was given",
+        page=f"{API}CreateService.html (`authType`)",
+    ),
+    *_rows(
+        "certificateArn",
+        operations=_SERVICES,
+        kind="only in moto",
+        right="nobody",
+        why="whether a service without a certificate has an empty one",
+        page=f"{API}GetService.html (`certificateArn`)",
+    ),
+    *_rows(
+        "*customDomainName",
+        operations=(*_SERVICES, *_LINKS),
+        kind="only in moto",
+        right="sandbox",
+        why="a service has a custom domain name only if it was given one, of 3 characters or more",
+        page=f"{API}GetService.html (`customDomainName`)",
+    ),
+    *_rows(
+        "idleTimeoutSeconds",
+        operations=_SERVICES,
+        kind="only in the sandbox",
+        right="sandbox",
+        why="a service has an idle timeout, 60 seconds by default",
+        page=f"{API}CreateService.html (`idleTimeoutSeconds`)",
+    ),
+    *_rows(
+        "*createdAt",
+        "*lastUpdatedAt",
+        operations=(*_SERVICES, *_NETWORKS),
+        kind="only in the sandbox",
+        right="sandbox",
+        why="the answer has the time",
+        page=f"{API}GetService.html, {API}GetServiceNetwork.html (Response Elements)",
+    ),
+    *_rows(
+        "numberOfAssociated*",
+        "items[].numberOfAssociated*",
+        operations=_NETWORKS,
+        kind="only in the sandbox",
+        right="sandbox",
+        why="a service network counts its associations",
+        page=f"{API}GetServiceNetwork.html, {API}ServiceNetworkSummary.html",
+    ),
+    *_rows(
+        "sharingConfig",
+        operations=_NETWORKS,
+        kind="only in moto",
+        right="nobody",
+        why="whether a network without a sharing configuration has an empty one",
+        page=f"{API}GetServiceNetwork.html (`sharingConfig`)",
+    ),
+    *_rows(
+        "config.healthCheck.*",
+        "config.ipAddressType",
+        "config.protocolVersion",
+        "items[].ipAddressType",
+        operations=_GROUPS,
+        kind="only in the sandbox",
+        right="sandbox",
+        why="what was not given has its default",
+        page=f"{API}TargetGroupConfig.html, {API}HealthCheckConfig.html",
+    ),
+    *_rows(
+        "items[].port",
+        "items[].protocol",
+        operations=_GROUPS,
+        kind="only in the sandbox",
+        right="sandbox",
+        why="a list shows protocol and port",
+        page=f"{API}TargetGroupSummary.html",
+    ),
+    *_rows(
+        "*serviceArns",
+        operations=_GROUPS,
+        kind="only in the sandbox",
+        right="nobody",
+        why="whether a group that no service uses has an empty list",
+        page=f"{API}GetTargetGroup.html (`serviceArns`)",
+    ),
+    *_rows(
+        "*serviceArn",
+        "*serviceName",
+        "*serviceNetworkArn",
+        "*serviceNetworkName",
+        operations=_LINKS,
+        kind="only in the sandbox",
+        right="sandbox",
+        why="an association names both its sides",
+        page=f"{API}GetServiceNetworkServiceAssociation.html (Response Elements)",
+    ),
+    *_rows(
+        "*createdBy",
+        operations=("*ServiceNetworkVpcAssociation*",),
+        kind="value",
+        right="sandbox",
+        why="`createdBy` is the account",
+        page=f"{API}GetServiceNetworkVpcAssociation.html (`createdBy`)",
+        moto="user",
+    ),
+    *_rows(
+        "*serviceNetworkLogType",
+        operations=_LOGS,
+        kind="only in moto",
+        right="sandbox",
+        why="the log type is one of a service network's subscription; these are of a service",
+        page=f"{API}CreateAccessLogSubscription.html (`serviceNetworkLogType`)",
+    ),
+    *_rows(
+        "nextToken",
+        operations=("ListAccessLogSubscriptions",),
+        kind="only in moto",
+        right="sandbox",
+        why="a token is there if there is another page",
+        page=f"{API}ListAccessLogSubscriptions.html (`nextToken`)",
+    ),
+    *_rows(
+        "PaginationToken",
+        operations=("GetResources",),
+        kind="only in the sandbox",
+        right="nobody",
+        why="whether the last page has an empty token or none",
+        page=f"{TAGGING}GetResources.html (`PaginationToken`)",
+    ),
+    *_rows(
+        "Arn",
+        "UserId",
+        operations=("GetCallerIdentity",),
+        kind="value",
+        right="sandbox",
+        why="a user's ARN is of IAM, and a user's id begins with AIDA",
+        page=IAM_IDS,
+    ),
+    *_rows(
+        "Tags*",
+        operations=("DescribeTags",),
+        kind="only in the sandbox",
+        right="nobody",
+        why="the sandbox has an instance, moto's account has none",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html",
+    ),
+    *_rows(
+        "Tags",
+        operations=("DescribeTags",),
+        kind="only in moto",
+        right="nobody",
+        why="the same",
+        page="https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTags.html",
+    ),
+    *_rows(
+        "Certificate.IssuedAt",
+        "Certificate.Issuer",
+        "Certificate.Not*",
+        "Certificate.Serial",
+        operations=("DescribeCertificate",),
+        kind="only in moto",
+        right="sandbox",
+        why="a certificate that waits for its validation has not been issued",
+        page=f"{ACM}CertificateDetail.html (`IssuedAt`, `Issuer`, `NotBefore`, `Serial`)",
+    ),
+    *_rows(
+        "Certificate.DomainValidationOptions*",
+        "Certificate.ExtendedKeyUsages",
+        "Certificate.InUseBy",
+        "Certificate.Options.*",
+        "Certificate.RenewalEligibility",
+        "Certificate.SignatureAlgorithm",
+        "Certificate.Subject",
+        operations=("DescribeCertificate",),
+        kind="only in moto",
+        right="moto",
+        why="the sandbox tells names, status, type, key and times: what a client of VPC Lattice reads",
+        page=f"{ACM}CertificateDetail.html",
+    ),
+)
