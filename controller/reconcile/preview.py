@@ -16,6 +16,7 @@ from controller.lattice.inventory import Inventory
 from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
+from controller.lattice.observed import NetworkFound
 from controller.lattice.plan import Plan, plan_service, plan_target_group
 from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
@@ -132,6 +133,8 @@ class _Planner:
         held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
         for key in dict.fromkeys((*translation.services, *held)):
             desired = translate_service(self._view, key, self._ctx).desired
+            if desired is not None:
+                await self._look_for(desired.networks)
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
             plan = plan_service(desired, observed, self._inventory.context(self._now))
             self._add(
@@ -141,6 +144,12 @@ class _Planner:
                 None if observed is None else route_of_service(observed.tags),
                 wanted=desired is not None,
             )
+
+    async def _look_for(self, networks: Iterable[str]) -> None:
+        """As a run does, look for networks that are not in the list among those of this VPC's associations."""
+        missing = [name for name in networks if not isinstance(self._inventory.network(name), NetworkFound)]
+        if missing:
+            await self._inventory.refresh_networks(*missing, lane=Lane.BULK)
 
     def _add(
         self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan, holder: RouteRef | None, *, wanted: bool

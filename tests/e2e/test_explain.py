@@ -10,9 +10,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from sandbox.lattice.associations import create_vpc_association
 from sandbox.lattice.faults import Fail, Refuse
+from sandbox.lattice.state import Call
 from tests.e2e.bad_input_seen import event_texts
-from tests.e2e.harness import PREFIX, Json, World, environment, eventually, world
+from tests.e2e.harness import PREFIX, VPC, Json, World, environment, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
 
 pytestmark = pytest.mark.anyio
@@ -44,9 +46,13 @@ def programmed(one: World) -> None:
 
 
 async def explained(one: World, directory: Path, *arguments: str, code: int) -> str:
-    """What the command prints, on either of its outputs; it ends with this code and writes nothing anywhere."""
+    return await said_by(one, directory, "explain", *arguments, code=code)
+
+
+async def said_by(one: World, directory: Path, *arguments: str, code: int) -> str:
+    """What a command prints, on either of its outputs; it ends with this code and writes nothing anywhere."""
     before, requests = one.lattice.calls.mark(), len(one.kube.requests)
-    command = [sys.executable, "-m", "controller", "explain", *arguments]
+    command = [sys.executable, "-m", "controller", *arguments]
     command += ["--kubeconfig", str(directory / "kubeconfig")]
     done = await anyio.run_process(command, env={**os.environ, **environment(one.lattice)}, check=False)
     assert done.returncode == code, (done.stdout + done.stderr).decode()
@@ -168,3 +174,18 @@ async def test_a_deletion_that_is_kept_back_is_amiss_and_says_by_what(tmp_path: 
             ("target group", group.name, None),
             ("used by", "rates-default", None),
         ]
+
+
+async def test_a_network_that_only_an_association_of_the_vpc_shows_is_found_as_by_a_run(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        shared = one.lattice.state.share_network("my-hotel", "210987654321", listed=False)
+        where = {"serviceNetworkIdentifier": shared.arn, "vpcIdentifier": VPC}
+        create_vpc_association(one.lattice.state, Call("CreateServiceNetworkVpcAssociation", where))
+        one.lattice.state.transitions.run_due()
+        await one.apply(
+            gateway_class(), gateway("my-hotel"), service("parking"), route("rates", rule(backend("parking")))
+        )
+        for command in (("explain", "httproute", "rates"), ("plan",)):
+            said = await said_by(one, tmp_path, *command, code=2)
+            assert "NetworkNotFound" not in said
+            assert "CreateServiceNetworkServiceAssociation" in said
