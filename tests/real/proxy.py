@@ -58,8 +58,8 @@ class Proxy:
         """Bytes a second that a connection carries towards the controller; None for no limit."""
         self.cuts = 0
         """How many watches ended in the middle of a line."""
-        self.seen: list[bytes] = []
-        """What the server began its pieces of watches with, errors told by them included."""
+        self.expired = 0
+        """How often a watch was told that its version is no longer kept."""
 
     def cut_watches(self) -> None:
         """End each watch in the middle of the next line that it brings."""
@@ -135,15 +135,14 @@ class Proxy:
     async def _answers(self, connection: _Connection, answers: asyncio.StreamReader) -> None:
         while data := await answers.read(65536):
             if connection.watches:
-                self.seen.append(data[:400])
+                self.expired += b'"code":410' in data
                 if self._held and f"/{self._held}?" in connection.path:
                     await self._let_pass.wait()
             if connection.frozen:
                 await anyio.sleep_forever()
             if connection.cut and len(data) > 100:
                 connection.client.write(data[: len(data) // 2])
-                connection.client.close()
-                await connection.client.wait_closed()
+                await connection.client.drain()
                 self.cuts += 1
                 return
             await self._pass_on(connection, data)

@@ -1,0 +1,200 @@
+"""The rights that `deploy/` grants are enough for a whole life, and each that is missing is told by its name."""
+
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from controller.kube.reflector import Reflector
+from sandbox.lattice import Refuse
+from tests.deploy.manifests import KUBECTL, needs_kubectl
+from tests.e2e.bad_input_seen import condition, event_texts, is_gone, is_programmed
+from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
+from tests.e2e.harness import AnyWorld, eventually
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
+from tests.e2e.test_replicas import leads, replica
+from tests.real import audit
+from tests.real.proxy import Proxy, proxy
+from tests.real.rights import Right, grant, granted, token
+from tests.real.world import RealWorld, world
+from tests.support.kube_apiserver import KubeApiserver
+
+pytestmark = [pytest.mark.anyio, needs_kubectl]
+
+RATES = (service("rates"), endpoints("rates", ["10.0.0.1"]), route("rates", rule(backend("rates"))))
+
+
+@pytest.fixture(scope="module")
+def account(server: KubeApiserver) -> str:
+    """The token of the controller's service account, with the rights of the base."""
+    grant(server)
+    return token(server)
+
+
+async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver, account: str, tmp_path: Path) -> None:
+    async with world(server, tmp_path, token=account) as one:
+        since = audit.mark(server)
+        one.make_network("my-hotel")
+        async with replica(one, tmp_path, "only") as process:
+            await eventually(lambda: leads(one, "only"))
+            await one.apply(gateway_class(), gateway(), route("lost", rule(backend("nowhere"))), *RATES)
+            await eventually(lambda: is_programmed(one, "rates"))
+            await eventually(lambda: is_told(one, "lost"))
+            await one.apply(endpoints("rates", ["10.0.0.2"]))
+            for name in ("rates", "lost"):
+                await one.delete("HTTPRoute", name)
+            await eventually(lambda: is_gone(one, "rates"))
+            await one.delete("Gateway", "my-hotel")
+            await one.delete("GatewayClass", "amazon-vpc-lattice")
+            await eventually(lambda: has_nothing(one))
+            assert await process.end(signal.SIGTERM) == 0
+        done = audit.done(server, since)
+    assert [each for each in done if each.code >= 400 and each.code != 409 and each.resource != "leases"] == []
+    assert [each for each in done if each.code in {401, 403}] == []
+    assert {each.verb for each in done if each.resource == "leases"} == {"create", "get", "patch"}
+    assert {each.resource for each in done} >= {
+        "httproutes/status",
+        "gateways/status",
+        "gatewayclasses/status",
+        "events",
+    }
+
+
+def is_told(one: RealWorld, name: str) -> None:
+    assert condition(one, "ResolvedRefs", name)["reason"] == "BackendNotFound"
+    assert event_texts(one, "HTTPRoute", name)
+
+
+def has_nothing(one: RealWorld) -> None:
+    assert [one.all("HTTPRoute"), one.all("Gateway"), one.all("GatewayClass")] == [[], [], []]
+    assert list(one.lattice.state.target_groups) == []
+
+
+# Each right in turn
+
+
+class Stage(NamedTuple):
+    """A world and what stands between it and the controller."""
+
+    one: RealWorld
+    between: Proxy
+
+
+@pytest.fixture(scope="module")
+async def stage(server: KubeApiserver, account: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    directory = tmp_path_factory.mktemp("stage")
+    with shortened(LOOKS, RETRIES):
+        async with proxy(server) as between, world(server, directory, url=between.url, token=account) as one:
+            one.make_network("my-hotel")
+            yield Stage(one, between)
+
+
+@pytest.fixture
+def taken_away(server: KubeApiserver, account: str) -> Iterator[Callable[[Right], None]]:
+    """Takes a right away, and gives it back in the end."""
+    yield lambda right: grant(server, without=right)
+    grant(server)
+
+
+async def life(stage: Stage) -> None:
+    """From nothing to programmed: all that the controller usually writes."""
+    await stage.one.apply(gateway_class(), gateway(), *RATES)
+
+
+async def conflict_of_a_class(stage: Stage) -> None:
+    """The class is changed by somebody without the controller's seeing it, and has to be written."""
+    await _conflict(stage, "GatewayClass", "amazon-vpc-lattice", "gatewayclasses")
+    await stage.one.delete("HTTPRoute", "rates")
+    await stage.one.delete("Gateway", "my-hotel")
+
+
+async def conflict_of_a_gateway(stage: Stage) -> None:
+    await _conflict(stage, "Gateway", "my-hotel", "gateways")
+    await stage.one.apply(route("another", rule(backend("rates"))))
+
+
+async def conflict_of_a_route(stage: Stage) -> None:
+    await _conflict(stage, "HTTPRoute", "rates", "httproutes")
+    await stage.one.delete("Service", "rates")
+
+
+async def _conflict(stage: Stage, kind: str, name: str, plural: str) -> None:
+    await life(stage)
+    await eventually(lambda: is_programmed(stage.one, "rates"))
+    await stage.one.quiet()
+    stage.between.hold(plural)
+    await stage.one.patch(kind, name, {"metadata": {"labels": {"somebody": "was-here"}}})
+
+
+async def failure(stage: Stage) -> None:
+    """Something to tell, again and again."""
+    stage.one.lattice.faults.add("CreateTargetGroup", Refuse())
+    await life(stage)
+    await stage.one.apply(service("unlucky"), route("unlucky", rule(backend("unlucky"))))
+
+
+ACTS: dict[tuple[str, str], Callable[[Stage], Awaitable[None]]] = {
+    ("gatewayclasses", "get"): conflict_of_a_class,
+    ("gateways", "get"): conflict_of_a_gateway,
+    ("httproutes", "get"): conflict_of_a_route,
+    ("events", "create"): failure,
+    ("events", "patch"): failure,
+}
+"""What makes the controller use a right, where a usual life does not."""
+
+RIGHTS = granted() if KUBECTL is not None else []
+
+
+def named(right: Right) -> str:
+    return f"{right.verb} {right.resource}"
+
+
+@pytest.mark.parametrize("right", [right for right in RIGHTS if right.role == "ClusterRole"], ids=named)
+async def test_missing_right_is_named(
+    right: Right,
+    stage: Stage,
+    taken_away: Callable[[Right], None],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    taken_away(right)
+    if right.verb == "list":
+        # A server that streams lists is never asked for one.
+        monkeypatch.setattr(Reflector, "_list_streamed", no_stream)
+    await stage.one.empty()
+    await stage.one.start()
+    try:
+        await ACTS.get((right.resource, right.verb), life)(stage)
+        await eventually(lambda: is_named(right, stage.one, caplog.records))
+    finally:
+        stage.between.let_pass()
+        stage.one.lattice.faults.clear()
+        await stage.one.crash()
+
+
+async def no_stream(_: object) -> None:
+    """A server that does not stream lists."""
+
+
+def is_named(right: Right, one: AnyWorld, records: list[logging.LogRecord]) -> None:
+    lines = [f"{record.getMessage()} {record.__dict__}" for record in records if record.levelno >= logging.WARNING]
+    told = [each.get("message", "") for each in one.all("Event")]
+    assert any(right.denial in text for text in (*lines, *told)), "\n".join((*lines, *told))
+
+
+@pytest.mark.parametrize("right", [right for right in RIGHTS if right.role == "Role"], ids=named)
+async def test_missing_right_to_the_lease_is_named(
+    right: Right, server: KubeApiserver, account: str, taken_away: Callable[[Right], None], tmp_path: Path
+) -> None:
+    taken_away(right)
+    async with world(server, tmp_path, token=account) as one, replica(one, tmp_path, "only") as process:
+
+        def is_told() -> None:
+            lines = [str(line) for line in process.lines() if line["level"] in {"warning", "error"}]
+            assert any(right.denial in line for line in lines), lines
+
+        await eventually(is_told)
