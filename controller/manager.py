@@ -183,9 +183,7 @@ class Manager:
         namespace = own_namespace(self._environ)
         times = self._settings.lease_times
         self._keeper = keeper = LeaseKeeper(self._connect, namespace, LEASE, me, times, watchdog=Deadman())
-        self._checks.tell(
-            "leader election", lambda: "leads" if keeper.leads else f"follows {keeper.holder or 'nobody yet'}"
-        )
+        self._checks.tell("leader election", lambda: _place(keeper))
 
         async def started() -> None:
             self._metrics.leading(LEASE, leads=True)
@@ -200,6 +198,12 @@ class Manager:
 
     def _may_write(self, seconds: float) -> bool:
         return not self._settings.leader_elect or (self._keeper is not None and self._keeper.fence.valid_for(seconds))
+
+
+def _place(keeper: LeaseKeeper) -> str:
+    """Where this replica stands in the leader election, and what keeps it from knowing."""
+    place = "leads" if keeper.leads else f"follows {keeper.holder or 'nobody yet'}"
+    return f"{place}; the lease is not reached: {keeper.complaint}" if keeper.complaint else place
 
 
 def _sentence(doubts: Mapping[str, str]) -> str | None:

@@ -39,6 +39,10 @@ ATTEMPT_SHARE: Final = 1 / 3
 """How much of the renew deadline one attempt gets: a connection that hangs must leave time for another."""
 
 
+REMIND: Final = 60.0
+"""Seconds after which a failure that goes on is a warning again."""
+
+
 class Fence:
     """Until when this replica may write. Moved by the thread that renews the Lease, asked by the one that writes.
 
@@ -178,6 +182,12 @@ class LeaderElector:
         self._in_doubt = False
         self._previous_holder = ""
         self._complaint = ""
+        self._complained_at = -math.inf
+
+    @property
+    def complaint(self) -> str:
+        """Why the last attempt at the Lease failed; empty if it did not."""
+        return self._complaint
 
     @property
     def holder(self) -> str:
@@ -264,14 +274,16 @@ class LeaderElector:
             if not self._leads:
                 await self._look(seconds)
             try:
-                return await self._decide_and_write(deadline)
+                holds = await self._decide_and_write(deadline)
             except (Conflict, NotFound):
                 # Somebody wrote or deleted it meanwhile; what we know is old.
                 await self._look(deadline - self._clock())
-                return await self._decide_and_write(deadline)
+                holds = await self._decide_and_write(deadline)
         except ApiError as error:
             self._complain(error)
             return False
+        self._complaint = ""
+        return holds
 
     async def _decide_and_write(self, deadline: float) -> bool:
         sent = self._clock()
@@ -289,7 +301,6 @@ class LeaderElector:
         self._renewed_at = sent
         self._leads = True
         self._fence.move(sent + duration)
-        self._complaint = ""
         return True
 
     async def _look(self, seconds: float) -> None:
@@ -332,14 +343,17 @@ class LeaderElector:
         self._seen = sighted(self._seen, lease.spec or LeaseRecord(), lease.metadata.resource_version, self._clock())
 
     def _complain(self, error: ApiError) -> None:
-        """Log a failure; the same again only for debugging, since there is one every two seconds."""
+        """Log a failure; the same again once a minute, and otherwise for debugging: there is one every two seconds."""
         told = str(error)
         if isinstance(error, Forbidden | Unauthorized):
             told += (
                 f"; the service account needs get, create and patch on leases.coordination.k8s.io "
                 f"in namespace {self._namespace}"
             )
-        level = logging.DEBUG if told == self._complaint else logging.WARNING
+        now = self._clock()
+        level = logging.DEBUG
+        if told != self._complaint or now - self._complained_at >= REMIND:
+            level, self._complained_at = logging.WARNING, now
         self._complaint = told
         log.log(level, "lease not reached", extra={**self._facts(), "error": told})
 

@@ -96,6 +96,11 @@ class LeaseKeeper:
         """Who held the lease when it was last seen; empty if nobody, or not seen yet."""
         return self._elector.holder if self._elector is not None else ""
 
+    @property
+    def complaint(self) -> str:
+        """Why the lease could not be had, kept or looked at the last time; empty if it could."""
+        return self._elector.complaint if self._elector is not None else ""
+
     async def run(
         self,
         lead: Callable[[], Awaitable[None]],

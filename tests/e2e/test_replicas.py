@@ -69,6 +69,13 @@ class Replica:
     async def probe(self, path: str) -> int:
         return (await _get(f"{self._health}{path}"))[0]
 
+    async def readiness(self) -> str:
+        """The body of the probe; empty while nobody answers."""
+        try:
+            return (await _get(f"{self._health}/readyz"))[1]
+        except aiohttp.ClientConnectionError:
+            return ""
+
     async def metrics(self) -> str:
         return (await _get(self._metrics))[1]
 

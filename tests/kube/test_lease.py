@@ -416,7 +416,7 @@ async def test_a_lease_taken_by_another_is_lost_at_once(client: KubeClient, serv
     assert len(server.asked("patch")) == 1, "what is not ours is not given back"
 
 
-async def test_a_forbidden_lease_says_which_permission_is_missing_and_says_it_once(
+async def test_a_forbidden_lease_says_which_permission_is_missing_and_does_not_say_it_each_time(
     client: KubeClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.on("get", failure(403, "Forbidden", "no"), failure(403, "Forbidden", "no"), failure(404))
@@ -427,6 +427,29 @@ async def test_a_forbidden_lease_says_which_permission_is_missing_and_says_it_on
     assert len(warnings) == 1
     assert "get, create and patch on leases.coordination.k8s.io in namespace system" in warnings[0].__dict__["error"]
     assert all(2 <= pause <= 2.4 for pause in time.slept)
+
+
+async def test_a_failure_that_goes_on_is_a_warning_once_a_minute(
+    client: KubeClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on("get", *[failure(403, "Forbidden", "no")] * 65, failure(404))
+    server.on("post", answer(lease("me", 1)))
+    time = Time()
+    await over_http(client, time).acquire()
+    assert 120 < time.now < 180
+    assert [record.levelname for record in caplog.records].count("WARNING") == 3
+
+
+async def test_what_keeps_the_lease_from_being_reached_is_known_until_it_is_reached(
+    client: KubeClient, server: ScriptedServer
+) -> None:
+    server.on("get", failure(403, "Forbidden", "no"), answer(lease("other", 5)))
+    elector = over_http(client, Time())
+    assert elector.complaint == ""
+    assert not await elector._attempt(3.0)
+    assert "get, create and patch on leases.coordination.k8s.io" in elector.complaint
+    assert not await elector._attempt(3.0)
+    assert (elector.holder, elector.complaint) == ("other", "")
 
 
 async def test_a_lease_that_cannot_be_read_is_a_failure_like_others(client: KubeClient, server: ScriptedServer) -> None:
