@@ -60,4 +60,7 @@ async def test_a_start_that_waits_for_sts_is_not_ready_says_so_and_shows_that_no
                     told = await get(http, f"http://127.0.0.1:{probes}/readyz")
                 assert told.startswith("ok\n")
                 assert "account" not in told
+                shown = await get(http, f"http://127.0.0.1:{metrics}/metrics")
+                assert 'lattice_controller_kind_state{kind="HTTPRoute",state="synced"} 1.0' in shown
+                assert 'lattice_controller_undecodable_objects{kind="HTTPRoute"} 0.0' in shown
                 tasks.cancel_scope.cancel()
