@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 import aiohttp
@@ -356,9 +356,6 @@ def path_of(kind: str, namespace: str, name: str) -> str:
     return f"{collection}/{name}" if name else collection
 
 
-W = TypeVar("W", bound=World)
-
-
 @asynccontextmanager
 async def world(
     directory: Path,
@@ -367,12 +364,12 @@ async def world(
     quotas: Quotas | None = None,
     settings: Mapping[str, str] | None = None,
     client: Mapping[str, Any] | None = None,
-    made_as: Callable[..., W] = World,  # type: ignore[assignment]
+    made_as: type[World] = World,
     **kube: Any,
-) -> AsyncGenerator[W]:
+) -> AsyncGenerator[World]:
     """A world without a controller yet. `directory` gets the kubeconfig; Lattice's states change by the next call if no
     `timings` are given. `settings` are environment variables of the controller's, `client` and `kube` arguments of
-    `LatticeClient` and `KubeServer`. `made_as` makes the world itself.
+    `LatticeClient` and `KubeServer`. `made_as` is the class of the world.
     """
     failure: Exception | None = None
     async with (

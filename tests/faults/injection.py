@@ -1,28 +1,37 @@
 """Where and how something goes wrong: one fault at one call, which is the n-th of its operation.
 
 Calls run side by side, so the number of a call among all of them says little; that among its like says what it is.
+
+To crash is to be killed at the call. What that is depends on the world: in most a controller is a task of this process
+that is cancelled, so that its `finally` blocks run; in those of `ProcessWorld` it is a process, and SIGKILL ends it.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 from botocore.session import get_session
 
 from sandbox.kube.faults import Fault as KubeFault
 from sandbox.kube.faults import Request
 from sandbox.lattice import Fail, Hang, Partial, Refuse, Reset, Throttle
+from sandbox.lattice.dispatch import LATTICE_HANDLERS
+from sandbox.lattice.errors import ApiError
 from sandbox.lattice.faults import Effect
-from tests.e2e.harness import World
+from sandbox.lattice.state import Call
+from tests.faults.worlds import FaultWorld
 
-BATCHES = ("RegisterTargets", "DeregisterTargets", "BatchUpdateRule")
+BATCHES = {"RegisterTargets": "targets", "DeregisterTargets": "targets", "BatchUpdateRule": "rules"}
+"""Operations that may succeed in part, and the parameter that has the parts."""
 ASYNCHRONOUS = tuple(
     f"{verb}{kind}"
     for verb in ("Create", "Delete")
     for kind in ("Service", "TargetGroup", "ServiceNetworkServiceAssociation")
 )
-WRITES = ("create", "update", "patch")
+READS = ("list", "watch")
 
 
 @dataclass(frozen=True)
@@ -32,122 +41,251 @@ class Point:
     call: str
     nth: int
     kubernetes: bool = False
+    items: int = 0
+    """Of a batch: `nth` calls of it have at least so many items."""
+
+
+@dataclass
+class Armed:
+    """A fault in force."""
+
+    hits: Callable[[], int]
+    """How often it struck."""
+    over: Callable[[], bool] = lambda: True
+    """Whether nothing of it is still to come."""
+
+
+Arm = Callable[[FaultWorld, Point], Armed]
 
 
 @dataclass(frozen=True)
 class Injected:
-    """One kind of fault: put in force at a point it returns how often it struck; it has the world to kill what runs."""
+    """One kind of fault: `arm` puts it in force at a point, and has the world to kill what runs."""
 
     name: str
-    arm: Callable[[World, Point], Callable[[], int]]
+    arm: Arm
     fits: Callable[[Point], bool]
+    where: str = ""
+    """What the names of scenarios must have in which it makes sense."""
 
 
-def points(before: Mapping[tuple[str, bool], int], after: Mapping[tuple[str, bool], int]) -> list[Point]:
-    """One point for each call that was made between two counts, by operation."""
-    return [
-        Point(call, nth, kubernetes)
-        for (call, kubernetes), count in sorted(after.items())
-        for nth in range(1, count - before.get((call, kubernetes), 0) + 1)
-    ]
+@dataclass
+class Tally:
+    """All calls that the controllers of a world make: AWS's, and Kubernetes's but those about Events."""
+
+    world: FaultWorld
+    requests: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.world.kube.faults.add(KubeFault(when=self._note))
+
+    def _note(self, request: Request) -> bool:
+        if is_ours(request):
+            self.requests[label(request)] += 1
+        return False
+
+    def mark(self) -> "Mark":
+        return Mark(self.world.lattice.calls.mark(), Counter(self.requests))
+
+    def calls(self, since: "Mark") -> int:
+        """AWS calls, and writes of Kubernetes objects; leases and watches, which only take time, are not counted."""
+        writes = self.requests - since.requests
+        return len(self.world.lattice.calls.since(since.aws)) + sum(
+            count for name, count in writes.items() if not name.startswith((*READS, "get")) and not _of_lease(name)
+        )
+
+    def points(self, since: "Mark") -> list[Point]:
+        """One point for each call that was made since then."""
+        sizes: dict[str, list[int]] = {}
+        for record in self.world.lattice.calls.since(since.aws):
+            items = record.parameters.get(BATCHES.get(record.operation, ""), ())
+            sizes.setdefault(record.operation, []).append(len(items))
+        aws = [
+            Point(call, nth, items=size)
+            for call, each in sorted(sizes.items())
+            for nth, size in enumerate(sorted(each, reverse=True), start=1)
+        ]
+        kubernetes = [
+            Point(call, nth, kubernetes=True)
+            for call, count in sorted((self.requests - since.requests).items())
+            for nth in range(1, (1 if _streams(call) else count) + 1)
+        ]
+        return aws + kubernetes
 
 
-def counted(one: World) -> Counter[tuple[str, bool]]:
-    """All calls that the controller has made: AWS's, and writes of Kubernetes objects but Events."""
-    calls: Counter[tuple[str, bool]] = Counter(
-        {(name, False): count for name, count in one.lattice.calls.by_operation().items()}
-    )
-    calls.update((f"{served.verb} {served.resource}", True) for served in one.kubernetes_writes())
-    return calls
+@dataclass(frozen=True)
+class Mark:
+    """A moment: what had been called by then."""
+
+    aws: int
+    requests: Counter[str]
 
 
-def _kill(one: World) -> None:
-    if one.controller is not None:
-        one.controller.kill()
+def is_ours(request: Request) -> bool:
+    return request.user_agent.startswith("lattice-controller") and request.resource != "events"
 
 
-def _at_call(
-    effect: Effect, then: Callable[[World], None] | None = None
-) -> Callable[[World, Point], Callable[[], int]]:
-    def arm(one: World, point: Point) -> Callable[[], int]:
-        seen = 0
+def label(request: Request) -> str:
+    """What a point calls a request; lists come as a stream or in pages."""
+    verb = request.verb
+    if verb == "watch" and "sendInitialEvents" in request.query:
+        verb = "list, streamed,"
+    elif verb == "list" and "continue" in request.query:
+        verb = "list, next page,"
+    return f"{verb} {request.path_name}"
 
-        def strikes(_: Mapping[str, Any]) -> bool:
-            nonlocal seen
-            seen += 1
-            if seen == point.nth and then is not None:
-                then(one)
-            return seen == point.nth
 
-        fault = one.lattice.faults.add(point.call, effect, when=strikes)
-        return lambda: fault.happened
+def _of_lease(call: str) -> bool:
+    return call.endswith(" leases.coordination.k8s.io")
+
+
+# What happens at an AWS call
+
+
+def _at_call(effect: Effect, then: Callable[[FaultWorld], None] | None = None) -> Arm:
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        strikes = _nth(point.nth, lambda: None if then is None else then(one))
+        fault = one.lattice.faults.add(point.call, effect, when=lambda _: strikes())
+        return Armed(lambda: fault.happened)
 
     return arm
 
 
-def _beside(then: Callable[[World], None]) -> Callable[[World, Point], Callable[[], int]]:
+def _nth(number: int, then: Callable[[], None]) -> Callable[[], bool]:
+    """Says yes when it is asked for the n-th time, having done something."""
+    seen = 0
+
+    def asked() -> bool:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            then()
+        return seen == number
+
+    return asked
+
+
+def _partly(position: int) -> Arm:
+    """One item of a batch is refused: the n-th time that a batch has as many."""
+
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        nth = _nth(point.nth, lambda: None)
+        parts = BATCHES[point.call]
+        fault = one.lattice.faults.add(
+            point.call, Partial((position,)), when=lambda params: len(params[parts]) > position and nth()
+        )
+        return Armed(lambda: fault.happened)
+
+    return arm
+
+
+def _beside(then: Callable[[FaultWorld], None]) -> Arm:
     """Something that happens elsewhere at the moment of the call, which itself goes well."""
 
-    def arm(one: World, point: Point) -> Callable[[], int]:
-        seen = 0
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        happened = 0
 
-        def strikes(_: Mapping[str, Any]) -> bool:
-            nonlocal seen
-            seen += 1
-            if seen == point.nth:
-                then(one)
-            return False
+        def happen() -> None:
+            nonlocal happened
+            happened += 1
+            then(one)
 
-        one.lattice.faults.add(point.call, Reset(), when=strikes)
-        return lambda: int(seen >= point.nth)
-
-    return arm
-
-
-def _at_write(
-    make: Callable[[Callable[[Request], bool]], KubeFault], then: Callable[[World], None] | None = None
-) -> Callable[[World, Point], Callable[[], int]]:
-    def arm(one: World, point: Point) -> Callable[[], int]:
-        seen = 0
-
-        def strikes(request: Request) -> bool:
-            nonlocal seen
-            ours = request.user_agent.startswith("lattice-controller")
-            if not ours or f"{request.verb} {request.path_name}" != point.call:
-                return False
-            seen += 1
-            if seen == point.nth and then is not None:
-                then(one)
-            return seen == point.nth
-
-        fault = one.kube.faults.add(make(strikes))
-        return lambda: fault.hits
+        strikes = _nth(point.nth, happen)
+        one.lattice.faults.add(point.call, Reset(), when=lambda _: strikes() and False)
+        return Armed(lambda: happened)
 
     return arm
 
 
-def _answering(code: int) -> Callable[[World, Point], Callable[[], int]]:
-    def arm(one: World, point: Point) -> Callable[[], int]:
-        fault = one.kube.faults.fail(code, times=None)
-        one.kube.faults.remove(fault)
-        return _at_write(lambda when: KubeFault(error=fault.error, when=when))(one, point)
+def _lands_late(seconds: float) -> Arm:
+    """The leader dies, and what it asked for is carried out that much later than another one has taken over.
+
+    What comes when the successor has already read what it is about is not seen by anybody until the next start, so that
+    there is one more then.
+    """
+
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        landed = False
+        asked: dict[str, Any] = {}
+
+        async def land() -> None:
+            nonlocal landed
+            await one.succeeded()
+            await anyio.sleep(seconds)
+            with suppress(ApiError):
+                LATTICE_HANDLERS[point.call](one.lattice.state, Call(point.call, asked))
+            if seconds:
+                one.kill()
+            landed = True
+
+        def strike(params: Mapping[str, Any]) -> bool:
+            struck = strikes()
+            if struck:
+                asked.update(params)
+                one.beside(land)
+            return struck
+
+        strikes = _nth(point.nth, one.kill)
+        fault = one.lattice.faults.add(point.call, Hang(), when=strike)
+        return Armed(lambda: fault.happened, lambda: landed or not fault.happened)
 
     return arm
 
 
-def _cut(one: World) -> None:
+def _kill(one: FaultWorld) -> None:
+    one.kill()
+
+
+def _cut(one: FaultWorld) -> None:
     one.kube.faults.cut_watches()
 
 
-def _expire(one: World) -> None:
+def _expire(one: FaultWorld) -> None:
     one.kube.faults.expire_watch(times=7)
     one.kube.faults.cut_watches()
 
 
-def _forget_history(one: World) -> None:
+def _forget_history(one: FaultWorld) -> None:
     one.kube.compact()
     one.kube.faults.cut_watches()
 
+
+def _silence(one: FaultWorld) -> None:
+    one.kube.faults.silence_watches()
+
+
+# What happens at a request to Kubernetes
+
+
+def _at_request(
+    make: Callable[[Callable[[Request], bool]], KubeFault], then: Callable[[FaultWorld], None] | None = None
+) -> Arm:
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        nth = _nth(point.nth, lambda: None if then is None else then(one))
+        fault = one.kube.faults.add(make(lambda request: is_ours(request) and label(request) == point.call and nth()))
+        return Armed(lambda: fault.hits)
+
+    return arm
+
+
+def _answering(code: int) -> Arm:
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        answer = one.kube.faults.fail(code, times=None)
+        one.kube.faults.remove(answer)
+        return _at_request(lambda when: KubeFault(error=answer.error, when=when))(one, point)
+
+    return arm
+
+
+_RESET = _at_request(lambda when: KubeFault(connection="reset", when=when))
+_RESET_AFTER = _at_request(lambda when: KubeFault(connection="reset", after=True, when=when))
+_STALLED = _at_request(lambda when: KubeFault(connection="stalled", when=when))
+_STALLED_AFTER = _at_request(lambda when: KubeFault(connection="stalled", after=True, when=when))
+_CRASH = _at_request(lambda when: KubeFault(connection="stalled", when=when), _kill)
+_CRASH_AFTER = _at_request(lambda when: KubeFault(connection="stalled", after=True, when=when), _kill)
+
+
+# Which faults fit which points
 
 _MODEL = get_session().get_service_model("vpc-lattice")
 
@@ -167,25 +305,60 @@ def _one_of(*operations: str) -> Callable[[Point], bool]:
     return lambda point: point.call in operations
 
 
-def _any(_: Point) -> bool:
-    return True
+def _has_more_than(items: int) -> Callable[[Point], bool]:
+    return lambda point: point.items > items
+
+
+def _aws(point: Point) -> bool:
+    return not point.kubernetes
 
 
 def _mutates(point: Point) -> bool:
-    return not point.call.startswith(("Get", "List"))
+    return not point.kubernetes and not point.call.startswith(("Get", "List"))
+
+
+def _is_lattices(point: Point) -> bool:
+    return _mutates(point) and point.call in LATTICE_HANDLERS
+
+
+def _writes(point: Point) -> bool:
+    return point.kubernetes and not point.call.startswith((*READS, "get")) and not _of_lease(point.call)
+
+
+def is_read(point: Point) -> bool:
+    return point.kubernetes and point.call.startswith((*READS, "get")) and not _of_lease(point.call)
+
+
+def _collects(point: Point) -> bool:
+    return point.kubernetes and point.call.startswith(READS)
+
+
+def _streams(call: str) -> bool:
+    """Whether this is a request that lasts; the first of a kind is made by a start, others when the machine is slow."""
+    return call.startswith(("watch", "list, streamed"))
+
+
+def _leases(point: Point) -> bool:
+    return point.kubernetes and _of_lease(point.call)
+
+
+def _writes_lease(point: Point) -> bool:
+    return _leases(point) and not point.call.startswith("get")
 
 
 _GONE = "ResourceNotFoundException"
-AWS = (
-    Injected("crash before", _at_call(Hang(), _kill), _any),
+FAULTS = (
+    Injected("crash before", _at_call(Hang(), _kill), _aws),
     Injected("crash after its effect", _at_call(Hang(after=True), _kill), _mutates),
-    Injected("reset before", _at_call(Reset()), _any),
+    Injected("crash, its effect at the take-over", _lands_late(0.0), _is_lattices, where="take-over"),
+    Injected("crash, its effect 1 s later, restart", _lands_late(1.0), _is_lattices, where="take-over"),
+    Injected("reset before", _at_call(Reset()), _aws),
     Injected("reset after its effect", _at_call(Reset(after=True)), _mutates),
-    Injected("time-out before", _at_call(Hang()), _any),
+    Injected("time-out before", _at_call(Hang()), _aws),
     Injected("time-out after its effect", _at_call(Hang(after=True)), _mutates),
-    Injected("500", _at_call(Refuse()), _any),
+    Injected("500", _at_call(Refuse()), _aws),
     Injected("503 after its effect", _at_call(Refuse("ServiceUnavailable", 503, after=True)), _mutates),
-    Injected("throttled", _at_call(Throttle()), _any),
+    Injected("throttled", _at_call(Throttle()), _aws),
     Injected("throttled, retry after 1 s", _at_call(Throttle(retry_after=1)), _mutates),
     Injected("conflict", _at_call(Refuse("ConflictException", 409, "busy")), _declares("ConflictException")),
     Injected("not found", _at_call(Refuse(_GONE, 404, "not found")), _declares(_GONE, but=("Delete",))),
@@ -193,33 +366,37 @@ AWS = (
         "not found, being gone", _at_call(Refuse(_GONE, 404, "not found", after=True)),
         lambda point: point.call.startswith("Delete"),
     ),
-    Injected("partial success", _at_call(Partial((0,))), _one_of(*BATCHES)),
+    *(
+        Injected(f"partial success, not item {position}", _partly(position), _has_more_than(position))
+        for position in range(3)
+    ),
     Injected("CREATE_FAILED, DELETE_FAILED", _at_call(Fail()), _one_of(*ASYNCHRONOUS)),
-    Injected("watches cut", _beside(_cut), _any),
-    Injected("watches answered 410", _beside(_expire), _any),
-    Injected("watches cut, history gone", _beside(_forget_history), _any),
+    Injected("watches cut", _beside(_cut), _aws),
+    Injected("watches answered 410", _beside(_expire), _aws),
+    Injected("watches cut, history gone", _beside(_forget_history), _aws),
+    Injected("watches fall silent", _beside(_silence), _aws),
+    Injected("Kubernetes: 409", _answering(409), _writes),
+    Injected("Kubernetes: 429", _answering(429), _writes),
+    Injected("Kubernetes: 500", _answering(500), _writes),
+    Injected("Kubernetes: reset before", _RESET, _writes),
+    Injected("Kubernetes: reset after its effect", _RESET_AFTER, _writes),
+    Injected("Kubernetes: stalled", _STALLED, _writes),
+    Injected("Kubernetes: crash before", _CRASH, _writes),
+    Injected("Kubernetes: crash after its effect", _CRASH_AFTER, _writes),
+    Injected("Kubernetes: read, 410", _answering(410), _collects),
+    Injected("Kubernetes: read, 429", _answering(429), is_read),
+    Injected("Kubernetes: read, 500", _answering(500), is_read),
+    Injected("Kubernetes: read, reset before", _RESET, is_read),
+    Injected("Kubernetes: read, stalled", _STALLED, is_read),
+    Injected("Kubernetes: read, silent once open", _STALLED_AFTER, lambda point: _streams(point.call)),
+    Injected("Kubernetes: read, crash before", _CRASH, is_read),
+    Injected("Lease: 409", _answering(409), _writes_lease),
+    Injected("Lease: 429", _answering(429), _leases),
+    Injected("Lease: 500", _answering(500), _leases),
+    Injected("Lease: reset before", _RESET, _leases),
+    Injected("Lease: reset after its effect", _RESET_AFTER, _writes_lease),
+    Injected("Lease: stalled", _STALLED, _leases),
+    Injected("Lease: stalled after its effect", _STALLED_AFTER, _writes_lease),
+    Injected("Lease: killed before", _CRASH, _leases),
+    Injected("Lease: killed after its effect", _CRASH_AFTER, _writes_lease),
 )  # fmt: skip
-KUBERNETES = (
-    Injected("Kubernetes: 409", _answering(409), _any),
-    Injected("Kubernetes: 429", _answering(429), _any),
-    Injected("Kubernetes: 500", _answering(500), _any),
-    Injected("Kubernetes: reset before", _at_write(lambda when: KubeFault(connection="reset", when=when)), _any),
-    Injected(
-        "Kubernetes: reset after its effect",
-        _at_write(lambda when: KubeFault(connection="reset", after=True, when=when)), _any,
-    ),
-    Injected("Kubernetes: stalled", _at_write(lambda when: KubeFault(connection="stalled", when=when)), _any),
-    Injected(
-        "Kubernetes: crash before", _at_write(lambda when: KubeFault(connection="stalled", when=when), _kill), _any
-    ),
-    Injected(
-        "Kubernetes: crash after its effect",
-        _at_write(lambda when: KubeFault(connection="stalled", after=True, when=when), _kill), _any,
-    ),
-)  # fmt: skip
-FAULTS = (*AWS, *KUBERNETES)
-
-
-def fitting(fault: Injected, all_points: Iterable[Point]) -> list[Point]:
-    """The points at which this fault can happen."""
-    return [point for point in all_points if point.kubernetes is (fault in KUBERNETES) and fault.fits(point)]

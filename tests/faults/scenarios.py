@@ -1,20 +1,27 @@
 """What a cluster asks for, as short stories: what is there, and what happens then.
 
 A scenario prepares a world without a fault, and then acts; the calls that the controller makes because of that are
-where faults are injected.
+where faults are injected. `tests.faults.changes` has the stories of single fields.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tests.e2e.harness import PREFIX, Json, World
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, prefix, route, rule, service
+import anyio
 
-Step = Callable[[World], Awaitable[None]]
+from tests.e2e.harness import Json, eventually
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, prefix, route, rule, service
+from tests.faults.worlds import FaultWorld, LeasedWorld, ProcessWorld
+
+Step = Callable[[FaultWorld], Awaitable[None]]
 
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
 HOSTNAME = "shop.example.com"
+
+EVERYTHING = ""
+DEATHS = "crash"
+LEASES = "Lease"
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,20 @@ class Scenario:
     name: str
     before: Step
     act: Step
+    kind: type[FaultWorld] = FaultWorld
+    settings: Mapping[str, str] = field(default_factory=dict)
+    starts: bool = False
+    """Whether a controller starts in `act`, so that it lists and watches; else only a slow machine makes it do so."""
+    behind: bool = False
+    """Whether `before` leaves Lattice otherwise than the objects say."""
+    stays: bool = False
+    """Whether Lattice is in the end as it was before, whatever the objects say by then."""
+    lingering: tuple[str, ...] = ()
+    """Objects that are deleted and still there in the end, as they should."""
+    only: str = EVERYTHING
+    """What the names of its faults have in common."""
+    why_only: str = ""
+    """Why others are left out, for the table."""
 
 
 def wide() -> Json:
@@ -37,7 +58,7 @@ def wide_endpoints(*addresses: str) -> Json:
     return {**endpoints("wide", addresses), "ports": ports}
 
 
-async def found(one: World) -> None:
+async def found(one: FaultWorld) -> None:
     """Networks, Gateways, Services with endpoints; nothing for which Lattice is written to."""
     for name in ("my-hotel", "annex"):
         one.make_network(name)
@@ -56,91 +77,107 @@ def checkout(*rules: Json, **more: Any) -> Json:
     return route("checkout", *chosen, **more)
 
 
-async def with_route(one: World) -> None:
+async def with_route(one: FaultWorld) -> None:
     await found(one)
     await one.start()
     await one.apply(checkout())
 
 
-async def with_hostname(one: World) -> None:
+async def with_hostname(one: FaultWorld) -> None:
     await found(one)
     await one.start()
     await one.apply(checkout(hostnames=[HOSTNAME]))
 
 
 def applies(*objects: Json) -> Step:
-    async def act(one: World) -> None:
+    async def act(one: FaultWorld) -> None:
         await one.apply(*objects)
 
     return act
 
 
-def changes(name: str, *objects: Json, before: Step = with_route) -> Scenario:
-    return Scenario(name, before, applies(*objects))
-
-
-async def started(one: World) -> None:
+async def started(one: FaultWorld) -> None:
     await found(one)
     await one.start()
 
 
-async def stopped_with_route(one: World) -> None:
+async def started_with_follower(one: FaultWorld) -> None:
+    await started(one)
+    await one.stand_by()
+
+
+async def stopped_with_route(one: FaultWorld) -> None:
     """The route is asked for, and nobody has seen it yet."""
     await found(one)
     await one.apply(checkout())
 
 
-async def start(one: World) -> None:
+async def start(one: FaultWorld) -> None:
     await one.start()
 
 
-async def scale(one: World) -> None:
+async def scale(one: FaultWorld) -> None:
     await one.apply(endpoints("blue", ADDRESSES[1:]))
     await one.apply(endpoints("green", ()))
 
 
-async def delete(one: World) -> None:
+async def delete(one: FaultWorld) -> None:
     await one.delete("HTTPRoute", "checkout")
 
 
-async def both_ports(one: World) -> None:
+async def both_ports(one: FaultWorld) -> None:
     await found(one)
     await one.start()
     await one.apply(checkout(rule(backend("wide"), backend("wide", port=8080))))
 
 
-async def left_by_a_crash(one: World) -> None:
+async def left_by_a_crash(one: FaultWorld) -> None:
     """Two routes are programmed; while nobody is there one of them goes and the other loses most of what it has."""
     await found(one)
     await one.start()
     await one.apply(checkout(), route("reviews", rule(backend("wide"), backend("green"))))
 
 
-async def change_while_away(one: World) -> None:
+async def change_while_away(one: FaultWorld) -> None:
     await one.crash()
     await one.apply(checkout(rule(backend("green")), hostnames=[HOSTNAME]))
     await one.delete("HTTPRoute", "reviews")
     await one.start()
 
 
-async def with_follower(one: World) -> None:
+async def with_follower(one: FaultWorld) -> None:
     await with_route(one)
     await one.stand_by()
 
 
-async def change_and_hand_over(one: World) -> None:
-    """The leader ends while it is at work on a change; the other one has followed until then."""
-    await one.apply(checkout(rule(backend("wide"), matches=[prefix("/cart")]), rule(backend("green"))))
-    if one.controller is not None:
-        await one.crash()
-    if one.follower is not None:
+async def change_and_hand_over(one: FaultWorld) -> None:
+    """The leader is told to stop when it is at work on a change; the other one has followed until then."""
+    mark = one.lattice.calls.mark()
+    await one.apply(*CHANGE)
+
+    def begun() -> None:
+        assert one.lattice.calls.mark() > mark
+
+    await eventually(begun)
+    if one.leader is not None:
+        await one.stop()
+    if one.standby is not None:
         one.take_over()
+
+
+async def keep_the_lease(one: FaultWorld) -> None:
+    """Two candidates, one lease, which is renewed twice while a route is made."""
+    await found(one)
+    await one.start()
+    await one.stand_by()
+    await one.apply(checkout())
+    await anyio.sleep(0.7)
 
 
 def in_order(*kinds: str) -> Step:
     """Everything that a route needs, kind by kind, the controller having seen each before the next comes."""
 
-    async def act(one: World) -> None:
+    async def act(one: FaultWorld) -> None:
         objects = [
             gateway_class(), gateway("my-hotel"), gateway("annex"), checkout(),
             service("blue"), service("green"), endpoints("blue", ADDRESSES[:2]), endpoints("green", ADDRESSES[2:]),
@@ -152,10 +189,14 @@ def in_order(*kinds: str) -> Step:
     return act
 
 
-async def networks(one: World) -> None:
+async def networks(one: FaultWorld) -> None:
     for name in ("my-hotel", "annex"):
         one.make_network(name)
     await one.start()
+
+
+async def nothing(_: FaultWorld) -> None:
+    """There is no controller, and no object."""
 
 
 ORDERS = (
@@ -165,49 +206,49 @@ ORDERS = (
 )
 
 
-async def two_contenders(one: World) -> None:
+async def two_contenders(one: FaultWorld) -> None:
     await found(one)
     await one.start()
     await one.apply(checkout(rule(backend("wide"), backend("wide", port=8080)), hostnames=[HOSTNAME]))
     await one.apply(route("younger", rule(backend("blue")), hostnames=[HOSTNAME]))
 
 
-SCENARIOS = (
-    Scenario("create: a cluster is found", stopped_with_route, start),
+async def without_streams(one: FaultWorld) -> None:
+    """An API server that refuses to stream a list, as those before 1.32 do."""
+    await stopped_with_route(one)
+    refusal = one.kube.faults.fail(422, verb="watch", times=None, message="sendInitialEvents is forbidden")
+    refusal.when = lambda request: "sendInitialEvents" in request.query
+
+
+CHANGE = (checkout(rule(backend("wide"), matches=[prefix("/cart")]), rule(backend("green"))),)
+
+_SAME = "the calls are those of the scenario without that, which meets all faults"
+
+STORIES = (
+    Scenario("create: a cluster is found", stopped_with_route, start, starts=True),
+    Scenario(
+        "create: a cluster is found in pages", without_streams, start, starts=True,
+        only="Kubernetes: read", why_only=_SAME,
+    ),
     Scenario("create: a route", started, applies(checkout())),
     Scenario("create: a hostname", started, applies(checkout(hostnames=[HOSTNAME]))),
-    changes("change: path", checkout(rule(backend("blue"), matches=[prefix("/basket")]))),
-    changes(
-        "change: method and header",
-        checkout(
-            rule(
-                backend("blue"),
-                matches=[prefix("/cart", method="POST", headers=[{"name": "canary", "value": "1"}])],
-            ),
-            rule(backend("blue", weight=9), backend("green", weight=1)),
-        ),
-    ),
-    changes(
-        "change: weights",
-        checkout(
-            rule(backend("blue", weight=2), matches=[prefix("/cart")]),
-            rule(backend("blue", weight=1), backend("green", weight=9)),
-        ),
-    ),
-    changes("change: backend", checkout(rule(backend("wide"), matches=[prefix("/cart")]), rule(backend("green")))),
-    changes("change: port", checkout(rule(backend("wide", port=8080))), before=both_ports),
-    changes("change: hostname", checkout(hostnames=["www.example.com"]), before=with_hostname),
-    changes(
-        "change: parents",
-        checkout(parents=[{"name": "annex"}, {"name": "my-hotel"}], hostnames=[HOSTNAME]),
-        before=with_hostname,
-    ),
-    changes("change: annotation", checkout(annotations={f"{PREFIX}standalone": "true"})),
     Scenario("scale: endpoints", with_route, scale),
     Scenario("two ports", started, applies(checkout(rule(backend("wide"), backend("wide", port=8080))))),
     Scenario("delete", with_route, delete),
     Scenario("delete: a hostname passes on", two_contenders, delete),
-    Scenario("left by a crash", left_by_a_crash, change_while_away),
-    Scenario("take-over", with_follower, change_and_hand_over),
+    Scenario("left by a crash", left_by_a_crash, change_while_away, starts=True),
+    Scenario("take-over", with_follower, applies(*CHANGE), only=DEATHS, why_only=_SAME),
+    Scenario("take-over: a route is made", started_with_follower, applies(checkout()), only=DEATHS, why_only=_SAME),
+    Scenario("take-over: told to stop", with_follower, change_and_hand_over),
+    Scenario("take-over by lease", with_follower, applies(*CHANGE), kind=LeasedWorld, only=DEATHS, why_only=_SAME),
+    Scenario("lease: two candidates", nothing, keep_the_lease, kind=LeasedWorld, only=LEASES, why_only=_SAME),
+    Scenario(
+        "SIGKILL: create a hostname", started, applies(checkout(hostnames=[HOSTNAME])),
+        kind=ProcessWorld, only=DEATHS, why_only="a process that only SIGKILL ends",
+    ),
+    Scenario(
+        "SIGKILL: delete", with_route, delete,
+        kind=ProcessWorld, only=DEATHS, why_only="a process that only SIGKILL ends",
+    ),
     *(Scenario(f"order: {', '.join(kinds)}", networks, in_order(*kinds)) for kinds in ORDERS),
-)
+)  # fmt: skip

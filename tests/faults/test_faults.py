@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.injection import FAULTS, fitting
-from tests.faults.runs import hurried, inject, run
-from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.haste import hurried
+from tests.faults.injection import FAULTS
+from tests.faults.runs import fitting, inject, run
+from tests.faults.scenarios import Scenario
+from tests.faults.table import SCENARIOS, main
 
 pytestmark = pytest.mark.anyio
 
-SPREAD = 10
+SPREAD = 16
 """Each scenario meets every so many of the faults that fit, each at one of its calls."""
 
 
@@ -24,14 +26,21 @@ def _hurried() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-async def test_a_fault_changes_nothing_in_the_end(scenario: Scenario) -> None:
+async def test_a_fault_strikes_and_changes_nothing_in_the_end(scenario: Scenario) -> None:
     number = SCENARIOS.index(scenario)
     plain = await run(scenario)
-    for turn, fault in enumerate(FAULTS):
-        points = fitting(fault, plain.points)
-        if points and (turn + number) % SPREAD == 0:
+    fitted = [(fault, points) for fault in FAULTS if (points := fitting(scenario, fault, plain.points))]
+    assert fitted
+    for turn, (fault, points) in enumerate(fitted):
+        if (turn + number) % SPREAD == 0:
             point = points[(7 * turn + 3 * number) % len(points)]
             try:
-                await inject(scenario, fault, point, plain.calls)
+                result = await inject(scenario, fault, point, plain.calls)
+                assert result.struck, "it did not strike"
             except AssertionError as error:
                 raise AssertionError(f"{fault.name} at {point}: {error}") from error
+
+
+def test_a_word_that_nothing_has_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("no scenario has this in its name") == 1
+    assert "nothing was injected" in capsys.readouterr().out
