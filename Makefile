@@ -10,7 +10,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-slow faults bench loadtest leader-trials kube-apiserver helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test test-slow faults bench bench-sandbox loadtest leader-trials kube-apiserver helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARG
 
 bench: $(STAMP) ## queue, ingest and decoding against a reference each, as ratios of one run
 	@$(BIN)/python -m perf.bench $(ARGS)
+
+bench-sandbox: $(STAMP) ## how fast the sandbox is: VPC Lattice beside our client, Kubernetes with watchers
+	@$(BIN)/python -m perf.surroundings
 
 loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; ARGS="--routes 1000", ARGS=--help
 	@$(BIN)/python -m perf.loadtest $(ARGS)
