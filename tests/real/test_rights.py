@@ -1,8 +1,12 @@
-"""The rights that `deploy/` grants are enough for a whole life, and each that is missing is told by its name."""
+"""The controller as the service account that `deploy/` makes: its rights are enough for a whole life, a missing one is
+told by its name, and a server that has no seat for its requests only delays it.
+"""
 
 import logging
 import signal
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,15 +14,16 @@ import pytest
 
 from controller.kube.reflector import Reflector
 from sandbox.lattice import Refuse
-from tests.deploy.manifests import KUBECTL, needs_kubectl
+from tests.deploy.manifests import KUBECTL, NAMESPACE, needs_kubectl
 from tests.e2e.bad_input_seen import condition, event_texts, is_gone, is_programmed
 from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import AnyWorld, eventually
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
-from tests.e2e.test_replicas import leads, replica
+from tests.e2e.test_convergence import check_lattice, settled
+from tests.e2e.test_replicas import add_route, leads, replica
 from tests.real import audit
 from tests.real.proxy import Proxy, proxy
-from tests.real.rights import Right, grant, granted, token
+from tests.real.rights import ACCOUNT, Right, grant, granted, token
 from tests.real.world import RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver
 
@@ -71,6 +76,95 @@ def is_told(one: RealWorld, name: str) -> None:
 def has_nothing(one: RealWorld) -> None:
     assert [one.all("HTTPRoute"), one.all("Gateway"), one.all("GatewayClass")] == [[], [], []]
     assert list(one.lattice.state.target_groups) == []
+
+
+# Priority and fairness
+
+SQUEEZED = {
+    "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+    "kind": "PriorityLevelConfiguration",
+    "metadata": {"name": "squeezed"},
+    "spec": {
+        "type": "Limited",
+        "limited": {
+            "nominalConcurrencyShares": 0,
+            "borrowingLimitPercent": 0,
+            "limitResponse": {"type": "Reject"},
+        },
+    },
+}
+"""A level with no seat of its own: a request is served if it is the only one, and what else comes meanwhile is not."""
+
+ITS_REQUESTS = {
+    "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+    "kind": "FlowSchema",
+    "metadata": {"name": "squeezed"},
+    "spec": {
+        "priorityLevelConfiguration": {"name": "squeezed"},
+        "matchingPrecedence": 50,
+        "rules": [
+            {
+                "subjects": [{"kind": "ServiceAccount", "serviceAccount": {"namespace": NAMESPACE, "name": ACCOUNT}}],
+                "resourceRules": [
+                    {
+                        "verbs": ["*"],
+                        "apiGroups": ["*"],
+                        "resources": ["*"],
+                        "namespaces": ["*"],
+                        "clusterScope": True,
+                    }
+                ],
+            }
+        ],
+    },
+}
+FLOWS = "/apis/flowcontrol.apiserver.k8s.io/v1"
+
+
+async def test_answers_429_of_priority_and_fairness(server: KubeApiserver, account: str, tmp_path: Path) -> None:
+    """At the start, with nothing known yet; and later, with writes and with watches that begin anew."""
+    server.apply(SQUEEZED, path=f"{FLOWS}/prioritylevelconfigurations")
+    async with proxy(server) as between, world(server, tmp_path, url=between.url, token=account) as one:
+        one.make_network("my-hotel")
+        await one.apply(gateway_class(), gateway(), *RATES)
+        async with squeezed(server, account):
+            since = audit.mark(server)
+            await one.start()
+            while not refused(server, "patch", since):
+                await add_route(one, f"parking-{len(one.all('HTTPRoute'))}")
+            await one.delete("HTTPRoute", "rates")
+            between.go_away()
+            since = audit.mark(server)
+            between.come_back()
+            await eventually(lambda: is_refused(server, "watch", since))
+            await one.apply(endpoints("parking-1", ["10.0.0.7"]))
+            await settled(one, check_lattice)
+        await eventually(lambda: is_gone(one, "rates"))
+
+
+@asynccontextmanager
+async def squeezed(server: KubeApiserver, account: str) -> AsyncIterator[None]:
+    """The controller's requests have the level without seats."""
+    schema = server.request("POST", f"{FLOWS}/flowschemas", ITS_REQUESTS)
+    request = urllib.request.Request(f"{server.url}/api/v1/namespaces", headers={"Authorization": f"Bearer {account}"})
+
+    def counts() -> None:
+        with urllib.request.urlopen(request, context=server.tls) as answer:
+            assert answer.headers["X-Kubernetes-PF-FlowSchema-UID"] == schema["metadata"]["uid"]
+
+    try:
+        await eventually(counts)
+        yield
+    finally:
+        server.request("DELETE", f"{FLOWS}/flowschemas/squeezed")
+
+
+def refused(server: KubeApiserver, verb: str, since: int) -> list[audit.Done]:
+    return [each for each in audit.done(server, since) if (each.verb, each.code) == (verb, 429)]
+
+
+def is_refused(server: KubeApiserver, verb: str, since: int) -> None:
+    assert refused(server, verb, since)
 
 
 # Each right in turn
