@@ -1,11 +1,13 @@
 """What was seen of the real service, to make the sandbox like it: times, quotas and errors in a JSON file.
 
 `make fidelity` runs the contract tests of VPC Lattice in an AWS account and writes such a file; here it is read. The
-times become the sandbox's `Timings`, the quotas its `Quotas`; what a file does not tell stays as it is by default. The
-errors are for people, and for the comparison of two runs: the sandbox's messages are its own.
+times become the sandbox's `Timings`, the quotas its `Quotas`, the lag of lists its `consistency`; what a file does not
+tell stays as it is by default. The errors are for people, and for the comparison of two runs: the sandbox's messages
+are its own.
 
     {"format": "lattice-recording/1", "region": "us-west-2", "recorded": "2026-01-31T12:00:00Z",
      "timings": {"service_create": [0.8, 2.1]}, "quotas": {"services": 500},
+     "consistency": [0.1, 0.4],
      "errors": {"a name that is taken": {"code": "ConflictException", "status": 409, "message": "…"}}}
 """
 
@@ -17,7 +19,7 @@ from typing import Any
 import orjson
 
 from sandbox.lattice.quotas import Quotas
-from sandbox.lattice.timings import Timings
+from sandbox.lattice.timings import Span, Timings, check_span
 
 FORMAT = "lattice-recording/1"
 
@@ -40,6 +42,8 @@ class Recording:
     """When, in ISO 8601."""
     timings: Timings = field(default_factory=Timings)
     quotas: Quotas = field(default_factory=Quotas)
+    consistency: Span | None = None
+    """After how many seconds lists showed what was new."""
     errors: Mapping[str, SeenError] = field(default_factory=dict)
     """What was wrongly asked → how it was refused."""
 
@@ -58,10 +62,19 @@ def load(path: Path) -> Recording:
             recorded=document["recorded"],
             timings=timings_from_json(document.get("timings", {}), Timings()),
             quotas=quotas_from_json(document.get("quotas", {}), Quotas()),
+            consistency=_span(document.get("consistency")),
             errors={asked: SeenError(**seen) for asked, seen in document.get("errors", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def _span(value: Any) -> Span | None:
+    if value is None:
+        return None
+    low, high = value
+    check_span("consistency", (low, high))
+    return float(low), float(high)
 
 
 def timings_from_json(document: Mapping[str, Any], base: Timings) -> Timings:
