@@ -202,7 +202,7 @@ class Dispatcher:
             call = Call(operation.name, params, _async_failure(effect), _spoiled(effect))
             answer = self._once(operation, handler, call)
         except ApiError as error:
-            if self._validate and error.code not in operation.errors | COMMON_ERRORS:
+            if self._validate and operation.errors and error.code not in operation.errors | COMMON_ERRORS:
                 raise FidelityError(f"{operation.name} cannot answer {error.code}: {error.message}") from error
             return endpoint.refusal(error, request_id), error.code
         return endpoint.answer(operation, answer, request_id), None

@@ -49,6 +49,8 @@ def describe_tags(metadata: Metadata) -> Handler:
         size = call.params.get("MaxResults", high)
         if not low <= size <= high:
             raise _invalid(f"MaxResults must be from {low} to {high}")
+        if call.params.get("DryRun"):
+            raise ApiError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
         start = 0
         if "NextToken" in call.params:
             found = token_position(call.operation, call.params["NextToken"])

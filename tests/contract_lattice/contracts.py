@@ -270,7 +270,7 @@ def targets_have_states_and_drain(world: World) -> None:
     def states() -> list[str]:
         return [item["status"] for item in account.pages("list_targets", **group)]
 
-    assert states() == ["UNUSED"]
+    account.until("target_unused", lambda: states() == ["UNUSED"])
     rule = world.new_rule("targets", 50, action=forward(world.group))
     account.until("target_used", lambda: states() == ["UNAVAILABLE"])
     lattice.deregister_targets(targets=[target], **group)

@@ -2,7 +2,8 @@
 
 Each row stands for the differences that fit it: the operations, the member of the answer (`[]` for any item of a
 list), and what kind of difference it is. `test_moto.py` fails for a difference that fits no row, and for a row, or an
-operation named in one, that no difference fits any more. A row whose judge is `nobody` is a matter that the documentation leaves open.
+operation named in one, that no difference fits any more. Of a row whose judge is `nobody` the documentation says
+nothing.
 """
 
 import re

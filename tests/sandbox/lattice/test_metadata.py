@@ -91,9 +91,15 @@ async def test_the_instances_tags_name_the_cluster(account: Account):
         ]
         by_tag = await ec2.describe_tags(Filters=[{"Name": "tag:aws:eks:cluster-name", "Values": ["other"]}])
         assert by_tag["Tags"] == []
-        for wrong in ({"MaxResults": 4}, {"Filters": [{"Name": "colour", "Values": ["red"]}]}, {"NextToken": "x"}):
-            with pytest.raises(ec2.exceptions.ClientError, match="InvalidParameterValue"):
+        for wrong, code in (
+            ({"MaxResults": 4}, "InvalidParameterValue"),
+            ({"Filters": [{"Name": "colour", "Values": ["red"]}]}, "InvalidParameterValue"),
+            ({"NextToken": "x"}, "InvalidParameterValue"),
+            ({"DryRun": True}, "DryRunOperation"),
+        ):
+            with pytest.raises(ec2.exceptions.ClientError) as raised:
                 await ec2.describe_tags(**wrong)
+            assert raised.value.response["Error"]["Code"] == code
 
 
 async def test_ec2s_tags_come_in_pages(account: Account):

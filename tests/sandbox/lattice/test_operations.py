@@ -1,5 +1,6 @@
 """The tables in the documentation are those that the code and the tests give; what is not emulated is refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from sandbox.lattice.control import ROUTES
 from sandbox.lattice.dispatch import EMULATED, LATTICE_HANDLERS
 from tests.sandbox.lattice.harness import Account
 from tests.sandbox.lattice.operations import PAGE, written
@@ -22,6 +24,17 @@ def test_the_tables_of_the_page_are_up_to_date():
     """`python -m tests.sandbox.lattice.operations --write` makes them so."""
     page = PAGE.read_text()
     assert page == written(page)
+
+
+def test_the_page_tells_of_every_control_address():
+    page = PAGE.read_text()
+    told = {
+        (method, path)
+        for row in re.findall(r"^\| ((?:`[A-Z][^|]*)) \|", page, re.MULTILINE)
+        for path in [row.strip("`").rpartition(" ")[2]]
+        for method in re.findall(r"GET|PUT|POST|DELETE", row)
+    }
+    assert told == {(method, path) for method, path in ROUTES if path}
 
 
 def test_the_stories_tell_of_every_emulated_operation():
