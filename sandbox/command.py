@@ -72,7 +72,7 @@ async def _serve(console: Console, directory: Path, ports: Ports, seed: int) -> 
 
 def _usage(sandbox: Sandbox) -> str:
     return USAGE.format(
-        kubernetes=sandbox.kube.url,
+        kubernetes=sandbox.cluster.url,
         lattice=sandbox.lattice.url,
         dataplane=sandbox.dataplane.url,
         account=sandbox.environment["AWS_ACCOUNT_ID"],

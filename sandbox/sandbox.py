@@ -18,6 +18,7 @@ from random import Random
 import anyio
 import yaml
 
+from sandbox.cluster import Cluster
 from sandbox.dataplane import DataPlane, HealthChecker
 from sandbox.directory import Directory
 from sandbox.kube import KubeServer
@@ -48,7 +49,9 @@ FIXED_PORTS = Ports(kubernetes=7443, lattice=7444, dataplane=7480)
 class Sandbox:
     """A running sandbox; see `start`."""
 
-    kube: KubeServer
+    cluster: Cluster
+    kube: KubeServer | None
+    """The API server of the cluster; None where that is not the sandbox's own."""
     lattice: LatticeServer
     dataplane: DataPlane
     workloads: Workloads
@@ -97,11 +100,13 @@ async def start(
     timings: Timings | None = None,
     seed: int = 0,
     health_speed: float = 10.0,
+    cluster: Cluster | None = None,
 ) -> AsyncGenerator[Sandbox]:
     """A sandbox that runs until the context is left.
 
     `directory` receives the clients' files, and is held against other sandboxes. `timings` are those of Lattice's
-    asynchronous states, `health_speed` divides the intervals of health checks. The seed fixes every random choice.
+    asynchronous states, `health_speed` divides the intervals of health checks. The seed fixes every random choice. With
+    a `cluster` given, there is no Kubernetes API in memory.
 
     Raises DirectoryError when the directory cannot be used or is in use, OSError when a port is taken, and
     NetworkUnavailableError where there can be no pods.
@@ -110,20 +115,22 @@ async def start(
         files = stack.enter_context(Directory(directory))
         network = stack.enter_context(Network())
         network.check()
-        kube = await stack.enter_async_context(KubeServer(port=ports.kubernetes, seed=seed))
+        kube = None
+        if cluster is None:
+            kube = await stack.enter_async_context(KubeServer(port=ports.kubernetes, seed=seed))
+            cluster = Cluster(kube.url, kube.kubeconfig())
         lattice = await stack.enter_async_context(
             LatticeServer(port=ports.lattice, account=ACCOUNT, region=REGION, seed=seed, timings=timings)
         )
         choices = Random(seed)  # noqa: S311 -- spreads requests, guards nothing
         dataplane = DataPlane(lattice.directory, network=network, random=choices, port=ports.dataplane)
         await stack.enter_async_context(dataplane.serving())
-        workloads = Workloads(kube.url, network=network, seed=seed)
+        workloads = Workloads(cluster.url, token=cluster.token, ssl=cluster.tls, network=network, seed=seed)
         checker = HealthChecker(lattice.directory, network=network, speed=health_speed)
-        kubeconfig = files.write("kubeconfig", yaml.safe_dump(kube.kubeconfig()))
+        kubeconfig = files.write("kubeconfig", yaml.safe_dump(dict(cluster.kubeconfig)))
         environment = _environment(kubeconfig, lattice, dataplane)
-        sandbox = Sandbox(
-            kube, lattice, dataplane, workloads, kubeconfig, environment, files.write("env", _shell(environment))
-        )
+        environment_file = files.write("env", _shell(environment))
+        sandbox = Sandbox(cluster, kube, lattice, dataplane, workloads, kubeconfig, environment, environment_file)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         try:
             await tasks.start(workloads.run)

@@ -15,6 +15,8 @@ import orjson
 import yaml
 from botocore.config import Config
 
+from sandbox.cluster import Cluster
+
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
@@ -100,9 +102,11 @@ class Kubectl:
 
 
 @asynccontextmanager
-async def kubectl(url: str) -> AsyncGenerator[Kubectl]:
-    """A `Kubectl` for the API server at `url`."""
-    async with aiohttp.ClientSession(base_url=url) as session:
+async def kubectl(cluster: Cluster) -> AsyncGenerator[Kubectl]:
+    """A `Kubectl` for that cluster."""
+    headers = {} if cluster.token is None else {"Authorization": f"Bearer {cluster.token}"}
+    connector = aiohttp.TCPConnector(ssl=True if cluster.tls is None else cluster.tls)
+    async with aiohttp.ClientSession(base_url=cluster.url, headers=headers, connector=connector) as session:
         yield Kubectl(session)
 
 

@@ -71,7 +71,8 @@ def continued(command: str, width: int = COMMAND_WIDTH) -> list[str]:
 class Stage:
     console: Console
     log: CallLog
-    kube: KubeServer
+    kube: KubeServer | None
+    """Knows what the controller wrote to it; None where it is not the sandbox's own."""
     costs: list[Cost] = field(default_factory=list)
     own: Counter[str] = field(default_factory=Counter)
     """Calls that the demo made itself, in the user's place: they are not the controller's cost."""
@@ -164,6 +165,8 @@ class Stage:
             operations.add_row(operation if is_write(operation) else f"[dim]{operation}[/]", str(count))
         self.console.print()
         self.console.print(operations)
+        if self.kube is None:
+            return
         written = sum(
             served.code < 400 and served.verb in _KUBE_WRITES and served.user_agent.startswith("lattice-controller/")
             for served in self.kube.requests

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from sandbox.cluster import Cluster
 from sandbox.demo.clients import Aws, Kubectl, kubectl
 from sandbox.demo.process import Controller, controller
 from sandbox.demo.stage import Stage, StepFailedError
@@ -46,18 +47,22 @@ def play(*, seed: int, show_logs: bool) -> int:
         console.print(f"the demo plays the manifests of deploy/examples, which a checkout has; there is no {EXAMPLES}")
         return 1
     try:
-        return asyncio.run(_play(console, seed, show_logs=show_logs))
+        return asyncio.run(perform(console, seed=seed, show_logs=show_logs))
     except NetworkUnavailableError as error:
         console.print(f"[red]the demo cannot start:[/] {escape(str(error))}")
         return 1
 
 
-async def _play(console: Console, seed: int, *, show_logs: bool) -> int:
+async def perform(console: Console, *, seed: int, show_logs: bool, cluster: Cluster | None = None) -> int:
+    """The same on a console of the caller's, and on another cluster than the sandbox's own where one is given.
+
+    Raises NetworkUnavailableError where there can be no pods.
+    """
     with tempfile.TemporaryDirectory(prefix="lattice-demo-") as folder:
         log = Path(folder, "controller.log")
         code = 0
         try:
-            await _tell(console, Path(folder), log, seed)
+            await _tell(console, Path(folder), log, seed, cluster)
         except* (StepFailedError, aiohttp.ClientError, ClientError) as failed:
             for error in failed.exceptions:
                 console.print(f"[red]✗ {escape(str(error))}[/]")
@@ -71,13 +76,13 @@ async def _play(console: Console, seed: int, *, show_logs: bool) -> int:
     return code
 
 
-async def _tell(console: Console, folder: Path, log: Path, seed: int) -> None:
+async def _tell(console: Console, folder: Path, log: Path, seed: int, cluster: Cluster | None) -> None:
     # Short states, so that nobody waits for what only a real account has to wait for.
     timings = Timings(draining=(1.0, 1.0))
     async with (
-        start(folder, timings=timings, seed=seed, health_speed=30.0) as sandbox,
+        start(folder, timings=timings, seed=seed, health_speed=30.0, cluster=cluster) as sandbox,
         controller(sandbox.environment, log) as process,
-        kubectl(sandbox.kube.url) as client,
+        kubectl(sandbox.cluster) as client,
     ):
         stage = Stage(console, sandbox.lattice.calls, sandbox.kube)
         await Story(stage, sandbox, client, process).tell()
