@@ -3,13 +3,14 @@
 One aiobotocore session, its SDK retries off. Every call goes the same way: its turn from `Limits`, one attempt under a
 hard time-out, the outcome classified (`controller.lattice.aws`) and, where that helps, tried again (`retry`). A create
 carries one random client token through all its attempts, so that a repeated one makes nothing twice; a token derived
-from the content would make create, delete, create again a silent nothing.
+from the content would make create, delete, create again a silent nothing. What a call raises is its last attempt's
+error, and tells of all attempts whether one may have had an effect (`LatticeError.undecided`).
 
 **The fence.** A write asks it where its bytes leave, after its turn, credentials, signature and connection
 (`controller.lattice.session` says how that is the last moment), and goes on only if the lease is valid for longer than
 the whole time-out of an attempt. So the bytes leave with at least that much left, are acknowledged by then or thrown
-away, and the attempt is over before anybody else may lead. Raising there ends the attempt with nothing sent. The
-question learns which attempt it is about from a context variable, because aiohttp tells it only the request.
+away, and the attempt is over before anybody else may lead. Raising there ends the attempt, and nothing (more) is sent.
+The question learns which attempt it is about from a context variable, because aiohttp tells it only the request.
 
 What is left is the time between the question and the system call: no task can get between them, but the process may be
 stopped there. `controller.kube.lease_deadman` sees to that.
