@@ -5,11 +5,13 @@ Kubebuilder's tools use. Of the controllers of a cluster only those are there th
 so nothing makes endpoints, pods or default service accounts.
 """
 
+import base64
 import contextlib
 import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -31,6 +33,9 @@ PATIENCE = 60.0
 
 ADMIN = "admin"
 
+_ENDS_WITH_US = 'exec 3<&0; "$@" 3<&- & child=$!; (cat <&3 >/dev/null; kill -9 $child) & wait $child'
+"""A shell's script that runs a command until it ends or our end of the standard input does, however we end."""
+
 
 def assets() -> Path | None:
     """The folder with the programs; None if nobody gave or built them."""
@@ -41,8 +46,8 @@ def assets() -> Path | None:
 
 
 def crds(channel: str = "standard") -> Path | None:
-    """The folder with the Gateway API's CRDs of a channel, from its Go module; None if there are neither built programs,
-    which they lie beside, nor a Go to fetch the module.
+    """The folder with the Gateway API's CRDs of a channel, from its Go module: beside the built programs, or else
+    fetched by Go; None if there is none.
     """
     if build.is_built():
         return build.kept_in() / "crds" / channel
@@ -167,8 +172,14 @@ class KubeApiserver:
         )
 
     def compact(self) -> None:
-        """Make etcd forget every version before the present one, so that older watches and pages are gone."""
+        """Make etcd forget every version before the present one, so that older watches and pages are gone.
+
+        It is done as the API server does it every five minutes, so its caches forget it too, but that takes up to 15 s
+        for pages, and until a restart for watches. Only Events have no cache: theirs are gone at once.
+        """
         revision = json.loads(self._post_etcd("/v3/kv/range", {"key": "AA=="}))["header"]["revision"]
+        mark = {"key": _encoded("compact_rev_key"), "value": _encoded(str(revision))}
+        self._post_etcd("/v3/kv/put", mark)
         self._post_etcd("/v3/kv/compaction", {"revision": revision, "physical": True})
 
     def _post_etcd(self, path: str, body: Mapping[str, Any]) -> bytes:
@@ -234,15 +245,21 @@ class KubeApiserver:
         command = [str(self._programs / name), *(f"--{flag}={value}" for flag, value in flags.items())]
         with log.open("ab") as stream:
             self._running[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=self._directory
+                ["sh", "-c", _ENDS_WITH_US, "sh", *command],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+                cwd=self._directory,
+                start_new_session=True,
             )
 
     def _end(self, name: str) -> None:
         """Kills it: kube-apiserver would wait a minute for its watches, and nothing here is needed afterwards."""
         process = self._running.pop(name, None)
         if process is not None:
-            process.kill()
-            process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
     def _until(self, name: str, url: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -258,6 +275,10 @@ class KubeApiserver:
                 log = (self._directory / f"{name}.log").read_text(errors="replace")
                 raise AssertionError(f"{name} {'ended' if ended else 'is not ready'}: {log[-2000:]}")
             time.sleep(0.05)
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _established(definition: Mapping[str, Any]) -> bool:
@@ -276,7 +297,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextmanager
 def running(directory: Path, flags: Mapping[str, str] | None = None) -> Iterator[KubeApiserver]:
-    """One with the Gateway API's CRDs of the standard channel. Raises LookupError when there are no programs or CRDs."""
+    """One with the Gateway API's CRDs of the standard channel. Raises LookupError without programs or CRDs."""
     programs, definitions = assets(), crds()
     if programs is None:
         raise LookupError("no kube-apiserver: run make kube-apiserver, or set KUBEBUILDER_ASSETS")
