@@ -5,7 +5,7 @@ Source: ACM API reference `ListCertificates` and `DescribeCertificate`. All have
 that VPC Lattice takes (user guide, "Bring your own certificate").
 """
 
-from sandbox.lattice.errors import ApiError, not_found
+from sandbox.lattice.errors import ApiError, not_emulated, not_found
 from sandbox.lattice.resources import Certificate, Described
 from sandbox.lattice.state import Call, Handler, State, make_token, token_position
 
@@ -45,8 +45,11 @@ def list_certificates(state: State, call: Call) -> Described:
     params = call.params
     for name in ("SortBy", "SortOrder", "CertificateKeyPairOrigins"):
         if name in params:
-            raise ApiError("ValidationException", 400, f"the sandbox does not emulate {name} of ListCertificates")
-    key_types = params.get("Includes", {}).get("keyTypes", [KEY_ALGORITHM])
+            raise not_emulated("acm", f"{name} of ListCertificates")
+    includes = params.get("Includes", {})
+    if others := includes.keys() - {"keyTypes"}:
+        raise not_emulated("acm", f"Includes.{', '.join(sorted(others))} of ListCertificates")
+    key_types = includes.get("keyTypes", [KEY_ALGORITHM])
     statuses = params.get("CertificateStatuses")
     position = 0
     if "NextToken" in params:

@@ -15,7 +15,7 @@ from sandbox.lattice.dispatch import Dispatcher
 from sandbox.lattice.faults import EFFECTS, Fault, fault_from_json
 from sandbox.lattice.latency import distribution_to_json, distributions_from_json
 from sandbox.lattice.protocols import Incoming, Reply
-from sandbox.lattice.recording import quotas_from_json, timings_from_json
+from sandbox.lattice.recording import quotas_from_json, recording_from_json, timings_from_json
 from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.throttle import Rate
 from sandbox.lattice.timings import check_span
@@ -126,6 +126,14 @@ def _set_consistency(dispatcher: Dispatcher, query: dict[str, str], document: An
     return _consistency(dispatcher, query, document)
 
 
+def _set_recording(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    recording = recording_from_json(document)
+    state = dispatcher.state
+    state.timings, state.quotas = recording.timings, recording.quotas
+    state.visibility.span = recording.consistency
+    return {"timings": asdict(state.timings), "quotas": asdict(state.quotas), "consistency": state.visibility.span}
+
+
 def _add_certificate(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
     names = document.get("alternativeNames", ())
     status = document.get("status", "ISSUED")
@@ -191,6 +199,7 @@ ROUTES: dict[tuple[str, str], tuple[Control, str]] = {
     ("PUT", "quotas"): (_set_quotas, "{quota: number}; what is not named stays"),
     ("GET", "consistency"): (_consistency, "by how much lists lag"),
     ("PUT", "consistency"): (_set_consistency, '{"seconds": [least, greatest] or null}'),
+    ("PUT", "recording"): (_set_recording, "what make fidelity wrote: its times, quotas and lag are in force"),
     ("POST", "certificates"): (_add_certificate, '{"domain", "alternativeNames", "status"}'),
     ("POST", "shared-networks"): (
         _share_network,

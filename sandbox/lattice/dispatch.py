@@ -5,9 +5,9 @@ model's checks, the client token, the handler. Nothing here does I/O; the server
 reply out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from sandbox.lattice import (
     associations,
@@ -58,8 +58,10 @@ EMULATED: dict[str, tuple[str, ...]] = {
 }
 """botocore's name of a service → the operations that the sandbox emulates."""
 
-COMMON_ERRORS = frozenset({"NotEmulatedException", "ThrottlingException", "InternalServerException"})
-"""What any operation may answer, beside the errors that its model lists."""
+COMMON_ERRORS = frozenset(
+    {"NotEmulatedException", "ThrottlingException", "InternalServerException", "AccessDenied", "ValidationError"}
+)
+"""What any operation may answer, beside the errors that its model lists; the last two are STS's names."""
 
 
 class FidelityError(AssertionError):
@@ -70,7 +72,7 @@ class Dispatcher:
     """Serves requests against a `State`.
 
     With `validate_answers`, every answer and error is held against the service model, and one that does not fit becomes
-    an error 500 of the code `FidelityError`. With `secrets` (key id → secret), requests must be signed with one.
+    an error 500 of the code `FidelityError`.
     """
 
     def __init__(
@@ -82,7 +84,6 @@ class Dispatcher:
         clock: Callable[[], float],
         latencies: Latencies | None = None,
         faults: Faults | None = None,
-        secrets: Mapping[str, str] | None = None,
         validate_answers: bool = False,
     ) -> None:
         self.state = state
@@ -91,7 +92,6 @@ class Dispatcher:
         self.latencies = latencies or Latencies(0.0, 0)
         self.throttles = throttles
         self.metadata = metadata
-        self._secrets = secrets
         self._clock = clock
         self._validate = validate_answers
         self._tokens: dict[tuple[str, str], tuple[Params, dict[str, Any]]] = {}
@@ -127,17 +127,20 @@ class Dispatcher:
         params: Params = {}
         endpoint: Endpoint | None = None
         try:
-            service, region = credential_scope(request.headers.get("Authorization", ""))
+            authorization = request.headers.get("Authorization", "")
+            unsigned = not authorization and is_unsigned(request)
+            service, region = ("sts", self.state.region) if unsigned else credential_scope(authorization)
             endpoint = self._endpoints.get(service)
             if endpoint is None:
                 raise not_emulated(service, name)
-            if self._secrets is not None:
-                verify(request, self._secrets, self._clock())
+            if self.state.credentials.verified and not unsigned:
+                verify(request, self.state.credentials, self._clock())
             self._check_region(endpoint, region)
             operation, params = endpoint.identify(request)
             name = operation.name
             effect = self.faults.strike(name, params)
-            reply, error = self._suffer(endpoint, operation, params, effect, request_id)
+            call = Call(name, params, _async_failure(effect), _spoiled(effect), access_key(authorization))
+            reply, error = self._suffer(endpoint, operation, call, effect, request_id)
         except ApiError as refusal:
             reply, error = self._refuse(endpoint, request, refusal, request_id), refusal.code
         except FidelityError as fault:
@@ -165,7 +168,7 @@ class Dispatcher:
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def _suffer(
-        self, endpoint: Endpoint, operation: Operation, params: Params, effect: Effect | None, request_id: str
+        self, endpoint: Endpoint, operation: Operation, call: Call, effect: Effect | None, request_id: str
     ) -> tuple[Reply, str | None]:
         """The reply and the code of its error, under the effect of a fault if there is one; raises `ApiError`."""
         match effect:
@@ -177,7 +180,7 @@ class Dispatcher:
                 return Reply(0, b"", fate="reset"), None
             case Hang(after=False):
                 return Reply(0, b"", fate="hang"), None
-        reply, error = self._carry_out(endpoint, operation, params, effect, request_id)
+        reply, error = self._carry_out(endpoint, operation, call, request_id)
         match effect:
             case Refuse():
                 raise ApiError(effect.code, effect.status, effect.message)
@@ -190,7 +193,7 @@ class Dispatcher:
         return reply, error
 
     def _carry_out(
-        self, endpoint: Endpoint, operation: Operation, params: Params, effect: Effect | None, request_id: str
+        self, endpoint: Endpoint, operation: Operation, call: Call, request_id: str
     ) -> tuple[Reply, str | None]:
         try:
             if (wait := self.throttles.take(operation.name)) is not None:
@@ -198,8 +201,7 @@ class Dispatcher:
             handler = endpoint.handlers.get(operation.name)
             if handler is None:
                 raise not_emulated(endpoint.service, operation.name)
-            endpoint.check(operation, params)
-            call = Call(operation.name, params, _async_failure(effect), _spoiled(effect))
+            endpoint.check(operation, call.params)
             answer = self._once(operation, handler, call)
         except ApiError as error:
             if self._validate and operation.errors and error.code not in operation.errors | COMMON_ERRORS:
@@ -234,6 +236,11 @@ def _async_failure(effect: Effect | None) -> AsyncFailure | None:
 
 def _spoiled(effect: Effect | None) -> frozenset[int]:
     return frozenset(effect.positions) if isinstance(effect, Partial) else frozenset()
+
+
+def is_unsigned(request: Incoming) -> bool:
+    """Whether this asks for the one operation that nobody signs."""
+    return dict(parse_qsl(request.body.decode("ascii", "replace"))).get("Action") == sts.UNSIGNED
 
 
 def access_key(authorization: str) -> str:

@@ -18,6 +18,7 @@ from random import Random
 
 import orjson
 
+from sandbox.lattice.credentials import Credentials, Session
 from sandbox.lattice.protocols import Incoming, Reply
 
 PREFIX = "/latest/"
@@ -27,19 +28,37 @@ LONGEST = 21_600
 INSTANCE = "i-0123456789abcdef0"
 INTERFACE = "0a:1b:2c:3d:4e:5f"
 """The MAC address of the instance's network interface."""
-ROLE = "sandbox-node"
-ACCESS_KEY, SECRET_KEY = "ASIASANDBOXNODE00000", "sandbox-node-secret"
+NODE = Session(
+    key="ASIASANDBOXNODE00000",
+    secret="sandbox-node-secret",  # noqa: S106 - opens only the sandbox
+    token="sandbox-node-session",  # noqa: S106 - the same
+    role="sandbox-node",
+    name=INSTANCE,
+)
+"""The credentials of the instance's role, renewed by name only."""
 
 _TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 _SESSION = "X-aws-ec2-metadata-token"
 
 
 class Metadata:
-    """The metadata of one instance, in `account` and `region`, with its interface in `vpc`, a node of `cluster`."""
+    """The metadata of one instance, in `account` and `region`, with its interface in `vpc`, a node of `cluster`.
+
+    The credentials of its role are added to `credentials`.
+    """
 
     def __init__(
-        self, *, account: str, region: str, vpc: str, cluster: str, seed: int, clock: Callable[[], float]
+        self,
+        *,
+        account: str,
+        region: str,
+        vpc: str,
+        cluster: str,
+        credentials: Credentials,
+        seed: int,
+        clock: Callable[[], float],
     ) -> None:
+        credentials.add(NODE)
         self._clock = clock
         self._region = region
         self._account = account
@@ -56,7 +75,7 @@ class Metadata:
             f"meta-data/{interface}/vpc-id": lambda: vpc,
             "meta-data/placement/region": lambda: region,
             "meta-data/placement/availability-zone": lambda: f"{region}a",
-            f"meta-data/iam/security-credentials/{ROLE}": self._credentials,
+            f"meta-data/iam/security-credentials/{NODE.role}": self._credentials,
             "meta-data/identity-credentials/ec2/info": self._identity,
             "dynamic/instance-identity/document": self._document,
         } | {f"meta-data/tags/instance/{key}": self._tag(key) for key in self.tags}
@@ -112,9 +131,9 @@ class Metadata:
             Code="Success",
             LastUpdated=_time(now),
             Type="AWS-HMAC",
-            AccessKeyId=ACCESS_KEY,
-            SecretAccessKey=SECRET_KEY,
-            Token="sandbox-node-session",  # noqa: S106 - opens only the sandbox
+            AccessKeyId=NODE.key,
+            SecretAccessKey=NODE.secret,
+            Token=NODE.token,
             Expiration=_time(now + timedelta(hours=6)),
         )
 

@@ -55,8 +55,8 @@ class Operation:
 
     @cached_property
     def errors(self) -> frozenset[str]:
-        """Names of the exceptions that the model lists for this operation."""
-        return frozenset(shape.name for shape in self._model.error_shapes)
+        """Codes of the exceptions that the model lists for this operation."""
+        return frozenset(shape.error_code for shape in self._model.error_shapes)
 
     @cached_property
     def token_member(self) -> str | None:
@@ -100,14 +100,14 @@ class Operation:
             pairs = parse_qsl(query, keep_blank_values=True) if query else []
             for location, wire_name, name, shape in self._bound:
                 if location == "uri":
-                    params[name] = _from_text(labels[wire_name], shape)
+                    params[name] = from_text(labels[wire_name], shape)
                 elif location == "querystring":
                     found = [value for key, value in pairs if key == wire_name]
                     if shape.type_name == "list":
                         if found:
                             params[name] = found
                     elif found:
-                        params[name] = _from_text(found[-1], shape)
+                        params[name] = from_text(found[-1], shape)
         return params
 
     def problems(self, params: Params) -> list[FieldProblem]:
@@ -191,7 +191,7 @@ def read_json_object(body: bytes) -> Params:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _from_text(text: str, shape: Shape) -> Any:
+def from_text(text: str, shape: Shape) -> Any:
     """A path label or query value as its shape's type; what cannot be converted stays text, for the check to refuse."""
     if shape.type_name in {"integer", "long"}:
         return int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import orjson
 
 from sandbox.lattice.errors import ApiError, invalid_fields, not_emulated, unknown_operation
-from sandbox.lattice.model import Operation, Params, read_json_object, service_model
+from sandbox.lattice.model import Operation, Params, from_text, read_json_object, service_model
 from sandbox.lattice.state import Handler
 
 
@@ -150,7 +150,7 @@ QUERY_CODES = {
 
 
 class Query:
-    """The AWS query protocol, for answers whose members are all strings."""
+    """The AWS query protocol, for parameters and answers without lists."""
 
     regional = False
 
@@ -169,17 +169,19 @@ class Query:
             raise ApiError("InvalidAction", 400, f"{self.service} has no operation {name!r}")
         if name not in self.handlers:
             raise not_emulated(self.service, name)
-        return operation, form
+        members = {} if operation.input_shape is None else operation.input_shape.members
+        return operation, {
+            name: from_text(value, members[name]) if name in members else value for name, value in form.items()
+        }
 
     def check(self, operation: Operation, params: Params) -> None:
         if problems := operation.problems(params):
             raise ApiError("ValidationError", 400, invalid_fields(problems).message)
 
     def answer(self, operation: Operation, answer: dict[str, Any], request_id: str) -> Reply:
-        members = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in answer.items())
         name = operation.name
         body = (
-            f'<{name}Response xmlns="{self._namespace}"><{name}Result>{members}</{name}Result>'
+            f'<{name}Response xmlns="{self._namespace}"><{name}Result>{_elements(answer)}</{name}Result>'
             f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{name}Response>"
         )
         return Reply(200, body.encode(), {"x-amzn-RequestId": request_id, "Content-Type": "text/xml"})
@@ -193,6 +195,13 @@ class Query:
         )
         headers = {"x-amzn-RequestId": request_id, "Content-Type": "text/xml", **error.headers}
         return Reply(error.status, body.encode(), headers)
+
+
+def _elements(members: Mapping[str, Any]) -> str:
+    return "".join(
+        f"<{name}>{_elements(value) if isinstance(value, Mapping) else escape(str(value))}</{name}>"
+        for name, value in members.items()
+    )
 
 
 def foreign_refusal(request: Incoming, error: ApiError, request_id: str) -> Reply:

@@ -51,11 +51,17 @@ class Recording:
 def load(path: Path) -> Recording:
     """Read a recording. Raises `OSError`, and `ValueError` that says what is wrong with the file."""
     try:
-        document = orjson.loads(path.read_bytes())
+        return recording_from_json(orjson.loads(path.read_bytes()))
     except orjson.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def recording_from_json(document: Any) -> Recording:
+    """The recording that a document tells. Raises `ValueError` that says what is wrong with it."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a recording of the format {FORMAT}")
+        raise ValueError(f"this is no recording of the format {FORMAT}")
     try:
         return Recording(
             region=document["region"],
@@ -65,8 +71,8 @@ def load(path: Path) -> Recording:
             consistency=_span(document.get("consistency")),
             errors={asked: SeenError(**seen) for asked, seen in document.get("errors", {}).items()},
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {type(error).__name__}: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def _span(value: Any) -> Span | None:

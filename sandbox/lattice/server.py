@@ -18,12 +18,13 @@ from aiohttp import web
 
 from sandbox.lattice.calls import CallLog
 from sandbox.lattice.control import PREFIX, control
+from sandbox.lattice.credentials import Credentials
 from sandbox.lattice.directory import Directory
 from sandbox.lattice.dispatch import Dispatcher
 from sandbox.lattice.faults import Faults
 from sandbox.lattice.latency import Latencies, Latency
-from sandbox.lattice.metadata import ACCESS_KEY, SECRET_KEY, Metadata
 from sandbox.lattice.metadata import PREFIX as METADATA
+from sandbox.lattice.metadata import Metadata
 from sandbox.lattice.protocols import Incoming, Reply
 from sandbox.lattice.quotas import Quotas
 from sandbox.lattice.routing import StateDirectory
@@ -41,9 +42,9 @@ class LatticeServer:
     Starts with `start` and ends with `stop`, or is an async context manager. `limits` says operation → token bucket
     (`*` for every other); none by default. With `tls`, connections are encrypted, as AWS's are. `vpc` and `cluster`
     are what the instance metadata service and the instance's tags tell. `consistency` is by how many seconds lists
-    lag. With `secrets` (key id → secret) signatures are verified; a node's own key is always among them. `clock` tells
-    seconds since the epoch. With `validate_answers` every answer is held against the service model, and a request
-    whose answer does not fit gets a 500 that says so.
+    lag. With `secrets` (key id → secret) signatures are verified, and the keys of sessions that it gives out are taken
+    too. `clock` tells seconds since the epoch. With `validate_answers` every answer is held against the service model,
+    and a request whose answer does not fit gets a 500 that says so.
     """
 
     def __init__(
@@ -78,10 +79,19 @@ class LatticeServer:
             timings=timings or Timings(),
             quotas=quotas or Quotas(),
             clock=clock,
+            credentials=Credentials(account, secrets),
         )
         self.state.visibility.span = consistency
         self.directory: Directory = StateDirectory(self.state)
-        self.metadata = Metadata(account=account, region=region, vpc=vpc, cluster=cluster, seed=seed, clock=clock)
+        self.metadata = Metadata(
+            account=account,
+            region=region,
+            vpc=vpc,
+            cluster=cluster,
+            credentials=self.state.credentials,
+            seed=seed,
+            clock=clock,
+        )
         self._dispatcher = Dispatcher(
             self.state,
             throttles=Throttles(limits or {}, clock),
@@ -89,7 +99,6 @@ class LatticeServer:
             clock=clock,
             latencies=Latencies(latency, seed),
             faults=Faults(seed),
-            secrets=None if secrets is None else {ACCESS_KEY: SECRET_KEY, **secrets},
             validate_answers=validate_answers,
         )
         self._runner: web.ServerRunner | None = None

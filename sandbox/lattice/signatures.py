@@ -3,7 +3,8 @@
 Source: IAM User Guide, "Create a signed AWS API request" (`reference_sigv-create-signed-request.html`) for the
 canonical request, the string to sign and the key; "Troubleshoot Signature Version 4 signing" for what is refused.
 The codes of the refusals are those of the services' common errors (VPC Lattice API reference, "Common errors"): an
-unknown key is `UnrecognizedClientException`, everything wrong with the signature itself is one of the two below.
+unknown key is `UnrecognizedClientException`, everything wrong with the signature itself is one of the two below. How
+old a request may be is on "AWS Signature Version 4 for API requests" (`reference_sigv.html`).
 
 A request reaches this check as it came over the wire, so the path is still percent-encoded; the canonical request of
 every service but S3 encodes it a second time.
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 from urllib.parse import parse_qsl, quote
 
+from sandbox.lattice.credentials import Credentials
 from sandbox.lattice.errors import ApiError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -55,16 +57,10 @@ class _Authorization:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
-def verify(request: Signed, secrets: Mapping[str, str], now: float) -> None:
-    """Raise `ApiError` (403) unless the request is signed with one of the keys; `secrets` says key id → secret.
-
-    `now` is in seconds since the epoch.
-    """
+def verify(request: Signed, credentials: Credentials, now: float) -> None:
+    """Raise `ApiError` (403) unless the request is signed with one of the keys; `now` is in seconds since the epoch."""
     authorization = _parse(request.headers.get("Authorization", ""))
-    secret = secrets.get(authorization.key)
-    if secret is None:
-        message = "The security token included in the request is invalid."
-        raise ApiError("UnrecognizedClientException", 403, message)
+    secret = credentials.secret(authorization.key, request.headers.get("X-Amz-Security-Token"), now)
     sent = request.headers.get("X-Amz-Date", "")
     _check_time(sent, authorization, now)
     if "host" not in authorization.headers or "x-amz-date" not in authorization.headers:

@@ -16,6 +16,7 @@ from operator import attrgetter
 from random import Random
 from typing import Any, TypeVar
 
+from sandbox.lattice.credentials import Credentials
 from sandbox.lattice.errors import conflict, invalid
 from sandbox.lattice.quotas import Quotas
 from sandbox.lattice.resources import (
@@ -59,6 +60,8 @@ class Call:
     """If set, the asynchronous change that this call begins ends in failure."""
     spoiled: frozenset[int] = field(default=frozenset())
     """Positions of the items of a batch that are to fail."""
+    caller: str = ""
+    """The id of the key that the request was signed with."""
 
 
 Handler = Callable[["State", Call], Described]
@@ -78,6 +81,7 @@ class State:
         timings: Timings,
         quotas: Quotas,
         clock: Callable[[], float],
+        credentials: Credentials | None = None,
     ) -> None:
         self.account = account
         self.region = region
@@ -86,6 +90,7 @@ class State:
         self.random = Random(seed)  # noqa: S311 - reproducible identities, not secrets
         self.transitions = Transitions(clock)
         self.visibility = Visibility(clock, seed)
+        self.credentials = credentials or Credentials(account)
         self._clock = clock
         self._created = 0
 
@@ -121,6 +126,10 @@ class State:
         """Key of a tag → how many resources have each value."""
 
     # Identity and time
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self._clock()
 
     def now(self) -> str:
         """The time as the API writes it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
-from sandbox.lattice.errors import ApiError
+from sandbox.lattice.errors import ApiError, not_emulated
 from sandbox.lattice.resources import Described, Resource
 from sandbox.lattice.state import Call, Handler, State, make_token, token_position
 
@@ -34,7 +34,7 @@ def get_resources(state: State, call: Call) -> Described:
     params = call.params
     for name in NOT_EMULATED:
         if params.get(name):
-            raise _invalid(f"the sandbox does not emulate {name}")
+            raise not_emulated("resourcegroupstaggingapi", f"{name} of GetResources")
     if "ResourceARNList" in params:
         if given := [name for name in NOT_WITH_ARNS if params.get(name)]:
             raise _invalid(f"ResourceARNList cannot be given together with {', '.join(given)}")

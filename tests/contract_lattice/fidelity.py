@@ -4,8 +4,8 @@
 
 Credentials are found as by any SDK. Before anything is made it says in which account, how many of what at most, and
 what that costs, and ends there unless `--yes` is given. Everything it makes is named `fid-…` and tagged, and is taken
-away at the end, however that comes: Ctrl-C and SIGTERM end the tests, not the cleaning up, for which a second Ctrl-C is
-needed. `--clean-up` takes away what an earlier run has left. The file can be loaded by the sandbox
+away at the end, however that comes: Ctrl-C and SIGTERM end the tests, not the cleaning up, which only two more of them
+end. `--clean-up` takes away what an earlier run has left. The file can be loaded by the sandbox
 (`sandbox.lattice.load_recording`). At last the same contracts run in a sandbox, and each difference is told.
 
 Exit codes: 0 all contracts were kept, 1 some were not, 2 nothing was done, 3 something is left in the account,
@@ -27,7 +27,7 @@ from botocore.session import Session
 
 from sandbox.lattice import Timings
 from tests.contract_lattice.account import BOUNDS, PREFIX, TAG, Account
-from tests.contract_lattice.contracts import CONTRACTS
+from tests.contract_lattice.contracts import CONTRACTS, Contract
 from tests.contract_lattice.leftovers import clean_up
 from tests.contract_lattice.run import Outcome, quotas, recording, run
 from tests.contract_lattice.sandboxed import serving, session
@@ -38,12 +38,12 @@ KEPT, BROKEN, NOTHING_DONE, LEFT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 class Interruptions:
-    """Ctrl-C and SIGTERM: the first ends the tests, another one, while cleaning up, ends that too."""
+    """Ctrl-C, SIGTERM and a closed terminal: the first ends the tests, two more the cleaning up."""
 
     def __init__(self) -> None:
         self.cleaning = False
         self._again = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._handle)
 
     def _handle(self, _number: int, _frame: Any) -> None:
@@ -95,6 +95,10 @@ def plan(account: Account, *, cleaning: bool) -> None:
 def main(words: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     options = arguments(words)
+    chosen = [each for each in CONTRACTS if options.only is None or options.only in each.name]
+    if not chosen or not options.record.absolute().parent.is_dir():
+        say(f"{options.record} cannot be written" if chosen else f"no contract has {options.only!r} in its name")
+        return NOTHING_DONE
     interruptions = Interruptions()
     try:
         account = Account(
@@ -119,15 +123,16 @@ def main(words: Sequence[str]) -> int:
         return NOTHING_DONE
     if options.clean_up:
         return _clean(account, None, options, interruptions) or KEPT
-    return _run(account, options, interruptions)
+    return _run(account, chosen, options, interruptions)
 
 
-def _run(account: Account, options: argparse.Namespace, interruptions: Interruptions) -> int:
+def _run(
+    account: Account, contracts: Sequence[Contract], options: argparse.Namespace, interruptions: Interruptions
+) -> int:
     outcomes: list[Outcome] = []
     interrupted = False
     try:
-        chosen = [each for each in CONTRACTS if options.only is None or options.only in each.name]
-        run(account, _note(outcomes), chosen)
+        run(account, _note(outcomes), contracts)
         limits = quotas(account)
     except KeyboardInterrupt:
         interrupted, limits = True, {}

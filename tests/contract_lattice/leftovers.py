@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.contract_lattice.account import PREFIX, TAG, Account, absent_is_fine
 
-LOOKS = 2
+LOOKS = 3
 """How often in a row there must be nothing."""
 
 NOT_YET = ("ConflictException", "ThrottlingException", "InternalServerException")
@@ -48,6 +48,12 @@ def _ours(account: Account, list_name: str, run: str | None) -> Iterator[dict[st
                 yield item
 
 
+def _links(account: Account, list_name: str, **of: str) -> Iterator[dict[str, Any]]:
+    """The associations of a network, which may be gone meanwhile."""
+    with absent_is_fine():
+        yield from account.pages(list_name, **of)
+
+
 def _take_away(account: Account, run: str | None, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Begin every deletion that can be begun; everything of ours that was still there."""
     lattice = account.lattice
@@ -56,10 +62,10 @@ def _take_away(account: Account, run: str | None, say: Callable[[str], None]) ->
     services = list(_ours(account, "list_services", run))
     for network in networks:
         where = {"serviceNetworkIdentifier": network["id"]}
-        for link in account.pages("list_service_network_vpc_associations", **where):
+        for link in _links(account, "list_service_network_vpc_associations", **where):
             found.append(link)
             _delete(lattice.delete_service_network_vpc_association, say, link, "serviceNetworkVpcAssociationIdentifier")
-        for link in account.pages("list_service_network_service_associations", **where):
+        for link in _links(account, "list_service_network_service_associations", **where):
             found.append(link)
             _delete(
                 lattice.delete_service_network_service_association,

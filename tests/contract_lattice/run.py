@@ -21,11 +21,13 @@ class Outcome:
     problem: str | None
 
 
-def run(account: Account, told: Callable[[Outcome], None], contracts: Iterable[Contract] = ()) -> list[Outcome]:
+def run(
+    account: Account, told: Callable[[Outcome], None], contracts: Iterable[Contract] = tuple(CONTRACTS)
+) -> list[Outcome]:
     """Run the contracts, all of them by default, one after the other; a broken one does not stop the others."""
     world = World(account)
     outcomes = []
-    for contract in contracts or CONTRACTS:
+    for contract in contracts:
         try:
             contract.check(world)
         except (AssertionError, ClientError, BotoCoreError, BudgetError, KeyError) as error:

@@ -1,5 +1,8 @@
 """The contracts of VPC Lattice, kept by the sandbox, whose account and region they have no say in."""
 
+import inspect
+from typing import Any
+
 import pytest
 
 from sandbox.lattice import LatticeServer, Timings
@@ -34,11 +37,45 @@ def test_every_contract_is_kept_within_the_bounds_and_nothing_stays(account, reg
         assert resources(server) == []
 
 
+def test_every_contract_is_kept_and_nothing_stays_where_lists_lag():
+    with serving(timings=Timings.instant(), consistency=(0.02, 0.1)) as server:
+        here = account_of(server, associate_vpc=True)
+        assert [outcome.problem for outcome in run(here, lambda _: None) if outcome.problem] == []
+        here.lattice.create_service(name=here.name("late"))
+        assert clean_up(here, here.run, pause=0.06, deadline=10, say=lambda _: None) == []
+        assert resources(server) == []
+
+
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
 def test_a_contract_stands_by_itself(contract):
     with serving(timings=Timings.instant()) as server:
         (outcome,) = run(account_of(server, associate_vpc=True), lambda _: None, [contract])
     assert outcome.problem is None
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [contract for contract in CONTRACTS if 'Exception"' in inspect.getsource(contract.check)],
+    ids=lambda contract: contract.name,
+)
+def test_a_contract_is_broken_by_a_service_that_refuses_for_other_reasons(contract):
+    def other(parsed: dict[str, Any], **_: Any) -> None:
+        if "Error" in parsed:
+            parsed["Error"]["Code"] = "AccessDeniedException"
+
+    with serving(timings=Timings.instant()) as server:
+        account = account_of(server, associate_vpc=True, patience=0.0)
+        account.lattice.meta.events.register("after-call.vpc-lattice.*", other)
+        (outcome,) = run(account, lambda _: None, [contract])
+    assert outcome.problem is not None
+
+
+def test_a_contract_is_broken_by_a_change_that_never_ends():
+    never = Timings(service_create=(1e9, 1e9))
+    with serving(timings=never) as server:
+        (outcome,) = run(account_of(server, patience=0.0), lambda _: None, CONTRACTS[:1])
+    assert outcome.problem is not None
+    assert "service_create: not done" in outcome.problem
 
 
 def test_each_contract_has_its_page():

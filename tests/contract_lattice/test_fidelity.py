@@ -73,6 +73,13 @@ def test_without_yes_it_says_what_it_would_do_and_does_nothing(command: Command)
     assert command.server.calls.by_operation().keys() == {"GetCallerIdentity"}
 
 
+@pytest.mark.parametrize("wrong", [("--only", "tea"), ("--record", "nowhere/recording.json")], ids=str)
+def test_what_makes_no_sense_is_told_before_anything_is_done(command: Command, wrong):
+    code, printed = command.run("--yes", *wrong)
+    assert (code, wrong[1] in printed) == (2, True)
+    assert command.server.calls.count() == 0
+
+
 def test_the_credentials_of_another_account_are_not_used(command: Command):
     code, printed = command.run("--account", "111122223333", "--yes")
     assert (code, f"account {ACCOUNT}, not of 111122223333" in printed) == (2, True)

@@ -55,6 +55,7 @@ class Row:
 
 
 ACM = "https://docs.aws.amazon.com/acm/latest/APIReference/API_"
+ASSUME = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"
 IAM_IDS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
 TAGGING = "https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_"
 
@@ -309,6 +310,40 @@ ROWS: tuple[Row, ...] = (
         right="sandbox",
         why="a user's ARN is of IAM, and a user's id begins with AIDA",
         page=IAM_IDS,
+    ),
+    *_rows(
+        "AssumedRoleUser.AssumedRoleId",
+        operations=("AssumeRoleWithWebIdentity",),
+        kind="value",
+        right="sandbox",
+        why="a role's id begins with AROA",
+        page=IAM_IDS,
+    ),
+    *_rows(
+        "Audience",
+        "Provider",
+        "SubjectFromWebIdentityToken",
+        operations=("AssumeRoleWithWebIdentity",),
+        kind="only in the sandbox",
+        right="sandbox",
+        why="the answer tells what the token says",
+        page=f"{ASSUME} (Response Elements)",
+    ),
+    *_rows(
+        "Credentials.*",
+        operations=("AssumeRoleWithWebIdentity",),
+        kind="value",
+        right="nobody",
+        why="credentials are random",
+        page=ASSUME,
+    ),
+    *_rows(
+        "PackedPolicySize",
+        operations=("AssumeRoleWithWebIdentity",),
+        kind="only in moto",
+        right="nobody",
+        why="whether a session without policies tells their size",
+        page=f"{ASSUME} (`PackedPolicySize`)",
     ),
     *_rows(
         "Tags*",

@@ -6,6 +6,8 @@ as `{network[arn]}` stands for a member of an earlier answer that was kept. What
 story takes away what it made only at its end.
 """
 
+import base64
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +118,17 @@ POLICIES = (
     ),
 )
 
+SUBJECT = "system:serviceaccount:aws-application-networking-system:gateway-api-controller"
+
+
+def web_identity(**changes: Any) -> str:
+    """A token of a pod's service account, which expires in the year 2100; its signature is nobody's."""
+    claims = {"iss": "https://oidc.example", "sub": SUBJECT, "aud": ["sts.amazonaws.com"], "exp": 4_102_444_800}
+    parts = ({"alg": "RS256"}, {name: value for name, value in (claims | changes).items() if value is not None})
+    encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+    return ".".join((*encoded, "c2lnbmF0dXJl"))
+
+
 LISTENER = {"serviceIdentifier": "{routed[id]}", "listenerIdentifier": "{listener[id]}"}
 RULE = LISTENER | {"ruleIdentifier": "{rule[id]}"}
 FIXED = {"fixedResponse": {"statusCode": 404}}
@@ -167,6 +180,17 @@ TARGET_GROUPS = (
 
 OTHERS = (
     Step("GetCallerIdentity", shows={"Account": "123456789012"}, service="sts"),
+    Step(
+        "AssumeRoleWithWebIdentity",
+        {
+            "RoleArn": "arn:aws:iam::123456789012:role/controller",
+            "RoleSessionName": "pod",
+            "WebIdentityToken": web_identity(),
+            "DurationSeconds": 900,
+        },
+        shows={"SubjectFromWebIdentityToken": SUBJECT},
+        service="sts",
+    ),
     Step("ListCertificates", {"CertificateStatuses": ["ISSUED"]}, service="acm"),
     Step("DescribeCertificate", {"CertificateArn": "{certificate[arn]}"}, service="acm"),
     Step("DescribeTags", {"Filters": [{"Name": "resource-type", "Values": ["instance"]}]}, service="ec2"),

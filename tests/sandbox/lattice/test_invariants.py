@@ -76,7 +76,13 @@ class Sandbox:
             self.state,
             throttles=Throttles({}, self.clock),
             metadata=Metadata(
-                account="123456789012", region="us-west-2", vpc=VPC, cluster="one", seed=0, clock=self.clock
+                account="123456789012",
+                region="us-west-2",
+                vpc=VPC,
+                cluster="one",
+                credentials=self.state.credentials,
+                seed=0,
+                clock=self.clock,
             ),
             clock=self.clock,
             validate_answers=True,

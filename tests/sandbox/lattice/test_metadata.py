@@ -8,7 +8,7 @@ import anyio.to_thread
 import pytest
 from botocore.utils import InstanceMetadataFetcher, InstanceMetadataRegionFetcher
 
-from sandbox.lattice.metadata import ACCESS_KEY, INSTANCE, INTERFACE
+from sandbox.lattice.metadata import INSTANCE, INTERFACE, NODE
 from tests.sandbox.lattice.harness import Account
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_botocore_finds_credentials_and_the_region(account: Account):
         return getattr(fetcher, method)()
 
     credentials = await anyio.to_thread.run_sync(fetch, InstanceMetadataFetcher, "retrieve_iam_role_credentials")
-    assert (credentials["access_key"], credentials["role_name"]) == (ACCESS_KEY, "sandbox-node")
+    assert (credentials["access_key"], credentials["role_name"]) == (NODE.key, NODE.role)
     assert await anyio.to_thread.run_sync(fetch, InstanceMetadataRegionFetcher, "retrieve_region") == "us-west-2"
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from sandbox.lattice import LatticeServer, Quotas, Timings, load_recording
@@ -43,6 +44,7 @@ def test_a_sandbox_takes_over_times_and_quotas(tmp_path):
         {"quotas": {"services": -1}},
         {"quotas": {"services": True}},
         {"errors": {"x": {"kode": 1}}},
+        {"consistency": [2, 1]},
     ],
     ids=str,
 )
@@ -55,6 +57,18 @@ def test_a_file_that_is_no_json_is_refused(tmp_path):
     (tmp_path / "recording.json").write_text("{")
     with pytest.raises(ValueError, match="is not JSON"):
         load_recording(tmp_path / "recording.json")
+
+
+@pytest.mark.anyio
+async def test_a_running_sandbox_is_given_a_recording(account: Account):
+    url = f"{account.server.url}/_sandbox/recording"
+    async with aiohttp.ClientSession() as session:
+        async with session.put(url, json=RECORDING | {"consistency": [1, 2]}) as answer:
+            assert answer.status == 200
+        async with session.put(url, json=RECORDING | {"quotas": []}) as answer:
+            assert answer.status == 400
+    state = account.server.state
+    assert (state.timings.service_create, state.quotas.services, state.visibility.span) == ((1.0, 2.5), 3, (1.0, 2.0))
 
 
 @pytest.mark.anyio

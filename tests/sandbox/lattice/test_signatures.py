@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.lattice import LatticeServer
+from sandbox.lattice.credentials import Credentials
 from sandbox.lattice.errors import ApiError
 from sandbox.lattice.protocols import Incoming
 from sandbox.lattice.signatures import sign, verify
@@ -18,6 +19,7 @@ from tests.sandbox.lattice.harness import Clock, client_of, connect
 pytestmark = pytest.mark.anyio
 
 SECRETS = {"AKIDEXAMPLE": "secret"}
+KNOWN = Credentials("123456789012", SECRETS)
 
 
 def test_the_signature_of_the_documentations_example():
@@ -53,7 +55,7 @@ NOW = datetime(2015, 8, 30, 12, 36, tzinfo=UTC).timestamp()
 
 
 def test_a_request_that_is_signed_passes():
-    verify(signed(), SECRETS, NOW + 299)
+    verify(signed(), KNOWN, NOW + 299)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_request_that_is_signed_passes():
 )
 def test_whatever_was_changed_on_the_way_is_refused(changes, now, code):
     with pytest.raises(ApiError) as raised:
-        verify(signed(**changes), SECRETS, now)
+        verify(signed(**changes), KNOWN, now)
     assert (raised.value.code, raised.value.status) == (code, 403)
 
 
