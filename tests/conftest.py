@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.checked import pytest_terminal_summary
 from tests.support.kube_apiserver import KubeApiserver, running
 
 __all__ = ["pytest_terminal_summary"]
+
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+"""How long an example takes says more of the machine than of the code."""
 
 
 @pytest.fixture(scope="session")
