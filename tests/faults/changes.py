@@ -137,11 +137,13 @@ CHANGES = (
         ),
     ),
     changes(
-        "weights",
+        "weights of three rules",
         checkout(
-            rule(backend("blue", weight=2), matches=[prefix("/cart")]),
+            rule(backend("blue", weight=2), backend("green"), matches=[prefix("/cart")]),
+            rule(backend("green", weight=2), backend("blue"), matches=[prefix("/reviews")]),
             rule(backend("blue", weight=1), backend("green", weight=9)),
         ),
+        before=starting_with(checkout(CART, REVIEWS, REST)),
     ),
     changes("backend", checkout(rule(backend("wide"), matches=[prefix("/cart")]), rule(backend("green")))),
     changes("backend's port", checkout(rule(backend("wide", port=8080))), before=both_ports),

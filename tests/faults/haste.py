@@ -25,7 +25,7 @@ from controller.lattice.retry import Policy
 from controller.reconcile import gateway, pass_on
 from tests.e2e.bad_input_time import LOOKS, RETRIES, Times, shortened
 
-TIMEOUT = 0.6
+TIMEOUT = 0.8
 """Seconds of one attempt at an AWS call, and of a request to Kubernetes; a call that is answered takes milliseconds."""
 
 BOOKMARKS = 0.15

@@ -6,6 +6,8 @@ To crash is to be killed at the call. What that is depends on the world: in most
 that is cancelled, so that its `finally` blocks run; in those of `ProcessWorld` it is a process, and SIGKILL ends it.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -22,7 +24,7 @@ from sandbox.lattice.dispatch import LATTICE_HANDLERS
 from sandbox.lattice.errors import ApiError
 from sandbox.lattice.faults import Effect
 from sandbox.lattice.state import Call
-from tests.faults.worlds import FaultWorld
+from tests.faults.worlds import LEASE_TIMES, FaultWorld
 
 BATCHES = {"RegisterTargets": "targets", "DeregisterTargets": "targets", "BatchUpdateRule": "rules"}
 """Operations that may succeed in part, and the parameter that has the parts."""
@@ -277,6 +279,28 @@ def _answering(code: int) -> Arm:
     return arm
 
 
+def _out_of_reach(seconds: float) -> Arm:
+    """From the n-th request on, nobody reaches the Lease for so long; its leader gives up before."""
+
+    def arm(one: FaultWorld, point: Point) -> Armed:
+        began = math.inf
+        nth = _nth(point.nth, lambda: None)
+
+        def strikes(request: Request) -> bool:
+            nonlocal began
+            if not is_ours(request) or not _of_lease(label(request)):
+                return False
+            now = time.monotonic()
+            if label(request) == point.call and nth():
+                began = now
+            return began <= now < began + seconds
+
+        fault = one.kube.faults.add(KubeFault(connection="reset", when=strikes))
+        return Armed(lambda: fault.hits, lambda: began == math.inf or time.monotonic() > began + seconds)
+
+    return arm
+
+
 _RESET = _at_request(lambda when: KubeFault(connection="reset", when=when))
 _RESET_AFTER = _at_request(lambda when: KubeFault(connection="reset", after=True, when=when))
 _STALLED = _at_request(lambda when: KubeFault(connection="stalled", when=when))
@@ -397,6 +421,7 @@ FAULTS = (
     Injected("Lease: reset after its effect", _RESET_AFTER, _writes_lease),
     Injected("Lease: stalled", _STALLED, _leases),
     Injected("Lease: stalled after its effect", _STALLED_AFTER, _writes_lease),
+    Injected("Lease: out of reach", _out_of_reach(LEASE_TIMES.lease_duration), _writes_lease),
     Injected("Lease: killed before", _CRASH, _leases),
     Injected("Lease: killed after its effect", _CRASH_AFTER, _writes_lease),
 )  # fmt: skip

@@ -3,6 +3,9 @@
 The end is the desired one by a recomputation that shares nothing with the controller, the routes tell so, and when
 everything is deleted nothing is left, in Lattice or of finalizers. No call is made more often than a few times beyond
 those of the run without a fault. And the fault did strike: a run that it missed shows nothing, and is made again.
+
+A crash here is a controller that is cancelled in the middle of its work. Unlike SIGKILL that lets `finally` blocks run;
+scenarios in a `ProcessWorld` have real processes and that signal.
 """
 
 import tempfile
@@ -25,7 +28,7 @@ EXTRA_CALLS = 25
 STARTING_CALLS = 15
 """What a new start costs beside: loading, and reading what is below the resources that it touches."""
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for a world to come to its end: many times what any takes."""
 
 TRIES = 3

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
-
 from tests.e2e.harness import Json, eventually
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, prefix, route, rule, service
 from tests.faults.worlds import FaultWorld, LeasedWorld, ProcessWorld
@@ -17,11 +15,13 @@ from tests.faults.worlds import FaultWorld, LeasedWorld, ProcessWorld
 Step = Callable[[FaultWorld], Awaitable[None]]
 
 ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+OTHERS = ("10.0.1.1", "10.0.1.2", "10.0.1.3")
 HOSTNAME = "shop.example.com"
 
 EVERYTHING = ""
 DEATHS = "crash"
 LEASES = "Lease"
+LEASES_PATH = "leases.coordination.k8s.io"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ async def start(one: FaultWorld) -> None:
 
 
 async def scale(one: FaultWorld) -> None:
-    await one.apply(endpoints("blue", ADDRESSES[1:]))
+    """Two endpoints go for three others, and the only one of the other Service for none."""
+    await one.apply(endpoints("blue", OTHERS))
     await one.apply(endpoints("green", ()))
 
 
@@ -171,7 +172,12 @@ async def keep_the_lease(one: FaultWorld) -> None:
     await one.start()
     await one.stand_by()
     await one.apply(checkout())
-    await anyio.sleep(0.7)
+
+    def renewed() -> None:
+        counts = one.kube.counts.items()
+        assert sum(count for (verb, resource, _), count in counts if verb == "patch" and resource == LEASES_PATH) > 2
+
+    await eventually(renewed)
 
 
 def in_order(*kinds: str) -> Step:

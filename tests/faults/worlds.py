@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from unittest import mock
 
 import anyio
+import anyio.to_thread
 from prometheus_client import CollectorRegistry
 
 from controller import settings
@@ -230,7 +231,9 @@ class LeasedWorld(FaultWorld):
         return LeaseKeeper(self._connect, "default", LEASE, me, LEASE_TIMES)
 
 
-class _Process:
+class Process:
+    """A controller in a process of its own, which does not tell what it still has to do."""
+
     def __init__(self, process: ForkServerProcess) -> None:
         self.process = process
         self.killed = False
@@ -244,6 +247,7 @@ class _Process:
 
     async def ended(self) -> None:
         await anyio.to_thread.run_sync(self.process.join)
+        assert self.process.exitcode == -signal.SIGKILL, f"it has ended with {self.process.exitcode}"
 
 
 class ProcessWorld(FaultWorld):
@@ -259,7 +263,7 @@ class ProcessWorld(FaultWorld):
         }
         process = _FORKS.Process(target=live, args=(variables, self._kubeconfig.parent / "log"), daemon=True)
         process.start()
-        self.leader = _Process(process)
+        self.leader = Process(process)
 
     async def close(self) -> None:
         if self.leader is not None:
