@@ -15,6 +15,31 @@ def is_address(text: str) -> bool:
     return True
 
 
+_NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+
+
+def check_address(text: str, path: str, problems: Problems) -> None:
+    if not is_address(text):
+        problems.invalid(path, text, _NO_ADDRESS)
+
+
+def check_endpoint(text: str, version: int, path: str, position: int, problems: Problems) -> None:
+    """An address of an EndpointSlice: of its family, and one that other machines can reach."""
+    at = f"{path}[{position}]"
+    if not is_address(text):
+        problems.invalid(at, text, _NO_ADDRESS)
+        return
+    address = ipaddress.ip_address(text)
+    if address.version != version:
+        problems.invalid(path, text, f"must be an IPv{version} address")
+    if address.is_unspecified:
+        problems.invalid(at, text, f"may not be unspecified ({text})")
+    if address.is_loopback:
+        problems.invalid(at, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
+    if address.is_link_local:
+        problems.invalid(at, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")
+
+
 def check_port(port: int, path: str, problems: Problems) -> None:
     if not 1 <= port <= 65535:
         problems.invalid(path, port, "must be between 1 and 65535, inclusive")

@@ -9,13 +9,14 @@ from random import Random
 from typing import Any
 
 from sandbox.kube import errors
-from sandbox.kube.apply import applied_fields, merge_applied
+from sandbox.kube.apply import applied_fields, check_typed, merge_applied
 from sandbox.kube.builtins import builtin_resources, type_schema
 from sandbox.kube.definitions import resources_of
 from sandbox.kube.deletion import DeleteOptions, Deleter
+from sandbox.kube.envelope import check_envelope
 from sandbox.kube.errors import ApiError, Json
 from sandbox.kube.managers import Manager
-from sandbox.kube.objects import Clock, copy
+from sandbox.kube.objects import Clock, copy, timestamp
 from sandbox.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from sandbox.kube.reading import Reader
 from sandbox.kube.resource import Environment, Registry, Resource
@@ -23,7 +24,7 @@ from sandbox.kube.schema import prune
 from sandbox.kube.selectors import from_object
 from sandbox.kube.store import Event, Key, Store, Stored
 from sandbox.kube.watch import Scope
-from sandbox.kube.writing import WriteOptions, Writer, check_envelope
+from sandbox.kube.writing import WriteOptions, Writer
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -108,9 +109,19 @@ class Api:
     def apply_all(self, objects: Iterable[Mapping[str, Any]]) -> list[Json]:
         return [self.apply(obj) for obj in objects]
 
-    def replace(self, resource: Resource, key: Key, obj: Json, options: WriteOptions, subresource: str) -> Stored:
-        """An update (PUT)."""
-        return self.writer.update(resource, key, lambda _: obj, options, subresource=subresource, must_version=True)
+    def replace(
+        self, resource: Resource, key: Key, obj: Json, options: WriteOptions, subresource: str
+    ) -> tuple[Stored, bool]:
+        """An update (PUT). Returns the object and whether it is new, as some kinds can be.
+
+        Raises:
+            ApiError: as a creation or an update would get.
+        """
+        missing = self.store.collection(resource.storage).get(key) is None
+        if missing and resource.strategy.created_by_update and not subresource:
+            return self.writer.create(resource, key[0], obj, options), True
+        stored = self.writer.update(resource, key, lambda _: obj, options, subresource=subresource, must_version=True)
+        return stored, False
 
     def patch(
         self, resource: Resource, key: Key, media_type: str, patch: Any, options: WriteOptions, subresource: str
@@ -130,16 +141,14 @@ class Api:
                 if media_type == JSON_PATCH:
                     result = json_patch(current, patch)
                 elif media_type == MERGE_PATCH:
-                    _require_object(patch)
                     result = merge_patch(current, patch)
                 else:
                     result = strategic_merge(current, patch, resource.schema)
             except PatchError as wrong:
-                if wrong.unprocessable:
-                    raise ApiError(422, "Invalid", str(wrong)) from wrong
-                raise errors.bad_request(str(wrong)) from wrong
-            _require_object(result)
-            return dict(result)
+                raise errors.rejected_patch() if media_type == JSON_PATCH else ApiError(500, "", str(wrong)) from wrong
+            if not isinstance(result, dict):
+                raise errors.unfit_patch(f"it leaves no object but {errors.show(result)}")
+            return result
 
         return self.writer.update(resource, key, change, options, subresource=subresource)
 
@@ -149,25 +158,31 @@ class Api:
         """A server-side apply. Returns the object and whether it is new.
 
         Raises:
-            ApiError: 400, 404, 409 (conflicts with other managers) or 422.
+            ApiError: 400, 404, 409 (conflicts with other managers), 422, or 500 for what the schema does not know.
         """
-        _require_object(applied)
-        if not applied.get("apiVersion") or not applied.get("kind"):
-            raise errors.bad_request("apiVersion and kind must be set in an apply patch")
-        meta = check_envelope(resource, applied, key[0], name=key[1])
+        api_version, kind = str(applied.get("apiVersion") or ""), str(applied.get("kind") or "")
+        if (api_version, kind) != (resource.api_version, resource.kind):
+            group, _, version = api_version.rpartition("/")
+            raise errors.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
+        check_typed(applied, resource)
+        exists = self.store.collection(resource.storage).get(key) is not None
+        meta = check_envelope(resource, applied, key[0], name=key[1], patched=None if exists else False)
         if meta.get("managedFields"):
             raise errors.bad_request("metadata.managedFields must be nil")
-        known = copy(applied)
-        prune(resource.schema, known)
-        manager = Manager(options.manager.name, subresource, applied_fields(known, resource.schema))
-        options.manager, options.patch = manager, False
-        if self.store.collection(resource.storage).get(key) is None:
+        manager = Manager(options.manager.name, subresource, applied_fields(applied, resource.schema))
+        options.manager, options.patch = manager, True
+        if not exists:
             if subresource:
                 raise errors.not_found(resource.name, key[1])
+            if meta.get("uid"):
+                why = f"the provided object specified uid {meta['uid']}, and no existing object was found"
+                raise errors.conflict(resource.name, key[1], f"uid mismatch: {why}")
+            meta.pop("resourceVersion", None)
             return self.writer.create(resource, key[0], applied, options), True
+        now = timestamp(self.env.clock())
 
         def change(current: Json) -> Json:
-            return merge_applied(current, applied, resource.schema, manager, force=force)
+            return merge_applied(current, applied, resource.schema, manager, now, force=force)
 
         return self.writer.update(resource, key, change, options, subresource=subresource), False
 

@@ -6,6 +6,7 @@ too. Pure: the result is an object and the set of fields that the manager now ow
 update's work.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from sandbox.kube import errors
@@ -20,10 +21,17 @@ from sandbox.kube.fields import (
     intersection,
     is_granular_list,
     is_granular_map,
+    new_fields,
     paths,
 )
-from sandbox.kube.managers import Manager, tracked
-from sandbox.kube.schema import ANYTHING, Schema
+from sandbox.kube.managers import Manager, entry, tracked
+from sandbox.kube.resource import Resource
+from sandbox.kube.schema import ANYTHING, EMBEDDED, Schema
+from sandbox.kube.validation import type_fits
+
+_TYPES = {"object": "map", "array": "list", "integer": "numeric", "number": "numeric"}
+_BEFORE = "before-first-apply"
+"""Owns what an object had when fields were not tracked yet."""
 
 
 def applied_fields(applied: Json, schema: Schema) -> FieldSet:
@@ -31,22 +39,73 @@ def applied_fields(applied: Json, schema: Schema) -> FieldSet:
     return all_fields(tracked(applied), schema)
 
 
-def merge_applied(live: Json, applied: Json, schema: Schema, manager: Manager, *, force: bool) -> Json:
-    """The object that results from applying to the live one, which is consumed.
+def check_typed(applied: Json, resource: Resource) -> None:
+    """That the schema knows every field of what is applied, and how its lists merge.
+
+    Raises:
+        ApiError: 500, which is how the API server answers, whatever the field validation.
+    """
+    problems = list(_untyped(applied, resource.schema, ""))
+    if problems:
+        meta = applied["metadata"] if isinstance(applied.get("metadata"), dict) else {}
+        place = f"{meta.get('namespace', '')}/{meta.get('name', '')}"
+        told = problems[0] if len(problems) == 1 else "errors:" + "".join(f"\n  {problem}" for problem in problems)
+        kind = f"{resource.group}/{resource.version}, Kind={resource.kind}"
+        raise errors.ApiError(500, "", f"failed to create typed patch object ({place}; {kind}): {told}")
+
+
+def _untyped(value: Any, schema: Schema, path: str) -> Iterator[str]:
+    expected = _TYPES.get(schema.type, schema.type)
+    if value is not None and not type_fits(schema, value) and not (expected == "numeric" and isinstance(value, float)):
+        yield f"{path}: expected {expected or 'string or numeric'}, got {errors.show(value)}"
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            child = schema.child(name)
+            if child is not None:
+                yield from _untyped(item, child, f"{path}.{name}")
+            elif not schema.preserve and not (schema.embedded and name in EMBEDDED):
+                yield f"{path}.{name}: field not declared in schema"
+    elif isinstance(value, list) and schema.items is not None:
+        yield from _untyped_items(value, schema, path)
+        for index, item in enumerate(value):
+            yield from _untyped(item, schema.items, f"{path}[{index}]")
+
+
+def _untyped_items(value: list[Any], schema: Schema, path: str) -> Iterator[str]:
+    if not is_granular_list(schema, value):
+        return
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        if schema.list_type == "map" and all(key is None for key in schema.item_key(item)):
+            keys = errors.show(list(schema.list_keys))
+            why = f"associative list with keys has an element that omits all key fields {keys}"
+            yield f"{path}: element {index}: {why} (and doesn't have default values for any key fields)"
+            continue
+        part = element(schema, item)
+        if part in seen:
+            yield f"{path}: duplicate entries for key {next(paths({part: {}}))}"
+        seen.add(part)
+
+
+def merge_applied(live: Json, applied: Json, schema: Schema, manager: Manager, now: str, *, force: bool) -> Json:
+    """The object that results from applying to the live one, which is consumed. What an object has whose fields nobody
+    tracked has a manager of its own from `now` on.
 
     Raises:
         ApiError: 409 with one cause a field that another manager owns, unless `force`.
     """
     assert manager.applied is not None
     entries: list[Json] = live["metadata"].get("managedFields") or []
-    others = [entry for entry in entries if not manager.is_of(entry)]
+    if not entries and (before := new_fields(tracked(live), schema)):
+        entries = [entry(Manager(_BEFORE), live["apiVersion"], before, now)]
+    others = [held for held in entries if not manager.is_of(held)]
     merged: Json = merge(live, applied, schema)
     if not force:
         _check_conflicts(live, merged, schema, manager.applied, others)
-    own: FieldSet = next((entry["fieldsV1"] for entry in entries if manager.is_of(entry)), {})
+    own: FieldSet = next((held["fieldsV1"] for held in entries if manager.is_of(held)), {})
     dropped = difference(own, manager.applied)
-    for entry in others:
-        dropped = difference(dropped, entry["fieldsV1"])
+    for held in others:
+        dropped = difference(dropped, held["fieldsV1"])
     merged = remove(merged, dropped, schema) if dropped else merged
     merged["metadata"]["managedFields"] = entries
     return merged
@@ -56,11 +115,11 @@ def _check_conflicts(live: Json, merged: Json, schema: Schema, applied: FieldSet
     changed, _ = changes(tracked(live), tracked(merged), schema)
     wanted = intersection(changed, applied)
     causes: list[Cause] = []
-    for entry in others:
-        using = f" using {entry['apiVersion']}" if entry.get("operation") == "Update" else ""
-        subresource = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
-        message = f'conflict with "{entry["manager"]}"{subresource}{using}'
-        fields = intersection(entry["fieldsV1"], wanted)
+    for held in others:
+        using = f" using {held['apiVersion']}" if held.get("operation") == "Update" else ""
+        subresource = f' with subresource "{held["subresource"]}"' if held.get("subresource") else ""
+        message = f'conflict with "{held["manager"]}"{subresource}{using}'
+        fields = intersection(held["fieldsV1"], wanted)
         causes += [Cause("FieldManagerConflict", message, path) for path in paths(fields)]
     if causes:
         raise errors.apply_conflict(causes)

@@ -14,6 +14,7 @@ import yaml
 
 from sandbox.kube import errors
 
+_JSON_PATCH = "application/json-patch+json"
 _YAML_TYPES = ("application/yaml", "application/apply-patch+yaml")
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -57,6 +58,28 @@ def parse(raw: bytes, media_type: str) -> Any:
         raise errors.bad_request(f"couldn't get version/kind; json parse error: {wrong}") from wrong
 
 
+def parse_patch(raw: bytes, media_type: str) -> Any:
+    """A patch's value; a JSON patch is a list of objects, every other an object.
+
+    Raises:
+        ApiError: 400.
+    """
+    if media_type in _YAML_TYPES:
+        value = parse(raw, media_type)
+    else:
+        try:
+            value = orjson.loads(raw)
+        except orjson.JSONDecodeError as wrong:
+            raise errors.bad_request(f"error decoding patch: {wrong}") from wrong
+    if media_type != _JSON_PATCH:
+        fits = isinstance(value, dict)
+    else:
+        fits = isinstance(value, list) and all(isinstance(operation, dict) for operation in value)
+    if not fits:
+        raise errors.bad_request(f"error decoding patch: this is none: {errors.show(value)}")
+    return value
+
+
 class _Object(dict[str, Any]):
     """An object that remembers which of its fields came more than once."""
 
@@ -71,11 +94,31 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def duplicates(raw: bytes) -> tuple[str, ...]:
-    """The paths of the fields that a JSON body has more than once; nothing for other bodies."""
-    if not raw.lstrip().startswith(b"{"):
-        return ()
-    return tuple(_duplicates(json.loads(raw, object_pairs_hook=_pairs), ""))
+def duplicates(raw: bytes, media_type: str) -> tuple[str, ...]:
+    """What to say of the fields that a body has more than once; nothing for bodies that are neither JSON nor YAML.
+
+    Raises:
+        ValueError, yaml.YAMLError: the body is not of its type.
+    """
+    if raw.lstrip().startswith(b"{"):
+        paths = _duplicates(json.loads(raw, object_pairs_hook=_pairs), "")
+        return tuple(f'duplicate field "{path}"' for path in paths)
+    if media_type in _YAML_TYPES:
+        return tuple(_repeated(yaml.compose(raw, Loader=_Loader)))
+    return ()
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[str]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield f'line {key.start_mark.line + 1}: key "{key.value}" already set in map'
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
 
 
 def _duplicates(value: Any, path: str) -> Iterator[str]:

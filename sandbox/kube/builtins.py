@@ -68,7 +68,7 @@ def type_schema(name: str) -> Schema:
     Raises:
         KeyError: no such type.
     """
-    return compile_schema(TypeCatalog.load().schema(name), name)
+    return compile_schema(TypeCatalog.load().schema(name), name, structs=True)
 
 
 class _Builder:
@@ -150,7 +150,7 @@ def _add_workloads(build: _Builder) -> None:
     build.add("discovery.k8s.io/v1", "endpointslices", "EndpointSlice", strategy=strategies.EndpointSliceStrategy(),
               shown=columns.ENDPOINT_SLICES)  # fmt: skip
     build.add("coordination.k8s.io/v1", "leases", "Lease", strategy=strategies.LeaseStrategy(), shown=columns.LEASES)
-    build.add("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", strategy=strategies.Generational(),
+    build.add("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", strategy=strategies.Conditional(),
               shown=columns.DISRUPTION_BUDGETS, short=("pdb",), status=True)  # fmt: skip
     build.add("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", strategy=strategies.Generational(),
               shown=columns.NETWORK_POLICIES, short=("netpol",))  # fmt: skip
@@ -161,7 +161,7 @@ def _add_administration(build: _Builder, env: Environment) -> None:
               strategy=DefinitionStrategy(env), shown=columns.CREATED_AT, short=("crd", "crds"),
               categories=("api-extensions",), namespaced=False, status=True)  # fmt: skip
     for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        build.add("admissionregistration.k8s.io/v1", f"{kind.lower()}s", kind, strategy=strategies.Generational(),
+        build.add("admissionregistration.k8s.io/v1", f"{kind.lower()}s", kind, strategy=strategies.Conditional(),
                   shown=columns.WEBHOOKS, categories=("api-extensions",), namespaced=False)  # fmt: skip
     roles, bindings = strategies.PathNamed(), strategies.Binding()
     group = "rbac.authorization.k8s.io/v1"

@@ -159,8 +159,8 @@ _ready_replicas = _field("status", "readyReplicas", missing=0)
 DEPLOYMENTS = (
     NAME,
     Column("Ready", _of(lambda d: f"{_at(d, 'status', 'readyReplicas') or 0}/{_at(d, 'spec', 'replicas') or 0}")),
-    Column("Up-to-date", _field("status", "updatedReplicas", missing=0), type="integer"),
-    Column("Available", _field("status", "availableReplicas", missing=0), type="integer"),
+    Column("Up-to-date", _field("status", "updatedReplicas", missing=0)),
+    Column("Available", _field("status", "availableReplicas", missing=0)),
     AGE,
     *_TEMPLATE,
 )

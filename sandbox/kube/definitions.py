@@ -18,11 +18,13 @@ from sandbox.kube.columns import AGE, NAME
 from sandbox.kube.durations import age
 from sandbox.kube.errors import Json, Problems
 from sandbox.kube.jsonpath import compile_path
-from sandbox.kube.objects import label_1035_problem, subdomain_problem, timestamp
+from sandbox.kube.objects import copy, label_1035_problem, subdomain_problem, timestamp
 from sandbox.kube.resource import Column, Environment, Resource, Strategy
-from sandbox.kube.schema import Schema, SchemaError, compile_schema
+from sandbox.kube.schema import Schema, SchemaError, compile_schema, default
 from sandbox.kube.selectors import FieldGetter
+from sandbox.kube.validation import validate
 
+_NO_CEL = "the sandbox does not evaluate x-kubernetes-validations: objects that break these rules are accepted"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer that keeps a definition until its objects are gone."""
 
@@ -39,6 +41,7 @@ class GatewayStrategy(CustomStrategy):
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
+        self.has_rules = kind in gatewayapi.RULES or kind in gatewayapi.IMMUTABLE
 
     def check(self, obj: Json, problems: Problems) -> None:
         gatewayapi.check(self._kind, obj, problems)
@@ -49,6 +52,7 @@ class GatewayStrategy(CustomStrategy):
 
 class DefinitionStrategy(Strategy):
     generation = True
+    unconditional = False
 
     def __init__(self, env: Environment) -> None:
         self._clock = env.clock
@@ -73,6 +77,9 @@ class DefinitionStrategy(Strategy):
 
     def check(self, obj: Json, problems: Problems) -> None:
         spec, names = obj["spec"], obj["spec"]["names"]
+        missing = [part for part in ("plural", "singular", "kind", "listKind") if not names.get(part)]
+        for part in missing:
+            problems.required(f"spec.names.{part}")
         expected = f"{names['plural']}.{spec['group']}"
         if obj["metadata"].get("name") != expected:
             problems.invalid(
@@ -82,12 +89,10 @@ class DefinitionStrategy(Strategy):
             problems.invalid("spec.group", spec["group"], wrong)
         elif "." not in spec["group"]:
             problems.invalid("spec.group", spec["group"], "should be a domain with at least one dot")
-        for part in ("plural", "singular"):
-            if wrong := label_1035_problem(names[part]):
-                problems.invalid(f"spec.names.{part}", names[part], wrong)
-        for part in ("kind", "listKind"):
-            if wrong := label_1035_problem(names[part].lower()):
-                problems.invalid(f"spec.names.{part}", names[part], wrong)
+        for part in ("plural", "singular", "kind", "listKind"):
+            name = names.get(part, "")
+            if part not in missing and (wrong := label_1035_problem(name.lower() if "ind" in part else name)):
+                problems.invalid(f"spec.names.{part}", name, wrong)
         if spec["conversion"].get("strategy", "None") != "None":
             problems.unsupported("spec.conversion.strategy", spec["conversion"]["strategy"], ("None",))
         self._check_versions(spec["versions"], problems)
@@ -111,6 +116,10 @@ class DefinitionStrategy(Strategy):
         if sum(version["storage"] for version in versions) != 1:
             problems.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
 
+    def warn(self, obj: Json, warnings: list[str]) -> None:
+        if _has_unknown_rules(obj["spec"]):
+            warnings.append(_NO_CEL)
+
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         for path in (("group",), ("scope",), ("names", "plural"), ("names", "kind")):
             new_value, old_value = obj["spec"], old["spec"]
@@ -132,11 +141,14 @@ def _check_schema(version: Json, path: str, problems: Problems) -> None:
     if raw.get("type") != "object":
         problems.invalid(f"{path}.type", raw.get("type", ""), "must be object at the root")
     try:
-        _compiled(orjson.dumps(raw), path)
+        schema = _compiled(orjson.dumps(raw), path)
     except SchemaError as wrong:
         problems.invalid(path, "", str(wrong))
-    else:
-        _check_structural(raw, path, problems)
+        return
+    before = len(problems.causes)
+    _check_structural(raw, path, problems)
+    if len(problems.causes) == before:
+        _check_defaults(schema, path, problems)
 
 
 def _check_structural(raw: Any, path: str, problems: Problems) -> None:
@@ -151,6 +163,34 @@ def _check_structural(raw: Any, path: str, problems: Problems) -> None:
     for part in ("items", "additionalProperties"):
         if part in raw:
             _check_structural(raw[part], f"{path}.{part}", problems)
+
+
+def _check_defaults(schema: Schema, path: str, problems: Problems) -> None:
+    """Every default is a value that its schema allows."""
+    if schema.has_default:
+        value = copy(schema.default)
+        default(schema, value)
+        validate(schema, value, f"{path}.default", problems)
+    if not schema.has_defaults:
+        return
+    for name, child in schema.properties.items():
+        _check_defaults(child, f"{path}.properties[{name}]", problems)
+    if schema.items is not None:
+        _check_defaults(schema.items, f"{path}.items", problems)
+    if schema.additional is not None:
+        _check_defaults(schema.additional, f"{path}.additionalProperties", problems)
+
+
+def _has_unknown_rules(spec: Json) -> bool:
+    """Whether there are rules in CEL other than those of Gateway API, which are known by heart."""
+    schemas = [version["schema"]["openAPIV3Schema"] for version in spec["versions"]]
+    return spec["group"] != gatewayapi.GROUP and any(_has_rules(schema) for schema in schemas)
+
+
+def _has_rules(value: object) -> bool:
+    if isinstance(value, dict):
+        return "x-kubernetes-validations" in value or any(_has_rules(item) for item in value.values())
+    return isinstance(value, list) and any(_has_rules(item) for item in value)
 
 
 def _established(obj: Json, now: str) -> Json:

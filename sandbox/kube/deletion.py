@@ -15,7 +15,8 @@ from sandbox.kube.objects import copy, timestamp
 from sandbox.kube.resource import Environment, Registry, Resource
 from sandbox.kube.store import Key, Store, Stored
 
-_FOREGROUND = "foregroundDeletion"
+_FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
+_IMMORTAL = {"default", "kube-public", "kube-system"}
 _NAMESPACES = "namespaces"
 _DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
@@ -44,7 +45,7 @@ class Deleter:
         """Asks for the object to go. Returns its last state and whether it is gone.
 
         Raises:
-            ApiError: 404, or 409 where a precondition does not hold.
+            ApiError: 403, 404, or 409 where a precondition does not hold.
         """
         collection = self._store.collection(resource.storage)
         stored = collection.get(key)
@@ -54,20 +55,31 @@ class Deleter:
         if options.dry_run:
             return stored, not stored.obj["metadata"].get("finalizers")
         if resource.storage == _NAMESPACES:
+            if stored.key[1] in _IMMORTAL:
+                raise errors.forbidden(resource.name, stored.key[1], "this namespace may not be deleted")
             return self._delete_namespace(stored)
         if resource.storage == _DEFINITIONS:
             return self._delete_definition(resource, stored)
-        dependents = self._store.dependents(stored.uid)
-        if options.propagation == "Orphan":
-            self._orphan(stored.uid)
-        elif options.propagation == "Foreground" and dependents:
-            if not terminating(stored.obj):
-                stored = self._mark(resource, stored, add=_FOREGROUND)
-            self._delete_all(dependents)
-            return stored, collection.get(key) is None
+        if options.propagation != "Background" and not terminating(stored.obj):
+            return self._delete_first(resource, stored, options.propagation), False
         if stored.obj["metadata"].get("finalizers"):
             return (stored if terminating(stored.obj) else self._mark(resource, stored)), False
         return self.finish(resource, stored, stored.obj), True
+
+    def _delete_first(self, resource: Resource, stored: Stored, propagation: str) -> Stored:
+        """Has what depends on the object deleted, or orphaned, while a finalizer holds it; returns it as it is then."""
+        if propagation == "Orphan":
+            held = self._mark(resource, stored, add=_ORPHAN)
+            self._orphan(stored.uid)
+            self._drop_finalizer(resource, held, _ORPHAN)
+            return held
+        held = self._mark(resource, stored, add=_FOREGROUND)
+        dependents = self._store.dependents(stored.uid)
+        if dependents:
+            self._delete_all(dependents)
+        else:
+            self._drop_finalizer(resource, held, _FOREGROUND)
+        return held
 
     def finish(self, resource: Resource, stored: Stored, last: Json) -> Stored:
         """Removes an object that nothing holds any more, and what depended on it. `last` is its last state."""
@@ -83,13 +95,14 @@ class Deleter:
 
     def _check_preconditions(self, resource: Resource, stored: Stored, options: DeleteOptions) -> None:
         meta = stored.obj["metadata"]
-        for label, wanted, actual in (
-            ("UID", options.uid, meta["uid"]),
-            ("ResourceVersion", options.version, meta["resourceVersion"]),
+        for label, wanted, actual, hint in (
+            ("UID", options.uid, meta["uid"], "deleted and then recreated"),
+            ("ResourceVersion", options.version, meta["resourceVersion"], "modified"),
         ):
             if wanted is not None and wanted != actual:
-                why = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {actual}"
-                raise errors.conflict(resource.name, stored.key[1], why)
+                why = f"the {label} in the precondition ({wanted}) does not match the {label} in record ({actual})"
+                name = errors.ResourceName(resource.group, resource.kind)
+                raise errors.conflict(name, stored.key[1], f"{why}. The object might have been {hint}")
 
     def _mark(self, resource: Resource, stored: Stored, *, add: str = "") -> Stored:
         obj = copy(stored.obj)

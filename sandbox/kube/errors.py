@@ -7,6 +7,7 @@ the package only ever raises `ApiError`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -64,7 +65,7 @@ class ApiError(Exception):
         body["message"] = self.message
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -111,8 +112,14 @@ def not_found(resource: ResourceName, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource} "{name}" not found', details=_details(resource, name))
 
 
+def unknown_resource() -> ApiError:
+    """There is no such resource or subresource in a group that is there."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+
+
 def method_not_allowed() -> ApiError:
-    return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message, details={})
 
 
 def not_acceptable(offered: Sequence[str]) -> ApiError:
@@ -138,10 +145,16 @@ def modified(resource: ResourceName, name: str) -> ApiError:
 
 def apply_conflict(causes: Sequence[Cause]) -> ApiError:
     """Fields of a server-side apply that other managers own."""
-    plural = "s" if len(causes) > 1 else ""
-    listed = "\n".join(f"- {cause.message}: {cause.field}" for cause in causes)
     details = {"causes": [_cause(cause) for cause in causes]}
-    return ApiError(409, "Conflict", f"Apply failed with {len(causes)} conflict{plural}: {listed}", details=details)
+    if len(causes) == 1:
+        told = f"1 conflict: {causes[0].message}: {causes[0].field}"
+    else:
+        lines: list[str] = []
+        by_manager = sorted(causes, key=lambda cause: cause.message)
+        for message, group in groupby(by_manager, key=lambda cause: cause.message):
+            lines += [f"{message.replace('conflict', 'conflicts', 1)}:", *(f"- {cause.field}" for cause in group)]
+        told = f"{len(causes)} conflicts: " + "\n".join(lines)
+    return ApiError(409, "Conflict", f"Apply failed with {told}", details=details)
 
 
 def expired(message: str, continue_token: str | None = None) -> ApiError:
@@ -169,13 +182,29 @@ def unsupported_media_type(offered: Sequence[str]) -> ApiError:
 def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> ApiError:
     texts = [f"{cause.field}: {cause.message}" for cause in causes]
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    details: Json = {"name": name}
+    details: Json = {"name": name} if name else {}
     if group:
         details["group"] = group
     details["kind"] = kind
     details["causes"] = [_cause(cause) for cause in causes]
     prefix = f"{kind}.{group}" if group else kind
     return ApiError(422, "Invalid", f'{prefix} "{name}" is invalid: {joined}', details=details)
+
+
+def unfit_patch(why: str) -> ApiError:
+    """A patch whose result is no object of its kind."""
+    cause = Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")
+    return ApiError(422, "Invalid", f' "" is invalid: patch: {cause.message}', details={"causes": [_cause(cause)]})
+
+
+def rejected_patch() -> ApiError:
+    """A JSON patch with an operation that cannot be done; the API server does not say which."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", details={})
+
+
+def immutable_uid(group: str, kind: str, name: str, uid: object) -> ApiError:
+    cause = Cause("FieldValueInvalid", f"Invalid value: {show(uid)}: field is immutable", "metadata.uid")
+    return invalid(group, kind, name, [cause])
 
 
 def too_many_requests(retry_after: int, message: str = "too many requests, please try again later") -> ApiError:

@@ -49,8 +49,26 @@ def all_fields(value: Any, schema: Schema) -> FieldSet:
         if schema.list_type == "set":
             return {element(schema, item): {} for item in value}
         items = schema.items or ANYTHING
-        return {element(schema, item): {".": {}, **all_fields(item, items)} for item in value}
+        parts = {element(schema, item): all_fields(item, items) for item in value}
+        return {part: {".": {}, **fields} if fields else {} for part, fields in parts.items()}
     return {}
+
+
+def new_fields(value: Any, schema: Schema) -> FieldSet:
+    """Every field of a value that was not there before, for an update: maps and lists are owned themselves too, but not
+    the structs of built-in kinds, which are always there.
+    """
+    if is_granular_map(schema, value):
+        return {f"f:{name}": _new_field(item, child_of(schema, name)) for name, item in value.items()}
+    if is_granular_list(schema, value):
+        items = schema.items or ANYTHING
+        return {element(schema, item): _new_field(item, items, is_item=True) for item in value}
+    return {}
+
+
+def _new_field(value: Any, schema: Schema, *, is_item: bool = False) -> FieldSet:
+    fields = new_fields(value, schema)
+    return {".": {}, **fields} if fields and (is_item or not schema.struct) else fields
 
 
 def _by_element(value: list[Any], schema: Schema) -> dict[str, Any]:
@@ -78,9 +96,8 @@ def _compare(part: str, before: Json, after: Json, schema: Schema, changed: Fiel
         removed[part] = {}
         return
     new = after[part]
-    itself: FieldSet = {".": {}} if part.startswith("k:") else {}
     if part not in before:
-        changed[part] = {**itself, **all_fields(new, schema)}
+        changed[part] = _new_field(new, schema, is_item=not part.startswith("f:"))
         return
     old = before[part]
     if old == new and type(old) is type(new):
@@ -89,7 +106,7 @@ def _compare(part: str, before: Json, after: Json, schema: Schema, changed: Fiel
         is_granular_list(schema, old) and is_granular_list(schema, new)
     )
     if not granular:
-        changed[part] = all_fields(new, schema)
+        changed[part] = _new_field(new, schema)
         return
     sub_changed, sub_removed = changes(old, new, schema)
     if sub_changed:
@@ -101,7 +118,13 @@ def _compare(part: str, before: Json, after: Json, schema: Schema, changed: Fiel
 def union(left: FieldSet, right: FieldSet) -> FieldSet:
     result = dict(left)
     for part, sub in right.items():
-        result[part] = union(result[part], sub) if part in result else sub
+        other = result.get(part)
+        if other is None:
+            result[part] = sub
+        elif bool(other) is bool(sub):
+            result[part] = union(other, sub)
+        else:
+            result[part] = {".": {}, **(other or sub)}
     return result
 
 
@@ -124,7 +147,7 @@ def _subtract(left: FieldSet, right: FieldSet, *, deep: bool) -> FieldSet:
         elif other and sub:
             rest = _subtract(sub, other, deep=deep)
             if rest:
-                result[part] = rest
+                result[part] = {} if set(rest) == {"."} else rest
         elif other or (sub and not deep):
             result[part] = sub
     return result

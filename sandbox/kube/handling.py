@@ -9,23 +9,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from yaml import YAMLError
 
 from sandbox.kube import errors
 from sandbox.kube.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Api
-from sandbox.kube.bodies import duplicates, parse
+from sandbox.kube.bodies import duplicates, parse, parse_patch
 from sandbox.kube.deletion import DeleteOptions
+from sandbox.kube.envelope import check_envelope
 from sandbox.kube.errors import Json
 from sandbox.kube.faults import Request
-from sandbox.kube.managers import Manager
+from sandbox.kube.options import delete_options, flag, list_options, refused_version, watch_options, write_options
 from sandbox.kube.patch import PatchError, json_patch, merge_patch
 from sandbox.kube.protobuf import MEDIA_TYPE, UnreadableError, decode
-from sandbox.kube.reading import ListOptions, Page, WatchOptions
+from sandbox.kube.reading import Page, VersionError, parse_version
 from sandbox.kube.resource import Resource
 from sandbox.kube.selectors import parse_fields, parse_labels
 from sandbox.kube.store import Key, Stored
 from sandbox.kube.tables import Form, Renderer, negotiate
 from sandbox.kube.watch import Scope, Watch
-from sandbox.kube.writing import WriteOptions, check_envelope
+from sandbox.kube.writing import WriteOptions
 
 _RETURNED_WHOLE = {"pods", "services", "serviceaccounts"}
 """Core kinds whose deletion is answered with the object instead of a Status."""
@@ -70,11 +72,10 @@ class Handler:
             return self._subresource(request, resource, call)
         match request.verb:
             case "get":
-                stored = self._api.reader.get(resource, _key(request))
-                return Answer(200, self._renderer(resource, call).one(stored))
+                return self._get(request, resource, call)
             case "list":
-                page = self._api.reader.page(scope(request, resource, call), _list_options(call))
                 form = negotiate(call.accept, many=True)
+                page = self._api.reader.page(scope(request, resource, call), list_options(call.query))
                 return Answer(200, self._renderer(resource, call, form).page(page))
             case "create":
                 return self._create(request, resource, call)
@@ -95,23 +96,27 @@ class Handler:
         Raises:
             ApiError: the request is refused.
         """
-        query = call.query
-        initial = query.get("sendInitialEvents")
-        options = WatchOptions(
-            version=query.get("resourceVersion", ""),
-            version_match=query.get("resourceVersionMatch", ""),
-            bookmarks=flag(query, "allowWatchBookmarks"),
-            initial_events=None if initial is None else flag(query, "sendInitialEvents"),
-        )
+        options = watch_options(call.query)
         renderer = self._renderer(resource, call)
-        return self._api.reader.watch(scope(request, resource, call), options, renderer.one, self._watch_limit)
+        try:
+            return self._api.reader.watch(scope(request, resource, call), options, renderer.one, self._watch_limit)
+        except VersionError as wrong:
+            raise refused_version(wrong) from wrong
+
+    def _get(self, request: Request, resource: Resource, call: Call) -> Answer:
+        renderer = self._renderer(resource, call)
+        try:
+            self._api.reader.check_not_future(parse_version(call.query.get("resourceVersion", "")))
+        except VersionError as wrong:
+            raise refused_version(wrong) from wrong
+        return Answer(200, renderer.one(self._api.reader.get(resource, _key(request))))
 
     def _renderer(self, resource: Resource, call: Call, form: Form | None = None) -> Renderer:
         chosen = negotiate(call.accept) if form is None else form
         return Renderer(resource, chosen, self._api.env.clock, call.query.get("includeObject", ""))
 
     def _create(self, request: Request, resource: Resource, call: Call) -> Answer:
-        options = _write_options(call, "")
+        options = _write_options(call, "create", "")
         obj = _body(call)
         namespace = request.namespace if resource.namespaced else ""
         return self._written(
@@ -119,21 +124,20 @@ class Handler:
         )
 
     def _update(self, request: Request, resource: Resource, call: Call) -> Answer:
-        options = _write_options(call, request.subresource)
+        options = _write_options(call, "update", request.subresource)
         obj = _body(call)
-        check_envelope(resource, obj, request.namespace, name=request.name)
-        stored = self._api.replace(resource, _key(request), obj, options, request.subresource)
-        return self._written(resource, stored, call, options)
+        check_envelope(resource, obj, request.namespace, name=request.name, patched=False)
+        stored, new = self._api.replace(resource, _key(request), obj, options, request.subresource)
+        return self._written(resource, stored, call, options, code=201 if new else 200)
 
     def _patch(self, request: Request, resource: Resource, call: Call) -> Answer:
-        options = _write_options(call, request.subresource)
-        body = parse(call.body, call.media_type)
+        apply = call.media_type == APPLY_PATCH
+        options = _write_options(call, "apply" if apply else "patch", request.subresource)
+        body = parse_patch(call.body, call.media_type)
         key = _key(request)
-        if call.media_type != APPLY_PATCH:
+        if not apply:
             stored = self._api.patch(resource, key, call.media_type, body, options, request.subresource)
             return self._written(resource, stored, call, options)
-        if not call.query.get("fieldManager"):
-            raise errors.bad_request("fieldManager is required for apply patch")
         force = flag(call.query, "force")
         stored, new = self._api.apply_patch(resource, key, body, options, request.subresource, force=force)
         return self._written(resource, stored, call, options, code=201 if new else 200)
@@ -154,11 +158,12 @@ class Handler:
         if request.subresource == "scale" and resource.scale:
             return self._scale(request, resource, call)
         if request.subresource != "status" or not resource.status:
-            raise errors.ApiError(404, "NotFound", "the server could not find the requested resource")
+            if resource.custom:
+                raise errors.not_found(resource.name, request.name)
+            raise errors.unknown_resource()
         match request.verb:
             case "get":
-                stored = self._api.reader.get(resource, _key(request))
-                return Answer(200, self._renderer(resource, call).one(stored))
+                return self._get(request, resource, call)
             case "update":
                 return self._update(request, resource, call)
             case "patch":
@@ -173,10 +178,11 @@ class Handler:
             return Answer(200, orjson.dumps(scale))
         if request.verb not in {"update", "patch"}:
             raise errors.method_not_allowed()
-        options = _write_options(call, "scale")
-        body = parse(call.body, call.media_type)
+        options = _write_options(call, request.verb, "scale")
         if request.verb == "patch":
-            body = patched_scale(scale, body, call.media_type)
+            body = patched_scale(scale, parse_patch(call.body, call.media_type), call.media_type)
+        else:
+            body = parse(call.body, call.media_type)
         return Answer(200, orjson.dumps(self._api.set_scale(resource, key, body, options)), options.warnings)
 
     def _access_review(self, resource: Resource, call: Call) -> Answer:
@@ -197,9 +203,9 @@ def patched_scale(scale: Json, patch: Any, media_type: str) -> Json:
     try:
         result = json_patch(scale, patch) if media_type == JSON_PATCH else merge_patch(scale, patch)
     except PatchError as wrong:
-        raise errors.bad_request(str(wrong)) from wrong
+        raise errors.rejected_patch() from wrong
     if not isinstance(result, dict):
-        raise errors.bad_request("the patch does not leave an object")
+        raise errors.unfit_patch(f"it leaves no object but {errors.show(result)}")
     return result
 
 
@@ -210,9 +216,7 @@ def scope(request: Request, resource: Resource, call: Call) -> Scope:
         ApiError: 400 for a malformed selector.
     """
     namespace = request.namespace if resource.namespaced and request.namespace else None
-    fields = parse_fields(call.query.get("fieldSelector", ""), resource.selectable)
-    if request.name and fields.name is None:
-        fields = parse_fields(f"metadata.name={request.name}", resource.selectable)
+    fields = parse_fields(call.query.get("fieldSelector", ""), resource.selectable, custom=resource.custom)
     return Scope(resource, namespace, parse_labels(call.query.get("labelSelector", "")), fields)
 
 
@@ -235,63 +239,18 @@ def _key(request: Request) -> Key:
     return request.namespace, request.name
 
 
-def flag(query: Mapping[str, str], name: str) -> bool:
-    """A parameter that is true or false, in any spelling that Go's `strconv.ParseBool` takes for true."""
-    return query.get(name, "") in {"1", "t", "T", "true", "TRUE", "True"}
+def _write_options(call: Call, verb: str, subresource: str) -> WriteOptions:
+    return write_options(call.query, verb, subresource, call.user_agent, lambda: _repeated(call))
 
 
-def _list_options(call: Call) -> ListOptions:
-    limit = call.query.get("limit", "0") or "0"
-    if not limit.isascii() or not limit.isdigit():
-        raise errors.bad_request(f'limit: Invalid value: "{limit}"')
-    return ListOptions(
-        limit=int(limit),
-        continue_token=call.query.get("continue", ""),
-        version=call.query.get("resourceVersion", ""),
-        version_match=call.query.get("resourceVersionMatch", ""),
-    )
-
-
-def _write_options(call: Call, subresource: str) -> WriteOptions:
-    strictness = call.query.get("fieldValidation") or "Warn"
-    if strictness not in {"Strict", "Warn", "Ignore"}:
-        raise errors.bad_request(f'fieldValidation: Unsupported value: "{strictness}"')
-    manager = call.query.get("fieldManager") or call.user_agent.partition("/")[0] or "unknown"
-    return WriteOptions(
-        manager=Manager(manager, subresource),
-        dry_run=_dry_run(call.query.get("dryRun", "")),
-        strictness=strictness,
-        duplicates=() if strictness == "Ignore" else _duplicates(call),
-    )
-
-
-def _duplicates(call: Call) -> tuple[str, ...]:
+def _repeated(call: Call) -> tuple[str, ...]:
+    if call.media_type == MEDIA_TYPE:
+        return ()
     try:
-        return duplicates(call.body)
-    except ValueError:
+        return duplicates(call.body, call.media_type)
+    except (ValueError, YAMLError):
         return ()
 
 
-def _dry_run(value: str) -> bool:
-    if value not in {"", "All"}:
-        raise errors.bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
-    return value == "All"
-
-
 def _delete_options(call: Call) -> DeleteOptions:
-    body: Any = parse(call.body, call.media_type) if call.body.strip() else {}
-    if not isinstance(body, dict):
-        raise errors.bad_request("the body of a delete has to be DeleteOptions")
-    preconditions = body.get("preconditions") or {}
-    propagation = body.get("propagationPolicy") or call.query.get("propagationPolicy") or "Background"
-    if body.get("orphanDependents") is True:
-        propagation = "Orphan"
-    if propagation not in {"Background", "Foreground", "Orphan"}:
-        raise errors.bad_request(f'propagationPolicy: Unsupported value: "{propagation}"')
-    given = body.get("dryRun") or call.query.get("dryRun") or ""
-    return DeleteOptions(
-        uid=preconditions.get("uid"),
-        version=preconditions.get("resourceVersion"),
-        propagation=propagation,
-        dry_run=_dry_run(given[0] if isinstance(given, list) else given),
-    )
+    return delete_options(call.query, call.body, call.media_type)

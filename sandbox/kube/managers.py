@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.kube.errors import Json
-from sandbox.kube.fields import FieldSet, all_fields, changes, union, without
+from sandbox.kube.fields import FieldSet, changes, new_fields, union, without
 from sandbox.kube.resource import Resource
 
 _TRACKED_METADATA = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
@@ -27,12 +27,12 @@ class Manager:
     def operation(self) -> str:
         return "Update" if self.applied is None else "Apply"
 
-    def is_of(self, entry: Json) -> bool:
+    def is_of(self, held: Json) -> bool:
         """Whether the entry of `managedFields` is this manager's."""
         return (
-            entry.get("manager") == self.name
-            and entry.get("operation") == self.operation
-            and entry.get("subresource", "") == self.subresource
+            held.get("manager") == self.name
+            and held.get("operation") == self.operation
+            and held.get("subresource", "") == self.subresource
         )
 
 
@@ -48,22 +48,31 @@ def tracked(obj: Json) -> Json:
 def track(obj: Json, old: Json | None, resource: Resource, manager: Manager, now: str) -> bool:
     """Brings the object's managedFields up to date after the manager made it of `old`; says whether they changed.
 
-    `resource` is the one in whose version the object is stored.
+    `resource` is the one in whose version the object is stored. Of an object that has no managers, none are kept until
+    one applies. A new object's status is the server's.
     """
     meta = obj["metadata"]
+    new = tracked(obj)
+    if old is None:
+        new = {name: part for name, part in new.items() if part or resource.custom}
+        if resource.status:
+            new.pop("status", None)
     previous: list[Json] = (old["metadata"].get("managedFields") or []) if old is not None else []
     given = meta.get("managedFields") if old is not None else None
-    entries: list[Json] = previous if given is None else [entry for entry in given if entry.get("fieldsV1") is not None]
+    entries: list[Json] = previous if given is None else [held for held in given if held.get("fieldsV1") is not None]
     if old is None:
-        changed, removed = all_fields(tracked(obj), resource.schema), FieldSet()
+        changed, removed = new_fields(new, resource.schema), FieldSet()
+    elif not entries and manager.applied is None:
+        meta.pop("managedFields", None)
+        return bool(previous)
     else:
-        changed, removed = changes(tracked(old), tracked(obj), resource.schema)
+        changed, removed = changes(tracked(old), new, resource.schema)
     result = _updated(entries, changed, removed, manager)
-    own = next((entry for entry in entries if manager.is_of(entry)), None)
+    own = next((held for held in entries if manager.is_of(held)), None)
     fields = _own_fields(own, changed, removed, manager)
     if fields:
         kept = own is not None and own["fieldsV1"] == fields
-        result.append(own if own is not None and kept else _entry(manager, resource.api_version, fields, now))
+        result.append(own if own is not None and kept else entry(manager, resource.api_version, fields, now))
     result.sort(key=_order)
     if result:
         meta["managedFields"] = result
@@ -72,20 +81,20 @@ def track(obj: Json, old: Json | None, resource: Resource, manager: Manager, now
     return result != previous
 
 
-def _order(entry: Json) -> tuple[Any, ...]:
-    return entry.get("operation") != "Apply", entry.get("time", ""), entry.get("manager", "")
+def _order(held: Json) -> tuple[Any, ...]:
+    return held.get("operation") != "Apply", held.get("time", ""), held.get("manager", "")
 
 
 def _updated(entries: list[Json], changed: FieldSet, removed: FieldSet, manager: Manager) -> list[Json]:
     """The other managers' entries, without what they no longer own."""
     lost = union(changed, removed) if changed or removed else {}
     result: list[Json] = []
-    for entry in entries:
-        if manager.is_of(entry):
+    for held in entries:
+        if manager.is_of(held):
             continue
-        fields = without(entry["fieldsV1"], lost) if lost else entry["fieldsV1"]
+        fields = without(held["fieldsV1"], lost) if lost else held["fieldsV1"]
         if fields:
-            result.append(entry if fields == entry["fieldsV1"] else {**entry, "fieldsV1": fields})
+            result.append(held if fields == held["fieldsV1"] else {**held, "fieldsV1": fields})
     return result
 
 
@@ -96,8 +105,9 @@ def _own_fields(own: Json | None, changed: FieldSet, removed: FieldSet, manager:
     return union(without(before, removed), changed)
 
 
-def _entry(manager: Manager, api_version: str, fields: FieldSet, now: str) -> Json:
-    entry = {
+def entry(manager: Manager, api_version: str, fields: FieldSet, now: str) -> Json:
+    """An entry of `managedFields`."""
+    made: Json = {
         "manager": manager.name,
         "operation": manager.operation,
         "apiVersion": api_version,
@@ -106,5 +116,5 @@ def _entry(manager: Manager, api_version: str, fields: FieldSet, now: str) -> Js
         "fieldsV1": fields,
     }
     if manager.subresource:
-        entry["subresource"] = manager.subresource
-    return entry
+        made["subresource"] = manager.subresource
+    return made

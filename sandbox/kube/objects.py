@@ -21,6 +21,7 @@ _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_STANDARD_FINALIZERS = {"foregroundDeletion", "kubernetes", "orphan"}
 _TOTAL_ANNOTATIONS = 256 * 1024
 
 NameRule = Callable[[str], str | None]
@@ -127,7 +128,13 @@ def check_labels(labels: Mapping[str, Any], path: str, problems: Problems) -> No
             problems.invalid(path, value, wrong)
 
 
-def check_metadata(obj: Json, *, namespaced: bool, name_rule: NameRule, problems: Problems) -> None:
+def unqualified_finalizers(obj: Mapping[str, Any]) -> list[str]:
+    """The finalizers that are neither Kubernetes' own nor named by a domain; custom resources may have such."""
+    given = metadata(obj).get("finalizers") or ()
+    return [finalizer for finalizer in given if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS]
+
+
+def check_metadata(obj: Json, *, namespaced: bool, custom: bool, name_rule: NameRule, problems: Problems) -> None:
     """The syntax of `ObjectMeta` (API conventions, "Metadata"); types have been checked by the schema before."""
     meta = metadata(obj)
     name = meta.get("name", "")
@@ -141,9 +148,13 @@ def check_metadata(obj: Json, *, namespaced: bool, name_rule: NameRule, problems
         problems.forbidden("metadata.namespace", "not allowed on this type")
     check_labels(meta.get("labels") or {}, "metadata.labels", problems)
     _check_annotations(meta.get("annotations") or {}, problems)
+    unqualified = unqualified_finalizers(obj)
     for index, finalizer in enumerate(meta.get("finalizers") or ()):
         if wrong := qualified_name_problem(finalizer):
-            problems.invalid(f"metadata.finalizers[{index}]", finalizer, wrong)
+            problems.invalid("metadata.finalizers", finalizer, wrong)
+        elif finalizer in unqualified and not custom:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            problems.invalid(f"metadata.finalizers[{index}]", finalizer, why)
     _check_owners(meta.get("ownerReferences") or (), problems)
 
 
@@ -165,5 +176,7 @@ def _check_owners(owners: Any, problems: Problems) -> None:
             if not owner.get(part):
                 problems.invalid(f"{path}.{part}", owner.get(part, ""), "must not be empty")
         controllers += bool(owner.get("controller"))
+        if (owner.get("apiVersion"), owner.get("kind")) == ("v1", "Event"):
+            problems.invalid("metadata.ownerReferences", owner, "/v1, Kind=Event is disallowed from being an owner")
     if controllers > 1:
         problems.invalid("metadata.ownerReferences", "", "Only one reference can have Controller set to true")

@@ -16,11 +16,7 @@ from sandbox.kube.schema import ANYTHING, Schema
 
 
 class PatchError(ValueError):
-    """A patch that is malformed (`unprocessable` False) or that does not fit the document (True)."""
-
-    def __init__(self, message: str, *, unprocessable: bool = False) -> None:
-        super().__init__(message)
-        self.unprocessable = unprocessable
+    """A patch that is malformed or does not fit the document."""
 
 
 def merge_patch(document: Any, patch: Any) -> Any:
@@ -37,16 +33,17 @@ def merge_patch(document: Any, patch: Any) -> Any:
 
 
 def json_patch(document: Any, operations: Any) -> Any:
-    """RFC 6902, all operations or none.
+    """RFC 6902, all operations or none, with the API server's leniency: `replace` adds what is not there, and a value
+    that is not given is null.
 
     Raises:
         PatchError: malformed, or an operation does not fit the document.
     """
     if not isinstance(operations, list):
-        raise PatchError("error decoding patch: a JSON patch is an array of operations")
+        raise PatchError("a JSON patch is an array of operations")
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
-            raise PatchError("error decoding patch: an operation is an object with op and path")
+            raise PatchError("an operation is an object with op and path")
         document = _apply_operation(document, operation)
     return document
 
@@ -54,30 +51,27 @@ def json_patch(document: Any, operations: Any) -> Any:
 def _apply_operation(document: Any, operation: Json) -> Any:
     name, path = operation.get("op"), _pointer(operation["path"])
     if name in {"add", "replace", "test"}:
-        if "value" not in operation:
-            raise PatchError(f"error decoding patch: {name} needs a value")
-        value = copy(operation["value"])
+        value = copy(operation.get("value"))
         if name == "add":
             return _add(document, path, value)
         if name == "replace":
-            _get(document, path)
-            return value if not path else _add(_remove(document, path), path, value)
+            return _replace(document, path, value)
         if not _equal(_get(document, path), value):
-            raise PatchError(f"testing value {operation['path']} failed", unprocessable=True)
+            raise PatchError(f"testing value {operation['path']} failed")
         return document
     if name == "remove":
         return _remove(document, path)
     if name in {"move", "copy"}:
         if not isinstance(operation.get("from"), str):
-            raise PatchError(f"error decoding patch: {name} needs from")
+            raise PatchError(f"{name} needs from")
         source = _pointer(operation["from"])
         value = copy(_get(document, source))
         if name == "move":
             if path[: len(source)] == source and len(path) > len(source):
-                raise PatchError("a value cannot be moved into itself", unprocessable=True)
+                raise PatchError("a value cannot be moved into itself")
             document = _remove(document, source)
         return _add(document, path, value)
-    raise PatchError(f"error decoding patch: unexpected kind: {name}")
+    raise PatchError(f"unexpected kind: {name}")
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -95,13 +89,13 @@ def _pointer(text: str) -> list[str]:
     if text == "":
         return []
     if not text.startswith("/"):
-        raise PatchError(f"error decoding patch: {text!r} is not a JSON pointer")
+        raise PatchError(f"{text!r} is not a JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in text[1:].split("/")]
 
 
 def _index(part: str, *, end: int) -> int:
     if not re.fullmatch(r"0|[1-9]\d*", part) or int(part) >= end:
-        raise PatchError(f"the index {part!r} is out of bounds", unprocessable=True)
+        raise PatchError(f"the index {part!r} is out of bounds")
     return int(part)
 
 
@@ -112,7 +106,7 @@ def _get(document: Any, path: list[str]) -> Any:
         elif isinstance(document, list):
             document = document[_index(part, end=len(document))]
         else:
-            raise PatchError(f"the path /{'/'.join(path)} does not exist", unprocessable=True)
+            raise PatchError(f"the path /{'/'.join(path)} does not exist")
     return document
 
 
@@ -126,14 +120,23 @@ def _add(document: Any, path: list[str], value: Any) -> Any:
         at = len(parent) if path[-1] == "-" else _index(path[-1], end=len(parent) + 1)
         parent.insert(at, value)
     else:
-        raise PatchError(f"the path /{'/'.join(path)} does not exist", unprocessable=True)
+        raise PatchError(f"the path /{'/'.join(path)} does not exist")
     return document
+
+
+def _replace(document: Any, path: list[str], value: Any) -> Any:
+    """As the API server's library does it: a field that is not there is added."""
+    parent = _get(document, path[:-1]) if path else None
+    if isinstance(parent, dict):
+        parent[path[-1]] = value
+        return document
+    return value if not path else _add(_remove(document, path), path, value)
 
 
 def _remove(document: Any, path: list[str]) -> Any:
     _get(document, path)
     if not path:
-        raise PatchError("the whole document cannot be removed", unprocessable=True)
+        raise PatchError("the whole document cannot be removed")
     parent = _get(document, path[:-1])
     if isinstance(parent, list):
         del parent[int(path[-1])]
@@ -153,7 +156,7 @@ def strategic_merge(document: Any, patch: Json, schema: Schema) -> Json:
         PatchError: a directive is unknown or a list item lacks its merge key.
     """
     if not isinstance(patch, dict):
-        raise PatchError("error decoding patch: a strategic merge patch is an object")
+        raise PatchError("a strategic merge patch is an object")
     current: Json = document if isinstance(document, dict) else {}
     directive = patch.get("$patch")
     if directive == "replace":
@@ -200,33 +203,46 @@ def _merge_list(current: Any, patch: list[Any], schema: Schema) -> list[Any]:
     if not schema.merges:
         return patch
     if not schema.merge_key:
-        return existing + [item for item in patch if item not in existing]
+        return _interleave([item for item in existing if item not in patch], patch, existing)
     return _merge_keyed(existing, patch, schema)
 
 
 def _merge_keyed(existing: list[Any], patch: list[Any], schema: Schema) -> list[Any]:
     key, items = schema.merge_key, schema.items or ANYTHING
-    result = list(existing)
+    found = {item.get(key): item for item in existing}
+    named: list[Any] = []
+    merged: list[Any] = []
     for item in patch:
         if not isinstance(item, dict) or key not in item:
             raise PatchError(f"map: {item} does not contain declared merge key: {key}")
-        at = next((index for index, old in enumerate(result) if old.get(key) == item[key]), None)
-        if item.get("$patch") == "delete":
-            result = [old for old in result if old.get(key) != item[key]]
-        elif at is None:
-            result.append(strategic_merge({}, item, items))
-        else:
-            result[at] = strategic_merge(result[at], item, items)
-    return result
+        named.append(item[key])
+        if item.get("$patch") != "delete":
+            merged.append(strategic_merge(found.get(item[key], {}), item, items))
+    return _interleave([item for item in existing if item.get(key) not in named], merged, existing, key)
+
+
+def _interleave(untouched: list[Any], patched: list[Any], existing: list[Any], key: str = "") -> list[Any]:
+    """Both lists as one: the patch's items first, but for those that were there already after others that stay."""
+    order = [_identity(item, key) for item in existing]
+    result: list[Any] = []
+    waiting = iter(patched)
+    item = next(waiting, None)
+    for other in untouched:
+        place = order.index(_identity(other, key))
+        while item is not None and not (_identity(item, key) in order and place < order.index(_identity(item, key))):
+            result.append(item)
+            item = next(waiting, None)
+        result.append(other)
+    return [*result, *([] if item is None else [item]), *waiting]
+
+
+def _identity(item: Any, key: str) -> Any:
+    return item.get(key) if key and isinstance(item, Mapping) else item
 
 
 def _ordered(items: list[Any], order: list[Any], key: str) -> list[Any]:
     """Items named by the order come in that order; the others keep their place relative to the one before them."""
-
-    def identity(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, Mapping) else item
-
-    wanted = [identity(item) for item in order]
-    listed = sorted((item for item in items if identity(item) in wanted), key=lambda item: wanted.index(identity(item)))
-    queue = iter(listed)
-    return [next(queue) if identity(item) in wanted else item for item in items]
+    wanted = [_identity(item, key) for item in order]
+    listed = [item for item in items if _identity(item, key) in wanted]
+    queue = iter(sorted(listed, key=lambda item: wanted.index(_identity(item, key))))
+    return [next(queue) if _identity(item, key) in wanted else item for item in items]

@@ -1,10 +1,10 @@
 """Lists, their pages, and the start of watches.
 
 A list that is read in pages shows one moment: the first page keeps the list of objects (references, as stored
-objects do not change) and the continue token names it. Only so many are kept; a token whose list is gone gets the
-API's 410 together with a token that goes on from the current state. resourceVersion means what the API
-documentation says ("Resource versions"): none is the most recent, 0 any, a number "not older than", and one of the
-future is a time-out.
+objects do not change) and the continue token names it. Only so many are kept; what is not is made anew from the
+history, and where that does not reach back far enough, a token gets the API's 410 together with one that goes on from
+the current state. resourceVersion means what the API documentation says ("Resource versions"): none is the most
+recent, 0 any, a number "not older than" or just that one, and a list of the future is a time-out.
 """
 
 import base64
@@ -23,6 +23,21 @@ from sandbox.kube.store import Event, Key, Store, Stored
 from sandbox.kube.watch import Encode, Scope, Watch
 
 _SNAPSHOTS = 64
+_TOO_OLD_LIST = "The resourceVersion for the provided list is too old."
+_TOO_OLD_PAGE = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+
+class VersionError(ApiError):
+    """A resourceVersion that is none."""
+
+    def __init__(self, text: str) -> None:
+        why = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        super().__init__(400, "BadRequest", f"invalid resource version: resourceVersion: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,6 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
     version: str = ""
-    version_match: str = ""
     bookmarks: bool = False
     initial_events: bool | None = None
     """`sendInitialEvents`."""
@@ -78,13 +92,23 @@ class Reader:
         """
         if options.continue_token:
             return self._continue(scope, options)
-        self._check_version(scope, options)
+        version, current = parse_version(options.version), self._store.version
+        self.check_not_future(version)
+        if version and (options.version_match == "Exact" or (options.limit and not options.version_match)):
+            objects = self._objects_at(scope, version)
+            if objects is None:
+                raise errors.expired(_TOO_OLD_LIST)
+            return self._page(scope, objects, 0, version, options.limit or len(objects) + 1)
         objects = self._objects(scope)
-        version = self._store.version
-        if options.limit <= 0 or options.version == "0":
+        if not options.limit or version == 0:
             # A list of any version comes from the API server's cache, which knows no pages.
-            return Page([stored for stored in objects if scope.selects(stored)], version)
-        return self._page(scope, objects, 0, version, options.limit)
+            return Page([stored for stored in objects if scope.selects(stored)], current)
+        return self._page(scope, objects, 0, current, options.limit)
+
+    def check_not_future(self, version: int | None) -> None:
+        """Raises ApiError (504) for a version that is not yet."""
+        if version is not None and version > self._store.version:
+            raise errors.version_too_large(version, self._store.version)
 
     def forget_snapshots(self) -> None:
         """Every continue token is expired from now on."""
@@ -98,23 +122,10 @@ class Reader:
             return [stored] if stored is not None else []
         return collection.ordered(scope.namespace)
 
-    def _check_version(self, scope: Scope, options: ListOptions) -> None:
-        if options.version_match and not options.version:
-            raise errors.bad_request("resourceVersionMatch is forbidden unless resourceVersion is provided")
-        if options.version_match not in {"", "Exact", "NotOlderThan"}:
-            raise errors.bad_request(f"resourceVersionMatch: Unsupported value: {options.version_match!r}")
-        version = parse_version(options.version)
-        if version is None:
-            return
-        if version > self._store.version:
-            raise errors.version_too_large(version, self._store.version)
-        exact = options.version_match == "Exact" or (options.limit > 0 and not options.version_match and version > 0)
-        if exact and version != self._store.version and self._changed_since(scope, version):
-            raise errors.expired(f"The provided resourceVersion {version} is no longer available")
-
-    def _changed_since(self, scope: Scope, version: int) -> bool:
-        recent = self._store.collection(scope.resource.storage).since(version)
-        return recent is None or bool(recent)
+    def _objects_at(self, scope: Scope, version: int) -> list[Stored] | None:
+        """The objects as they were at a version that is not of the future; None where that is forgotten."""
+        kept = self._snapshots.get((scope.resource.storage, scope.namespace, version))
+        return kept or self._store.collection(scope.resource.storage).ordered_at(version, scope.namespace)
 
     def _page(self, scope: Scope, objects: list[Stored], start: int, version: int, limit: int) -> Page:
         items: list[Stored] = []
@@ -143,12 +154,9 @@ class Reader:
         if version < 0:
             objects, version = self._objects(scope), self._store.version
         else:
-            found = self._snapshots.get((scope.resource.storage, scope.namespace, version))
+            found = self._objects_at(scope, version)
             if found is None:
-                raise errors.expired(
-                    "The provided continue parameter is too old to display a consistent list result",
-                    _encode_token(-1, after),
-                )
+                raise errors.expired(_TOO_OLD_PAGE, _encode_token(-1, after))
             objects = found
         start = bisect_right(objects, after, key=lambda stored: stored.key)
         return self._page(scope, objects, start, version, options.limit or len(objects) + 1)
@@ -157,12 +165,13 @@ class Reader:
         """Starts a watch; whoever gets it must take it out of the collection's watchers in the end.
 
         Raises:
-            ApiError: 400 or 504. A version that is too old is no error here but the watch's first and only event.
+            VersionError: the version is none.
+            ApiError: 504, a list that is to be streamed from the future; a mere watch waits for it. A version that is
+                too old is no error here but the watch's first and only event.
         """
         version = parse_version(options.version)
-        if version is not None and version > self._store.version:
-            raise errors.version_too_large(version, self._store.version)
-        _check_initial_events(options)
+        if options.initial_events:
+            self.check_not_future(version)
         collection = self._store.collection(scope.resource.storage)
         recent: list[Event] = []
         initial: list[Stored] = []
@@ -174,12 +183,12 @@ class Reader:
             if found is None:
                 failure = errors.too_old(version, collection.oldest)
             recent = found or []
-        watch = Watch(scope, encode, limit + len(initial) + len(recent))
+        watch = Watch(scope, encode, limit + len(initial) + len(recent), after=version or 0)
         if failure is not None:
             watch.fail(failure)
             return watch
         watch.initial(initial)
-        if options.initial_events:
+        if options.initial_events and options.bookmarks:
             watch.bookmark(self._store.version, {"k8s.io/initial-events-end": "true"})
         for event in recent:
             watch.push(event)
@@ -187,27 +196,16 @@ class Reader:
         return watch
 
 
-def _check_initial_events(options: WatchOptions) -> None:
-    if options.initial_events is None:
-        if options.version_match:
-            raise errors.bad_request("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-        return
-    if options.version_match != "NotOlderThan":
-        raise errors.bad_request("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
-    if options.initial_events and not options.bookmarks:
-        raise errors.bad_request("sendInitialEvents needs allowWatchBookmarks")
-
-
 def parse_version(text: str) -> int | None:
     """A resourceVersion parameter.
 
     Raises:
-        ApiError: 400 for what is no version.
+        VersionError: it is none.
     """
     if not text:
         return None
     if not text.isascii() or not text.isdigit():
-        raise errors.bad_request(f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: invalid syntax')
+        raise VersionError(text)
     return int(text)
 
 
@@ -221,4 +219,4 @@ def _decode_token(token: str) -> tuple[int, Key]:
         namespace, name = content["start"]
         return int(content["rv"]), (str(namespace), str(name))
     except (binascii.Error, ValueError, KeyError, TypeError) as wrong:
-        raise errors.bad_request(f"continue key is not valid: {wrong}") from wrong
+        raise errors.bad_request(f"invalid continue token: continue key is not valid: {wrong}") from wrong

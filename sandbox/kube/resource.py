@@ -31,13 +31,16 @@ class Environment:
 class Strategy:
     """A kind without peculiarities; others override what differs.
 
-    `generation` says whether `metadata.generation` counts changes of the kind's objects, and `unconditional` whether an
-    update may come without a resourceVersion.
+    `generation` says whether `metadata.generation` counts changes of the kind's objects, `unconditional` whether an
+    update may come without a resourceVersion, `created_by_update` whether an update of what is not there creates it,
+    and `has_rules` whether there are rules that are only asked about objects that fit their schema.
     """
 
     name_rule: NameRule = staticmethod(subdomain_problem)
     generation = False
     unconditional = True
+    created_by_update = False
+    has_rules = False
 
     def prepare_create(self, obj: Json) -> None:
         """Sets what a request may not choose, after the schema's defaults. `obj` is changed in place."""
@@ -50,6 +53,9 @@ class Strategy:
 
     def check(self, obj: Json, problems: Problems) -> None:
         """What must hold of an object beyond its schema."""
+
+    def warn(self, obj: Json, warnings: list[str]) -> None:
+        """Adds what a client is told beside the answer; the object is known to be valid."""
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         """What must hold between the new state and the old: immutable fields, mostly."""
@@ -118,6 +124,11 @@ class Resource:
         return ResourceName(self.group, self.plural)
 
     @property
+    def kind_group(self) -> str:
+        """The group that an Invalid names: Events of the new group are checked as those of the old."""
+        return self.group if self.to_storage is None else self.storage_version.rpartition("/")[0]
+
+    @property
     def storage(self) -> str:
         """The name of the collection that holds the objects."""
         return "events" if self.kind == "Event" else str(self.name)
@@ -167,6 +178,10 @@ class Registry:
 
     def find(self, group: str, version: str, plural: str) -> Resource | None:
         return self._by_path.get((group, version, plural))
+
+    def is_built_in(self, group: str, version: str) -> bool:
+        """Whether it is a version of the API server's own groups."""
+        return any((r.group, r.version) == (group, version) and not r.custom for r in self._by_path.values())
 
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """The resource for an object's apiVersion and kind."""

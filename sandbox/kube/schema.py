@@ -67,6 +67,12 @@ class Schema:
     """Whether a strategic merge patch merges this list at all."""
     retain_keys: bool = False
     has_defaults: bool = False
+    struct: bool = False
+    """A struct of a built-in kind: it is there, if empty, wherever it may be."""
+
+    @property
+    def has_default(self) -> bool:
+        return self.default is not _MISSING
 
     def child(self, key: str) -> "Schema | None":
         """The schema of a property; None where nothing is known of it."""
@@ -130,19 +136,20 @@ def _check_keywords(raw: Mapping[str, Any], path: str) -> None:
                 raise SchemaError(f"{path}.{keyword}: Invalid value: {raw[keyword]!r}")
 
 
-def compile_schema(raw: Mapping[str, Any], path: str = "openAPIV3Schema") -> Schema:
-    """Compiles a structural schema.
+def compile_schema(raw: Mapping[str, Any], path: str = "openAPIV3Schema", *, structs: bool = False) -> Schema:
+    """Compiles a structural schema; with `structs`, of a built-in type.
 
     Raises:
         SchemaError: a part is malformed, for instance a pattern that is no regular expression.
     """
-    return _Compiler().compile(raw, path)
+    return _Compiler(structs=structs).compile(raw, path)
 
 
 class _Compiler:
     """Shares the nodes of raw schemas that are the same Python object, so that common types are compiled once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, structs: bool) -> None:
+        self._structs = structs
         self._done: dict[int, Schema] = {}
 
     def compile(self, raw: Any, path: str) -> Schema:
@@ -156,6 +163,7 @@ class _Compiler:
     def _compile(self, raw: Mapping[str, Any], path: str) -> Schema:
         _check_keywords(raw, path)
         node = Schema(raw=raw, **{name: raw[key] for key, name in _COPIED.items() if key in raw})
+        node.struct = self._structs and "properties" in raw
         node.required = tuple(raw.get("required") or ())
         node.enum = tuple(raw.get("enum") or ())
         node.list_keys = tuple(raw.get("x-kubernetes-list-map-keys") or ())
@@ -226,6 +234,20 @@ def default(schema: Schema, value: Any) -> None:
             default(schema.items, item)
 
 
+def drop_nulls(schema: Schema, value: Any) -> None:
+    """Takes away the nulls of fields that may not be null: they count as not given."""
+    if isinstance(value, dict):
+        for name, item in list(value.items()):
+            child = schema.child(name)
+            if item is None and child is not None and child.type and not child.nullable:
+                del value[name]
+            elif child is not None:
+                drop_nulls(child, item)
+    elif isinstance(value, list) and schema.items is not None:
+        for item in value:
+            drop_nulls(schema.items, item)
+
+
 def prune(schema: Schema, value: Any, path: str = "") -> list[str]:
     """Drops the fields that the schema does not know; their paths are what strict field validation complains of."""
     dropped: list[str] = []
@@ -233,7 +255,7 @@ def prune(schema: Schema, value: Any, path: str = "") -> list[str]:
     return dropped
 
 
-_EMBEDDED = ("apiVersion", "kind", "metadata")
+EMBEDDED = ("apiVersion", "kind", "metadata")
 
 
 def _prune(schema: Schema, value: Any, path: str, dropped: list[str]) -> None:
@@ -242,7 +264,7 @@ def _prune(schema: Schema, value: Any, path: str, dropped: list[str]) -> None:
         for name in list(value):
             child = known.get(name)
             if child is None:
-                if schema.embedded and name in _EMBEDDED:
+                if schema.embedded and name in EMBEDDED:
                     continue
                 child = schema.additional
             if child is not None:

@@ -61,7 +61,6 @@ class LabelSelector:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._text = text
         self._tokens = self._lex(text)
         self._at = 0
 
@@ -79,7 +78,7 @@ class _Parser:
         return tokens
 
     def _error(self, why: str) -> ApiError:
-        return bad_request(f'unable to parse requirement in "{self._text}": {why}')
+        return bad_request(f"unable to parse requirement: {why}")
 
     def _peek(self) -> tuple[str, bool]:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("", False)
@@ -223,7 +222,7 @@ def _unescape(value: str) -> str:
     return re.sub(r"\\([\\,=])", r"\1", value)
 
 
-def parse_fields(text: str, supported: Mapping[str, FieldGetter]) -> FieldSelector:
+def parse_fields(text: str, supported: Mapping[str, FieldGetter], *, custom: bool = False) -> FieldSelector:
     """A `fieldSelector` parameter for a resource that supports these fields.
 
     Raises:
@@ -237,8 +236,15 @@ def parse_fields(text: str, supported: Mapping[str, FieldGetter]) -> FieldSelect
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         key, operator, value = found.group(1), found.group(2), _unescape(found.group(3))
         if key not in supported:
-            raise bad_request(f'field label not supported: "{key}"')
+            raise bad_request(_unsupported(key, supported, custom=custom))
         if key == "metadata.name" and operator != "!=":
             name = value
         terms.append((supported[key], value, operator != "!="))
     return FieldSelector(tuple(terms), name)
+
+
+def _unsupported(key: str, supported: Mapping[str, FieldGetter], *, custom: bool) -> str:
+    """Built-in kinds with no fields of their own say which there are."""
+    if not custom and set(supported) == {"metadata.name", "metadata.namespace"}:
+        return f'"{key}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    return f"field label not supported: {key}"

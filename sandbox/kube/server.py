@@ -25,8 +25,9 @@ from sandbox.kube.api import Api
 from sandbox.kube.bundled import bundled_crds
 from sandbox.kube.errors import ApiError, Json
 from sandbox.kube.faults import Fault, Faults, Request
-from sandbox.kube.handling import Answer, Call, Handler, flag
+from sandbox.kube.handling import Answer, Call, Handler
 from sandbox.kube.objects import Clock
+from sandbox.kube.options import flag, number
 from sandbox.kube.resource import Resource
 from sandbox.kube.watch import Watch
 
@@ -36,11 +37,12 @@ _NO_COMMANDS = (
     "the sandbox's pods answer HTTP requests, but run no commands and keep no logs; to ask a service as a pod would, "
     "send the request to the data plane: curl --proxy $DATA_PLANE http://DOMAIN-NAME-OF-THE-ROUTE/"
 )
+_NO_PAGE = "404 page not found\n"
 _BODY_LIMIT = 3 * 1024 * 1024
 _JSON = "application/json"
 _LINGER = struct.pack("ii", 1, 0)
 """A connection that is closed so ends with a TCP reset, as that of a peer that died."""
-_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,8 @@ class KubeServer:
         name = rest[1] if len(rest) > 1 else ""
         subresource = "/".join(rest[2:])
         if resource is None or bool(namespace) > resource.namespaced:
+            if self.api.registry.is_built_in(group, version):
+                raise errors.unknown_resource()
             return None
         if resource.storage == "pods" and rest[2:3] and rest[2] in _CONNECTIONS:
             raise errors.not_implemented(_NO_COMMANDS)
@@ -279,8 +283,7 @@ class KubeServer:
     async def _watch(
         self, request: Request, resource: Resource, call: Call, http: web.BaseRequest, *, silent: bool = False
     ) -> web.StreamResponse:
-        seconds = call.query.get("timeoutSeconds", "")
-        timeout = float(seconds) if seconds.isascii() and seconds.isdigit() and seconds != "0" else self._watch_timeout
+        timeout = float(number(call.query, "timeoutSeconds")) or self._watch_timeout
         watch = self._handler.watch(request, resource, call)
         if silent:
             watch.silence()
@@ -316,12 +319,12 @@ class KubeServer:
         if path in {"healthz", "readyz", "livez"} or path.startswith(("healthz/", "readyz/", "livez/")):
             return web.Response(text="ok")
         if http.method not in {"GET", "HEAD"}:
-            raise errors.ApiError(404, "NotFound", "the server could not find the requested resource")
+            return web.Response(status=404, text=_NO_PAGE)
         if path == "openapi/v2" and openapi.ASKED_V2 in http.headers.get("Accept", ""):
             return web.Response(body=openapi.swagger(), headers={"Content-Type": openapi.SERVED_V2})
         body = self._json_document(path, parts, http)
         if body is None:
-            return web.Response(status=404, text="404 page not found\n")
+            return web.Response(status=404, text=_NO_PAGE)
         aggregated = path in {"api", "apis"} and discovery.wants_aggregated(http.headers.get("Accept", ""))
         media_type = discovery.AGGREGATED_TYPE if aggregated else _JSON
         return web.Response(body=body, headers={"Content-Type": media_type})
@@ -364,10 +367,8 @@ class KubeServer:
 
 def _verb(http: web.BaseRequest, name: str) -> str:
     verb = _VERBS.get(http.method, "")
-    if verb == "get" and flag(http.rel_url.query, "watch"):
-        return "watch"
     if verb == "get" and not name:
-        return "list"
+        return "watch" if flag(http.rel_url.query, "watch") else "list"
     if verb == "delete" and not name:
         return "deletecollection"
     if not verb or (verb == "create") is bool(name) or (verb in {"update", "patch"} and not name):

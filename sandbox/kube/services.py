@@ -6,9 +6,9 @@ on those addresses.
 
 import ipaddress
 
-from sandbox.kube.addresses import check_port, is_address, port_name_problem
+from sandbox.kube.addresses import check_address, check_port, port_name_problem
 from sandbox.kube.errors import Json, Problems
-from sandbox.kube.objects import check_labels, copy, label_1035_problem, label_1123_problem
+from sandbox.kube.objects import check_labels, copy, label_1035_problem, label_1123_problem, qualified_name_problem
 from sandbox.kube.resource import Environment, Strategy
 
 
@@ -16,6 +16,7 @@ class ServiceStrategy(Strategy):
     """Addresses come from 10.96.0.0/12 and fd00:10:96::/112, node ports from 30000–32767."""
 
     name_rule = staticmethod(label_1035_problem)
+    created_by_update = True
 
     def __init__(self, env: Environment) -> None:
         self._random = env.random
@@ -105,6 +106,9 @@ class ServiceStrategy(Strategy):
                 check_port(target, f"{path}.targetPort", problems)
             elif wrong := port_name_problem(target):
                 problems.invalid(f"{path}.targetPort", target, wrong)
+            protocol = port.get("appProtocol")
+            if protocol is not None and (wrong := qualified_name_problem(protocol)):
+                problems.invalid(f"{path}.appProtocol", protocol, wrong)
 
     @staticmethod
     def _check_addresses(spec: Json, problems: Problems) -> None:
@@ -122,8 +126,8 @@ class ServiceStrategy(Strategy):
         if address and addresses and addresses[0] != address:
             problems.invalid("spec.clusterIP", address, "must be equal to clusterIPs[0]")
         for index, given in enumerate(addresses or ([address] if address else [])):
-            if given not in {"None", ""} and not is_address(given):
-                problems.invalid(f"spec.clusterIPs[{index}]", given, "must be a valid IP address")
+            if given not in {"None", ""}:
+                check_address(given, f"spec.clusterIPs[{index}]", problems)
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         spec, before = obj["spec"], old["spec"]

@@ -98,6 +98,21 @@ class Collection:
             self._sorted = sorted(self._objects)
         return [self._objects[key] for key in self._sorted]
 
+    def ordered_at(self, version: int, namespace: str | None = None) -> list[Stored] | None:
+        """The same as it was at that version, or None if that is no longer known."""
+        later = self.since(version)
+        if later is None:
+            return None
+        if not later:
+            return self.ordered(namespace)
+        then = dict(self._objects)
+        for event in reversed(later):
+            if event.before is None:
+                del then[event.stored.key]
+            else:
+                then[event.stored.key] = event.before
+        return [then[key] for key in sorted(then) if namespace in {None, key[0]}]
+
     def __iter__(self) -> Iterator[Stored]:
         return iter(list(self._objects.values()))
 

@@ -5,9 +5,9 @@ own.
 """
 
 import base64
-import ipaddress
+import re
 
-from sandbox.kube.addresses import check_port, is_address
+from sandbox.kube.addresses import check_endpoint
 from sandbox.kube.errors import Json, Problems
 from sandbox.kube.objects import copy, label_1123_problem, path_segment_problem, qualified_name_problem
 from sandbox.kube.resource import Strategy
@@ -19,9 +19,16 @@ class Generational(Strategy):
     generation = True
 
 
+class Conditional(Generational):
+    """Such kinds that are updated only by those who say which version they saw."""
+
+    unconditional = False
+
+
 class PathNamed(Strategy):
     """RBAC: names may be anything that is one segment of a path."""
 
+    created_by_update = True
     name_rule = staticmethod(path_segment_problem)
 
 
@@ -48,18 +55,37 @@ class NamespaceStrategy(Strategy):
             obj["metadata"]["labels"] = {**labels, "kubernetes.io/metadata.name": name}
 
 
+_DATA_LIMIT = 1024 * 1024
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+
+
+def _key_problem(key: str) -> str | None:
+    if len(key) > 253:
+        return "must be no more than 253 characters"
+    if not _KEY.fullmatch(key):
+        return (
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+            f"'KEY_NAME',  or 'key-name', regex used for validation is '{_KEY.pattern}')"
+        )
+    return None
+
+
 class DataStrategy(Strategy):
-    """ConfigMap and Secret: one that says it is immutable stays so."""
+    """ConfigMap and Secret: one that says it is immutable stays so. `whole` is the field that can be too long."""
+
+    whole = "[]"
 
     def check(self, obj: Json, problems: Problems) -> None:
+        size = 0
         for part in ("data", "binaryData"):
-            for key in obj.get(part) or ():
-                if not key or len(key) > 253 or not all(char.isalnum() or char in "-_." for char in key):
-                    problems.invalid(
-                        f"{part}[{key}]",
-                        key,
-                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-                    )
+            for key, value in (obj.get(part) or {}).items():
+                size += len(value.encode())
+                if wrong := _key_problem(key):
+                    problems.invalid(f"{part}[{key}]", key, wrong)
+                if part == "data" and key in (obj.get("binaryData") or ()):
+                    problems.invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
+        if size > _DATA_LIMIT:
+            problems.too_long(self.whole, _DATA_LIMIT)
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         if old.get("immutable"):
@@ -69,6 +95,8 @@ class DataStrategy(Strategy):
 
 
 class SecretStrategy(DataStrategy):
+    whole = "data"
+
     def complete(self, obj: Json) -> None:
         plain = obj.pop("stringData", None)
         if plain:
@@ -103,15 +131,13 @@ class EndpointSliceStrategy(Strategy):
             if not endpoint["addresses"]:
                 problems.required(path, "must contain at least 1 address")
             for position, address in enumerate(endpoint["addresses"]):
-                if version and not (is_address(address) and ipaddress.ip_address(address).version == version):
-                    problems.invalid(f"{path}[{position}]", address, f"must be a valid IPv{version} address")
+                if version is not None:
+                    check_endpoint(address, version, path, position, problems)
         names: set[str] = set()
         for index, port in enumerate(ports):
             if port["name"] in names:
                 problems.duplicate(f"ports[{index}].name", port["name"])
             names.add(port["name"])
-            if port.get("port") is not None:
-                check_port(port["port"], f"ports[{index}].port", problems)
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         if obj["addressType"] != old["addressType"]:
@@ -119,6 +145,9 @@ class EndpointSliceStrategy(Strategy):
 
 
 class LeaseStrategy(Strategy):
+    unconditional = False
+    created_by_update = True
+
     def check(self, obj: Json, problems: Problems) -> None:
         spec = obj["spec"]
         if spec.get("leaseDurationSeconds") is not None and spec["leaseDurationSeconds"] <= 0:
@@ -130,9 +159,7 @@ class LeaseStrategy(Strategy):
 class EventStrategy(Strategy):
     """Events, whose rules depend on whether they have an `eventTime`, as those of events.k8s.io must."""
 
-    def complete(self, obj: Json) -> None:
-        if not obj.get("reportingComponent"):
-            obj["reportingComponent"] = (obj.get("source") or {}).get("component", "")
+    created_by_update = True
 
     def check(self, obj: Json, problems: Problems) -> None:
         involved = obj["involvedObject"].get("namespace", "")
@@ -153,7 +180,7 @@ class EventStrategy(Strategy):
             if not obj.get(part):
                 problems.required(part)
             elif len(obj[part]) > 128:
-                problems.invalid(part, obj[part], "can have at most 128 characters")
+                problems.invalid(part, "", "can have at most 128 characters")
         if len(obj.get("message", "")) > 1024:
             problems.invalid("message", "", "can have at most 1024 characters")
 
@@ -166,7 +193,23 @@ class NewEventStrategy(EventStrategy):
         if not obj.get("eventTime"):
             problems.required("eventTime")
         if obj.get("type") not in {"Normal", "Warning"}:
-            problems.invalid("type", obj.get("type", ""), "has invalid value")
+            problems.invalid("type", "", f"has invalid value: {obj.get('type', '')}")
+        series = obj.get("series")
+        if series is not None and series.get("count", 0) < 2:
+            problems.invalid("series.count", "", "should be at least 2")
+        if series is not None and not series.get("lastObservedTime"):
+            problems.required("series.lastObservedTime")
         for part in ("firstTimestamp", "lastTimestamp", "count", "source"):
             if obj.get(part):
                 problems.invalid(part, "", "needs to be unset")
+
+    def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
+        for part in _FIXED_IN_EVENTS:
+            if (obj.get(part) or None) != (old.get(part) or None):
+                problems.immutable(part, obj.get(part) or "")
+
+
+_FIXED_IN_EVENTS = (
+    "involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "type", "eventTime",
+    "action", "related", "reportingComponent", "reportingInstance",
+)  # fmt: skip

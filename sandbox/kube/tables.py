@@ -56,6 +56,10 @@ class Renderer:
     """Shows the objects of one resource in one form. `include` is the `includeObject` parameter of tables."""
 
     def __init__(self, resource: Resource, form: Form, clock: Clock, include: str = "Metadata") -> None:
+        """Raises ApiError (400) for an `include` that is none."""
+        if form.as_ == "Table" and include not in {"", "Metadata", "Object", "None"}:
+            why = f"Invalid value: {errors.show(include)}: must be 'Metadata', 'Object', 'None', or empty"
+            raise errors.bad_request(f"Unable to convert to Table as requested: includeObject: {why}")
         self._resource = resource
         self._form = form
         self._clock = clock

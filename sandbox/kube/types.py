@@ -7,8 +7,8 @@
 which is a list of `ServicePort`, merged by `port` in a strategic merge patch and by port and protocol in a
 server-side apply. An expression is a type and then modifiers:
 
-- types: `string`, `int32`, `int64`, `bool`, `time`, `int-or-string`, `quantity`, `bytes`, `any`; the name of
-  another type; `[T]` a list and `{T}` a map of them. A `!` after it: the field is required.
+- types: `string`, `int32`, `int64`, `bool`, `time`, `microtime`, `int-or-string`, `quantity`, `bytes`, `any`; the name
+  of another type; `[T]` a list and `{T}` a map of them. A `!` after it: the field is required.
 - modifiers: `merge=key` or `merge` (strategic merge patch), `retainKeys`, `map=a,b`, `set`, `atomic` (server-side
   apply), `enum=A|B`, `default=value` (JSON).
 
@@ -28,6 +28,7 @@ _PRIMITIVES: dict[str, Json] = {
     "string": {"type": "string"},
     "bytes": {"type": "string", "format": "byte"},
     "time": {"type": "string", "format": "date-time", "nullable": True},
+    "microtime": {"type": "string", "format": "micro-time", "nullable": True},
     "int32": {"type": "integer", "format": "int32"},
     "int64": {"type": "integer", "format": "int64"},
     "bool": {"type": "boolean"},
@@ -137,7 +138,7 @@ def _modify(schema: Json, name: str, value: str) -> None:
         case "atomic":
             schema["x-kubernetes-list-type" if schema.get("type") == "array" else "x-kubernetes-map-type"] = "atomic"
         case "enum":
-            schema["enum"] = value.split("|")
+            schema["enum"] = sorted(value.split("|"))
         case "default":
             schema["default"] = orjson.loads(value)
         case _:

@@ -4,7 +4,9 @@ The messages are those that users of kubectl know from custom resources: the fie
 have been. A value of the wrong type is reported once; what is inside it is not looked at.
 """
 
+import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,6 +15,28 @@ from sandbox.kube.errors import Problems
 from sandbox.kube.schema import Schema
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)\Z")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\Z")
+
+
+def _is_address(version: int) -> Callable[[str], bool]:
+    def fits(text: str) -> bool:
+        try:
+            return ipaddress.ip_address(text).version == version
+        except ValueError:
+            return False
+
+    return fits
+
+
+_FORMATS: dict[str, Callable[[str], bool]] = {
+    "date-time": lambda text: _DATE_TIME.match(text) is not None,
+    "micro-time": lambda text: _MICRO_TIME.match(text) is not None,
+    "byte": lambda text: _BASE64.match(text.replace("\n", "")) is not None,
+    "ipv4": _is_address(4),
+    "ipv6": _is_address(6),
+}
+"""The formats that are checked; others are not."""
 
 
 def type_name(value: object) -> str:
@@ -38,7 +62,7 @@ def validate(schema: Schema, value: Any, path: str, problems: Problems) -> None:
     """Adds to `problems` whatever of the value the schema does not allow. `path` is where the value is, or empty."""
     if value is None and schema.nullable:
         return
-    if not _type_fits(schema, value):
+    if not type_fits(schema, value):
         name = type_name(value)
         expected = "integer,string" if schema.int_or_string else schema.type
         problems.type_invalid(path, name, f'{path} in body must be of type {expected}: "{name}"')
@@ -63,7 +87,7 @@ def is_valid(schema: Schema, value: Any) -> bool:
     return not problems.causes
 
 
-def _type_fits(schema: Schema, value: Any) -> bool:
+def type_fits(schema: Schema, value: Any) -> bool:
     if schema.int_or_string:
         return isinstance(value, int | str) and not isinstance(value, bool)
     match schema.type:
@@ -131,7 +155,9 @@ def _validate_unique(schema: Schema, value: list[Any], path: str, problems: Prob
         else:
             return
         if identity in seen:
-            problems.duplicate(f"{path}[{index}]", shown)
+            by_name = len(schema.list_keys) == 1 and schema.items is not None and schema.items.struct
+            at = f"{path}[{index}].{schema.list_keys[0]}" if by_name else f"{path}[{index}]"
+            problems.duplicate(at, identity[0] if by_name else shown)
         seen.add(identity)
 
 
@@ -142,8 +168,9 @@ def _validate_string(schema: Schema, value: str, path: str, problems: Problems) 
         problems.invalid(path, value, f"{path} in body should be at least {schema.min_length} chars long")
     if schema.pattern is not None and not schema.pattern.search(value):
         problems.invalid(path, value, f"{path} in body should match '{schema.raw['pattern']}'")
-    if schema.format == "date-time" and not _DATE_TIME.match(value):
-        problems.invalid(path, value, f'{path} in body must be of type date-time: "{value}"')
+    fits = _FORMATS.get(schema.format)
+    if fits is not None and not fits(value):
+        problems.type_invalid(path, value, f'{path} in body must be of type {schema.format}: "{value}"')
 
 
 def _validate_number(schema: Schema, value: float, path: str, problems: Problems) -> None:
@@ -159,15 +186,19 @@ def _validate_number(schema: Schema, value: float, path: str, problems: Problems
 
 
 def _validate_combined(schema: Schema, value: Any, path: str, problems: Problems) -> None:
+    """What no single schema is to blame for names no field; where none of several fits, the first says why not."""
     shown = path or "<root>"
     for sub in schema.all_of:
         validate(sub, value, path, problems)
     if schema.any_of and not any(is_valid(sub, value) for sub in schema.any_of):
-        problems.invalid(path, value, f'"{shown}" must validate at least one schema (anyOf)')
+        problems.invalid("<nil>", "", f'"{shown}" must validate at least one schema (anyOf)')
+        validate(schema.any_of[0], value, path, problems)
     if schema.one_of:
         matching = sum(is_valid(sub, value) for sub in schema.one_of)
         if matching != 1:
             found = "none valid" if matching == 0 else f"{matching} valid alternatives"
-            problems.invalid(path, value, f'"{shown}" must validate one and only one schema (oneOf). Found {found}')
+            problems.invalid("<nil>", "", f'"{shown}" must validate one and only one schema (oneOf). Found {found}')
+        if matching == 0:
+            validate(schema.one_of[0], value, path, problems)
     if schema.negated is not None and is_valid(schema.negated, value):
-        problems.invalid(path, value, f'"{shown}" must not validate the schema (not)')
+        problems.invalid("<nil>", "", f'"{shown}" must not validate the schema (not)')

@@ -39,13 +39,15 @@ class Scope:
 
 class Watch:
     """The queue between the store and one connection. `limit` is the number of changes a slow client may lag behind:
-    past it the watch ends, as the API server's do, and the client starts anew from its last version.
+    past it the watch ends, as the API server's do, and the client starts anew from its last version. Only changes
+    `after` a version are told, so that a watch from the future is silent until then.
     """
 
-    def __init__(self, scope: Scope, encode: Encode, limit: int) -> None:
+    def __init__(self, scope: Scope, encode: Encode, limit: int, after: int = 0) -> None:
         self._scope = scope
         self._encode = encode
         self._limit = limit
+        self._after = after
         self._lines: deque[tuple[bytes, Stored] | bytes] = deque()
         self._ready = asyncio.Event()
         self.closed = False
@@ -56,7 +58,7 @@ class Watch:
         return self._scope
 
     def push(self, event: Event) -> None:
-        if self.closed:
+        if self.closed or event.stored.version <= self._after:
             return
         namespace = self._scope.namespace
         if namespace is not None and event.stored.key[0] != namespace:
@@ -90,7 +92,7 @@ class Watch:
 
     def bookmark(self, version: int, annotations: dict[str, str] | None = None) -> None:
         """Tells the client that it has seen everything up to the version."""
-        metadata: Json = {"resourceVersion": str(version), "creationTimestamp": None}
+        metadata: Json = {"resourceVersion": str(version)}
         if annotations:
             metadata["annotations"] = annotations
         resource = self._scope.resource

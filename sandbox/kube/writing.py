@@ -14,17 +14,26 @@ import orjson
 
 from sandbox.kube import errors
 from sandbox.kube.deletion import Deleter, terminating
+from sandbox.kube.envelope import check_envelope
 from sandbox.kube.errors import ApiError, Cause, Json, Problems
 from sandbox.kube.managers import Manager, track
-from sandbox.kube.objects import check_metadata, copy, timestamp
+from sandbox.kube.objects import check_metadata, copy, timestamp, unqualified_finalizers
 from sandbox.kube.resource import Environment, Registry, Resource
-from sandbox.kube.schema import default, prune
+from sandbox.kube.schema import default, drop_nulls, prune
 from sandbox.kube.store import Key, Store, Stored
 from sandbox.kube.validation import validate
 
 _NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _MAX_GENERATED = 63
 _OBJECT_LIMIT = 1536 * 1024
+_BLOCKING = frozenset(f"FieldValue{part}" for part in ("Required", "TypeInvalid", "NotSupported", "TooLong", "TooMany"))
+_UNCHECKED = Cause(
+    "FieldValueInvalid",
+    "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing "
+    "errors to complete validation",
+    "<nil>",
+)
+"""Told of kinds with rules beyond their schema, which are only asked about objects that fit it."""
 _COMMON = frozenset({"metadata", "apiVersion", "kind"})
 
 
@@ -37,9 +46,9 @@ class WriteOptions:
     strictness: str = "Warn"
     """`fieldValidation`: Strict, Warn or Ignore."""
     duplicates: tuple[str, ...] = ()
-    """Paths of the fields that the body has more than once."""
+    """What to say of the fields that the body has more than once."""
     patch: bool = False
-    """Whether the object came by a patch: strict errors are then a 422, else a 400."""
+    """Whether the object came by a patch: what cannot be decoded is then a 422, else a 400."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -62,7 +71,7 @@ class Writer:
         """
         meta = check_envelope(resource, obj, namespace)
         if meta.get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+            raise errors.ApiError(500, "", "resourceVersion should not be set on objects to be created")
         self._shape(resource, obj, options, fresh=True)
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self._generate_name(resource, namespace, meta["generateName"])
@@ -78,6 +87,7 @@ class Writer:
         resource.strategy.complete(obj)
         self._admit(resource, namespace, meta.get("name", ""))
         self._check(resource, obj, None)
+        resource.strategy.warn(obj, options.warnings)
         key = (namespace, meta["name"])
         collection = self._store.collection(resource.storage)
         if collection.get(key) is not None:
@@ -114,15 +124,17 @@ class Writer:
             raise errors.not_found(resource.name, key[1])
         old = current.obj
         obj = change(copy(resource.show(old)))
-        meta = check_envelope(resource, obj, key[0], name=key[1])
+        meta = check_envelope(resource, obj, key[0], name=key[1], patched=options.patch)
         if must_version and not resource.strategy.unconditional and not meta.get("resourceVersion"):
             cause = Cause(
-                "FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"
+                "FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"
             )
-            raise errors.invalid(resource.group, resource.kind, key[1], [cause])
+            raise errors.invalid(resource.group, resource.plural, key[1], [cause])
         if meta.get("resourceVersion") not in {None, "", old["metadata"]["resourceVersion"]}:
             raise errors.modified(resource.name, key[1])
         if meta.get("uid") not in {None, "", old["metadata"]["uid"]}:
+            if options.patch:
+                raise errors.immutable_uid(resource.group, resource.kind, key[1], meta["uid"])
             why = (
                 f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
             )
@@ -133,6 +145,7 @@ class Writer:
         obj = resource.store(obj)
         self._settle(resource, obj, old, subresource)
         self._check(resource, obj, old)
+        resource.strategy.warn(obj, options.warnings)
         resource.strategy.allocate(obj)
         now = timestamp(self._env.clock())
         if _same(obj, old):
@@ -161,10 +174,10 @@ class Writer:
         What a kind's Go type and its tags would check on decoding is checked for built-in kinds here, so that their
         strategies meet well-formed objects only; custom resources are validated when they are complete.
         """
-        complaints = [f'duplicate field "{path}"' for path in options.duplicates]
+        complaints = list(options.duplicates)
         complaints += [f'unknown field "{path}"' for path in prune(resource.schema, obj)]
         if complaints and options.strictness == "Strict":
-            raise _strict_error(resource, obj, complaints, options)
+            raise _strict_error(resource, complaints, options)
         if options.strictness == "Warn":
             options.warnings += complaints
         if resource.deprecation and resource.deprecation not in options.warnings:
@@ -173,6 +186,7 @@ class Writer:
             obj.pop("status", None)
         if resource.custom:
             _drop_nulls(obj["metadata"])
+            drop_nulls(resource.schema, obj)
         else:
             _drop_nulls(obj)
         default(resource.schema, obj)
@@ -184,11 +198,15 @@ class Writer:
         wrong_types = [cause for cause in problems.causes if cause.reason == "FieldValueTypeInvalid"]
         if wrong_types:
             listed = ", ".join(f"{cause.field}: {cause.message}" for cause in wrong_types)
+            if options.patch:
+                raise errors.unfit_patch(listed)
             raise errors.bad_request(
                 f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: {listed}'
             )
         if problems.causes:
-            raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
+            raise errors.invalid(resource.kind_group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
+        if resource.custom:
+            _warn_of_finalizers(obj, options)
 
     def _settle(self, resource: Resource, obj: Json, old: Json, subresource: str) -> None:
         """Puts back what this request may not change, and lets the kind complete the rest."""
@@ -213,16 +231,25 @@ class Writer:
 
     def _check(self, resource: Resource, obj: Json, old: Json | None) -> None:
         problems = Problems()
-        check_metadata(obj, namespaced=resource.namespaced, name_rule=resource.strategy.name_rule, problems=problems)
+        strategy = resource.strategy
+        check_metadata(
+            obj,
+            namespaced=resource.namespaced,
+            custom=resource.custom,
+            name_rule=strategy.name_rule,
+            problems=problems,
+        )
         if resource.custom:
             validate(resource.schema, resource.show(obj), "", problems)
+        if strategy.has_rules and any(cause.reason in _BLOCKING for cause in problems.causes):
+            problems.causes.append(_UNCHECKED)
         if not problems.causes:
             resource.strategy.check(obj, problems)
         if old is not None and not problems.causes:
             _check_finalizers(obj, old, problems)
             resource.strategy.check_update(obj, old, problems)
         if problems.causes:
-            raise errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
+            raise errors.invalid(resource.kind_group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
 
     def _admit(self, resource: Resource, namespace: str, name: str) -> None:
         if not resource.namespaced:
@@ -246,45 +273,10 @@ class Writer:
                 return name
 
 
-def check_envelope(resource: Resource, obj: object, namespace: str, name: str = "") -> Json:
-    """That the body is an object of this kind for this place; returns its metadata, with the namespace filled in."""
-    if not isinstance(obj, dict):
-        raise errors.bad_request(
-            f'couldn\'t get version/kind; json parse error: the body is no object but "{obj!r:.40}"'
-        )
-    for part in ("apiVersion", "kind"):
-        if not obj.get(part):
-            if resource.custom:
-                raise errors.bad_request(f"Object '{part[0].upper() + part[1:]}' is missing")
-            obj[part] = resource.api_version if part == "apiVersion" else resource.kind
-    if obj["apiVersion"] != resource.api_version:
-        raise errors.bad_request(
-            f"the API version in the data ({obj['apiVersion']}) does not match the expected API version "
-            f"({resource.api_version})"
-        )
-    if obj["kind"] != resource.kind:
-        raise errors.bad_request(
-            f'{obj["kind"]} in version "{resource.version}" cannot be handled as a {resource.kind}'
-        )
-    meta = obj.setdefault("metadata", {})
-    if meta is None:
-        meta = obj["metadata"] = {}
-    if not isinstance(meta, dict):
-        raise errors.bad_request("metadata must be an object")
-    if resource.namespaced and meta.setdefault("namespace", namespace) != namespace:
-        raise errors.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    if name and meta.setdefault("name", name) != name:
-        raise errors.bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
-    return meta
-
-
-def _strict_error(resource: Resource, obj: Json, complaints: list[str], options: WriteOptions) -> ApiError:
+def _strict_error(resource: Resource, complaints: list[str], options: WriteOptions) -> ApiError:
     listed = ", ".join(complaints)
     if options.patch:
-        cause = Cause("FieldValueInvalid", f"Invalid value: strict decoding error: {listed}", "patch")
-        return errors.invalid(resource.group, resource.kind, obj["metadata"].get("name", ""), [cause])
+        return errors.unfit_patch(f"strict decoding error: {listed}")
     return errors.bad_request(
         f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: strict decoding '
         f"error: {listed}"
@@ -301,6 +293,11 @@ def _drop_nulls(value: object) -> None:
     elif isinstance(value, list):
         for item in value:
             _drop_nulls(item)
+
+
+def _warn_of_finalizers(obj: Json, options: WriteOptions) -> None:
+    why = "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+    options.warnings += [f'metadata.finalizers: "{name}": {why}' for name in unqualified_finalizers(obj)]
 
 
 def _restore(obj: Json, old: Json, part: str) -> None:
@@ -342,7 +339,8 @@ def _check_finalizers(obj: Json, old: Json, problems: Problems) -> None:
     if added:
         problems.forbidden(
             "metadata.finalizers",
-            f"no new finalizers can be added if the object is being deleted, found new finalizers {added}",
+            "no new finalizers can be added if the object is being deleted, found new finalizers "
+            f"[]string{{{', '.join(map(errors.show, added))}}}",
         )
 
 

@@ -42,6 +42,8 @@ def lines(cells: Counter[tuple[str, str]]) -> list[str]:
     table = [["", *columns], *body, ["together", *sums]]
     widths = [max(len(line[index]) for line in table) for index in range(len(columns) + 1)]
     return [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))])
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
         for line in table
     ]

@@ -3,7 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,14 @@ class Stream:
         if not line:
             raise EOFError
         return orjson.loads(line)
+
+    async def all(self) -> list[dict[str, Any]]:
+        """The events until the watch ends."""
+        events = []
+        with suppress(EOFError):
+            while True:
+                events.append(await self.next())
+        return events
 
     async def take(self, count: int) -> list[tuple[str, str]]:
         """The types and names of the next events."""

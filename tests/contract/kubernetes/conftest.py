@@ -6,39 +6,18 @@ both: what the cluster answers and how the sandbox refuses.
 
 import asyncio
 import shutil
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import orjson
 import pytest
 
 from sandbox.kube import KubeServer
 from tests.contract.kubernetes.client import Cluster
 from tests.contract.kubernetes.objects import Objects, Paths
+from tests.contract.kubernetes.servers import REAL, SANDBOX, Server, connect, until
 from tests.support.checked import checked
 from tests.support.kube_apiserver import KubeApiserver
-
-SANDBOX, REAL = "sandbox", "kube-apiserver"
-
-
-@dataclass(frozen=True)
-class Server:
-    """One of the two."""
-
-    name: str
-    url: str
-    headers: dict[str, str]
-    tls: ssl.SSLContext | bool
-    compact: Callable[[], None]
-    """Forgets all versions before the present one."""
-    write_kubeconfig: Callable[[Path], object]
-
-    @property
-    def is_sandbox(self) -> bool:
-        return self.name == SANDBOX
 
 
 @pytest.fixture(scope="module", params=[SANDBOX, REAL])
@@ -64,9 +43,8 @@ def counted(request: pytest.FixtureRequest, server: Server) -> None:
 
 @pytest.fixture
 async def cluster(server: Server) -> AsyncIterator[Cluster]:
-    connector = aiohttp.TCPConnector(ssl=server.tls)
-    async with aiohttp.ClientSession(connector=connector, headers=server.headers) as session:
-        yield Cluster(server.url, session)
+    async with connect(server) as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -90,16 +68,8 @@ def new() -> Objects:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
-    """Waits until an asynchronous condition holds; what controllers do takes its time on a real cluster."""
-
-    async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
-        for _ in range(400):
-            if await condition():
-                return
-            await asyncio.sleep(0.05)
-        pytest.fail("the condition never held")
-
-    return wait
+    """Waits until an asynchronous condition holds."""
+    return until
 
 
 Kubectl = Callable[..., Awaitable[str]]

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 
+from tests.contract.kubernetes.servers import connect, until
+
 pytestmark = pytest.mark.anyio
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -27,6 +29,21 @@ SCHEMA = {
                     "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
                 },
                 "limits": {"type": "object", "additionalProperties": {"type": "number"}},
+                "since": {"type": "string", "format": "date-time"},
+                "address": {"type": "string", "format": "ipv4"},
+                "code": {"type": "string", "pattern": "^a+$"},
+                "parts": {
+                    "type": "array",
+                    "maxItems": 2,
+                    "items": {
+                        "type": "object",
+                        "properties": {"weight": {"type": "integer", "default": 1}, "note": {"type": "string"}},
+                    },
+                },
+                "nested": {
+                    "type": "object",
+                    "properties": {"depth": {"type": "integer", "default": 3}, "note": {"type": "string"}},
+                },
             },
         },
         "status": {"type": "object", "properties": {"ready": {"type": "boolean"}}},
@@ -34,13 +51,7 @@ SCHEMA = {
 }
 
 
-@pytest.fixture
-def group(namespace):
-    return f"{namespace}.example.com"
-
-
-@pytest.fixture
-def definition(group):
+def definition_of(group):
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -56,6 +67,7 @@ def definition(group):
                     "storage": True,
                     "schema": {"openAPIV3Schema": copy.deepcopy(SCHEMA)},
                     "subresources": {"status": {}},
+                    "selectableFields": [{"jsonPath": ".spec.colour"}],
                     "additionalPrinterColumns": [
                         {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
                         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
@@ -66,21 +78,56 @@ def definition(group):
     }
 
 
-@pytest.fixture
-async def things(cluster, paths, group, definition, eventually):
-    """The path of an installed definition's objects."""
+async def install(cluster, definition):
     assert (await cluster.post(CRDS, definition)).code == 201
-    path = paths.group(f"{group}/v1", "things")
+    path = f"/apis/{definition['spec']['group']}/v1/things"
 
     async def served():
         return (await cluster.get(path)).code == 200
 
-    await eventually(served)
-    return path
+    await until(served)
 
 
 @pytest.fixture
-def thing(group):
+def group(namespace):
+    return f"{namespace}.example.com"
+
+
+@pytest.fixture
+def definition(group):
+    return definition_of(group)
+
+
+@pytest.fixture
+async def installed(cluster, definition):
+    """A definition of the test's own, installed: its path."""
+    await install(cluster, definition)
+    path = f"{CRDS}/{definition['metadata']['name']}"
+    yield path
+    await cluster.delete(path)
+
+
+@pytest.fixture(scope="module")
+async def shared_group(server):
+    """The group of a definition that the tests of a server share, as none of them changes it."""
+    group = "shared.example.com"
+    async with connect(server) as cluster:
+        await install(cluster, definition_of(group))
+    return group
+
+
+@pytest.fixture
+def things(paths, shared_group):
+    """The path of the shared definition's objects in the test's namespace."""
+    return paths.group(f"{shared_group}/v1", "things")
+
+
+@pytest.fixture
+def thing(shared_group):
+    return thing_of(shared_group)
+
+
+def thing_of(group):
     def make(name="a", **spec):
         return {
             "apiVersion": f"{group}/v1",
@@ -92,14 +139,12 @@ def thing(group):
     return make
 
 
-async def test_a_definition_is_established(cluster, definition, things, eventually):
-    async def established():
-        body = (await cluster.get(f"{CRDS}/{definition['metadata']['name']}")).body
-        return {c["type"]: c["status"] for c in body["status"]["conditions"]}.get("Established") == "True"
-
-    await eventually(established)
-    body = (await cluster.get(f"{CRDS}/{definition['metadata']['name']}")).body
+async def test_a_definition_is_established(cluster, installed):
+    body = (await cluster.get(installed)).body
+    conditions = {condition["type"]: condition["status"] for condition in body["status"]["conditions"]}
+    assert (conditions["NamesAccepted"], conditions["Established"]) == ("True", "True")
     assert body["status"]["storedVersions"] == ["v1"]
+    assert body["status"]["acceptedNames"] == body["spec"]["names"]
     assert body["spec"]["names"] == {
         "plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList", "shortNames": ["th"],
     }  # fmt: skip
@@ -121,8 +166,16 @@ async def test_its_objects_get_their_defaults(cluster, things, thing):
         ({"port": 1.5}, "spec.port", "FieldValueTypeInvalid"),
         ({"note": "longer"}, "spec.note", "FieldValueTooLong"),
         ({"tags": ["a", "a"]}, "spec.tags[1]", "FieldValueDuplicate"),
-        ({"choice": {"a": "x", "b": "y"}}, "spec.choice", "FieldValueInvalid"),
-        ({"choice": {}}, "spec.choice", "FieldValueInvalid"),
+        ({"choice": {"a": "x", "b": "y"}}, "<nil>", "FieldValueInvalid"),
+        ({"choice": {}}, "<nil>", "FieldValueInvalid"),
+        ({"choice": {}}, "spec.choice.a", "FieldValueRequired"),
+        ({"size": None}, "spec.size", "FieldValueRequired"),
+        ({"size": "1"}, "spec.size", "FieldValueTypeInvalid"),
+        ({"since": "yesterday"}, "spec.since", "FieldValueTypeInvalid"),
+        ({"address": "a.b.c.d"}, "spec.address", "FieldValueTypeInvalid"),
+        ({"code": "b"}, "spec.code", "FieldValueInvalid"),
+        ({"parts": [{}, {}, {}]}, "spec.parts", "FieldValueTooMany"),
+        ({"parts": [None]}, "spec.parts[0]", "FieldValueTypeInvalid"),
         ({"limits": {"a": "many"}}, "spec.limits.a", "FieldValueTypeInvalid"),
     ],
 )
@@ -141,6 +194,9 @@ async def test_its_objects_are_validated(cluster, things, thing, spec, field, re
         {"tags": ["a", "b"]},
         {"choice": {"a": "x"}},
         {"limits": {"a": 1.5}},
+        {"since": "2026-01-01T00:00:00Z"},
+        {"address": "10.0.0.1"},
+        {"free": {"a": {"b": None}}},
     ],
 )
 async def test_what_the_schema_allows_is_stored_as_it_is(cluster, things, thing, spec):
@@ -152,7 +208,66 @@ async def test_unknown_fields_are_kept_where_the_schema_says_so(cluster, things,
     assert (await cluster.post(things, body)).body["spec"] == {"size": 1, "colour": "red", "free": {"a": {"b": 1}}}
 
 
-async def test_it_is_discovered(cluster, group, things):
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"parts": [{}, {"weight": 2, "other": 1}]}, {"parts": [{"weight": 1}, {"weight": 2}]}),
+        ({"nested": {}}, {"nested": {"depth": 3}}),
+        ({"nested": {"depth": None, "note": "x"}}, {"nested": {"depth": 3, "note": "x"}}),
+        ({"nested": None}, {}),
+        ({"colour": None}, {}),
+        ({"limits": {"a": None}}, {"limits": {}}),
+        ({"free": None}, {}),
+    ],
+)
+async def test_defaults_reach_into_what_is_there_and_nulls_count_as_nothing(cluster, things, thing, spec, expected):
+    reply = await cluster.post(things, thing(**spec))
+    assert reply.body["spec"] == {"size": 1, "colour": "red", **expected}
+
+
+async def test_defaults_are_filled_in_on_every_way_to_write(cluster, things, thing):
+    await cluster.post(things, thing())
+    assert (await cluster.patch(f"{things}/a", {"spec": {"colour": None}})).body["spec"]["colour"] == "red"
+    assert (await cluster.patch(f"{things}/a", {"spec": {"nested": {}}})).body["spec"]["nested"] == {"depth": 3}
+    replaced = await cluster.put(f"{things}/a", (await cluster.get(f"{things}/a")).body | {"spec": {"size": 2}})
+    assert replaced.body["spec"] == {"size": 2, "colour": "red"}
+    applied = await cluster.patch(f"{things}/b", thing("b"), "apply", fieldManager="tests")
+    assert applied.body["spec"] == {"size": 1, "colour": "red"}
+
+
+async def test_a_status_subresource_keeps_status_and_the_rest_apart(cluster, things, thing):
+    created = await cluster.post(things, {**thing(), "status": {"ready": True}})
+    assert "status" not in created.body
+    body = {
+        "spec": {"size": 9},
+        "status": {"ready": True},
+        "metadata": {"labels": {"a": "b"}, "finalizers": ["x.io/a"]},
+    }
+    changed = (await cluster.patch(f"{things}/a/status", body)).body
+    assert (changed["spec"]["size"], changed["status"]) == (1, {"ready": True})
+    assert {"labels", "finalizers"}.isdisjoint(changed["metadata"])
+    assert (await cluster.patch(f"{things}/a", {"status": None, "spec": {"size": 2}})).body["status"] == {"ready": True}
+
+
+async def test_without_a_status_subresource_status_is_a_field_like_others(cluster, paths, group, definition):
+    del definition["spec"]["versions"][0]["subresources"]
+    await install(cluster, definition)
+    path = paths.group(f"{group}/v1", "things")
+    created = await cluster.post(path, {**thing_of(group)(), "status": {"ready": True}})
+    assert created.body["status"] == {"ready": True}
+    changed = (await cluster.patch(f"{path}/a", {"status": {"ready": False}})).body
+    assert (changed["status"], changed["metadata"]["generation"]) == ({"ready": False}, 2)
+    assert (await cluster.get(f"{path}/a/status")).code == 404
+
+
+async def test_its_fields_select_where_it_says_so(cluster, things, thing):
+    await cluster.post(things, thing("a", colour="blue"))
+    await cluster.post(things, thing("b"))
+    assert (await cluster.get(things, fieldSelector="spec.colour=blue")).names == ["a"]
+    assert (await cluster.get(things, fieldSelector="spec.size=1")).code == 400
+
+
+async def test_it_is_discovered(cluster, group, installed):
     (resource, status) = (await cluster.get(f"/apis/{group}/v1")).body["resources"]
     assert (resource["name"], resource["kind"], resource["shortNames"]) == ("things", "Thing", ["th"])
     assert status["name"] == "things/status"
@@ -166,11 +281,11 @@ async def test_its_columns_are_shown(cluster, things, thing):
     assert table["rows"][0]["cells"][:2] == ["a", 3]
 
 
-async def test_another_version_shows_the_same_objects(cluster, paths, group, definition, things, thing, eventually):
-    await cluster.post(things, thing())
+async def test_another_version_shows_the_same_objects(cluster, paths, group, definition, installed, eventually):
+    things = paths.group(f"{group}/v1", "things")
+    await cluster.post(things, thing_of(group)())
     second = {**copy.deepcopy(definition["spec"]["versions"][0]), "name": "v2", "storage": False}
-    path = f"{CRDS}/{definition['metadata']['name']}"
-    await cluster.patch(path, [{"op": "add", "path": "/spec/versions/-", "value": second}], "json")
+    await cluster.patch(installed, [{"op": "add", "path": "/spec/versions/-", "value": second}], "json")
     v2 = paths.group(f"{group}/v2", "things", "a")
 
     async def served():
@@ -183,9 +298,10 @@ async def test_another_version_shows_the_same_objects(cluster, paths, group, def
     assert (await cluster.get(f"{things}/a")).body["spec"]["size"] == 2
 
 
-async def test_a_definition_takes_its_objects_along(cluster, definition, things, thing, eventually):
-    await cluster.post(things, thing())
-    await cluster.delete(f"{CRDS}/{definition['metadata']['name']}")
+async def test_a_definition_takes_its_objects_along(cluster, paths, group, installed, eventually):
+    things = paths.group(f"{group}/v1", "things")
+    await cluster.post(things, thing_of(group)())
+    await cluster.delete(installed)
 
     async def gone():
         return (await cluster.get(things)).code == 404
@@ -193,17 +309,17 @@ async def test_a_definition_takes_its_objects_along(cluster, definition, things,
     await eventually(gone)
 
 
-async def test_a_definition_waits_for_the_finalizers_of_its_objects(cluster, definition, things, thing, eventually):
-    path = f"{CRDS}/{definition['metadata']['name']}"
-    body = thing()
+async def test_a_definition_waits_for_the_finalizers_of_its_objects(cluster, paths, group, installed, eventually):
+    things = paths.group(f"{group}/v1", "things")
+    body = thing_of(group)()
     body["metadata"]["finalizers"] = ["x.io/a"]
     await cluster.post(things, body)
-    await cluster.delete(path)
-    assert (await cluster.get(path)).body["metadata"]["deletionTimestamp"]
+    await cluster.delete(installed)
+    assert (await cluster.get(installed)).body["metadata"]["deletionTimestamp"]
     await cluster.patch(f"{things}/a", {"metadata": {"finalizers": None}})
 
     async def gone():
-        return (await cluster.get(path)).code == 404
+        return (await cluster.get(installed)).code == 404
 
     await eventually(gone)
 
@@ -215,7 +331,9 @@ async def test_a_definition_waits_for_the_finalizers_of_its_objects(cluster, def
         (lambda d: d["spec"]["versions"][0].update(storage=False), "spec.versions"),
         (lambda d: d["spec"]["versions"][0].pop("schema"), "spec.versions[0].schema.openAPIV3Schema"),
         (lambda d: d["spec"].update(scope="World"), "spec.scope"),
-        (lambda d: d["spec"].pop("names"), "spec.names"),
+        (lambda d: d["spec"].pop("names"), "spec.names.plural"),
+        (lambda d: d["spec"].update(group="short"), "spec.group"),
+        (lambda d: d["spec"].update(versions=[]), "spec.versions"),
     ],
 )
 async def test_a_definition_that_makes_no_sense_is_invalid(cluster, definition, change, field):
@@ -225,7 +343,17 @@ async def test_a_definition_that_makes_no_sense_is_invalid(cluster, definition, 
     assert field in reply.fields
 
 
-async def test_a_schema_that_cannot_be_served_is_invalid(cluster, definition):
+@pytest.mark.parametrize(
+    "size",
+    [
+        {"type": "string", "pattern": "("},
+        {},
+        {"type": "integer", "default": "one"},
+        {"type": "integer", "minimum": 1, "default": 0},
+        {"type": "array", "x-kubernetes-list-type": "map", "items": {"type": "object"}},
+    ],
+)
+async def test_a_schema_that_cannot_be_served_is_invalid(cluster, definition, size):
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    schema["properties"]["spec"]["properties"]["size"] = {"type": "string", "pattern": "("}
+    schema["properties"]["spec"]["properties"]["size"] = size
     assert (await cluster.post(CRDS, definition)).code == 422

@@ -66,13 +66,117 @@ async def test_a_deletion_can_be_of_one_incarnation_only(cluster, paths, new):
     options = {"preconditions": {"uid": "00000000-0000-0000-0000-000000000000"}}
     reply = await cluster.delete(paths.core("configmaps", "a"), options)
     assert (reply.code, reply.reason) == (409, "Conflict")
+    assert reply.body["details"] == {"name": "a", "kind": "ConfigMap"}
+    assert "the UID in the precondition (00000000-0000-0000-0000-000000000000) does not match" in reply.message
+    assert not await gone(cluster, paths.core("configmaps", "a"))
 
 
 async def test_a_deletion_can_be_of_one_version_only(cluster, paths, new):
     created = (await cluster.post(paths.core("configmaps"), new.config_map("a"))).body
     await cluster.patch(paths.core("configmaps", "a"), {"data": {"k": "v"}})
     options = {"preconditions": {"resourceVersion": created["metadata"]["resourceVersion"]}}
-    assert (await cluster.delete(paths.core("configmaps", "a"), options)).code == 409
+    reply = await cluster.delete(paths.core("configmaps", "a"), options)
+    assert reply.code == 409
+    assert "the ResourceVersion in the precondition" in reply.message
+    current = (await cluster.get(paths.core("configmaps", "a"))).version
+    options = {"preconditions": {"resourceVersion": current, "uid": created["metadata"]["uid"]}}
+    assert (await cluster.delete(paths.core("configmaps", "a"), options)).code == 200
+
+
+async def test_a_condition_holds_for_the_second_deletion_too(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"finalizers": ["x.io/a"]}))
+    await cluster.delete(paths.core("configmaps", "a"))
+    assert (await cluster.delete(paths.core("configmaps", "a"), {"preconditions": {"uid": "other"}})).code == 409
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"propagationPolicy": "Sideways"}, "propagationPolicy"),
+        ({"propagationPolicy": "Orphan", "orphanDependents": True}, "propagationPolicy"),
+        ({"dryRun": ["Some"]}, "dryRun"),
+    ],
+)
+async def test_options_that_make_no_sense_are_invalid_and_delete_nothing(cluster, paths, new, options, field):
+    await cluster.post(paths.core("configmaps"), new.config_map("a"))
+    reply = await cluster.delete(paths.core("configmaps", "a"), options)
+    assert (reply.code, reply.body["details"]["kind"], reply.fields) == (422, "DeleteOptions", {field})
+    assert not await gone(cluster, paths.core("configmaps", "a"))
+
+
+async def test_a_deletion_takes_options_and_nothing_else(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a"))
+    reply = await cluster.delete(paths.core("configmaps", "a"), new.config_map("a"))
+    assert (reply.code, reply.reason) == (400, "BadRequest")
+    assert not await gone(cluster, paths.core("configmaps", "a"))
+
+
+async def test_being_marked_for_deletion_is_a_change_of_a_custom_resource(cluster, paths, new):
+    body = new.gateway("a")
+    body["metadata"]["finalizers"] = ["x.io/a"]
+    await cluster.post(paths.gateways(), body)
+    marked = (await cluster.delete(paths.gateways("a"))).body["metadata"]
+    assert (marked["generation"], marked["deletionGracePeriodSeconds"]) == (2, 0)
+
+
+async def test_what_is_going_can_still_be_written(cluster, paths, new):
+    body = new.gateway("a")
+    body["metadata"]["finalizers"] = ["x.io/a"]
+    await cluster.post(paths.gateways(), body)
+    await cluster.delete(paths.gateways("a"))
+    status = {"addresses": [{"type": "Hostname", "value": "x"}]}
+    assert (await cluster.patch(paths.gateways("a") + "/status", {"status": status})).code == 200
+    assert (await cluster.patch(paths.gateways("a"), {"spec": {"gatewayClassName": "other"}})).code == 200
+
+
+async def test_the_last_finalizer_can_go_with_another_change(cluster, paths, new):
+    path = paths.core("configmaps", "a")
+    await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"finalizers": ["x.io/a"]}))
+    await cluster.delete(path)
+    reply = await cluster.patch(path, {"metadata": {"finalizers": []}, "data": {"k": "v"}})
+    assert (reply.code, reply.body["data"]) == (200, {"k": "v"})
+    assert await gone(cluster, path)
+
+
+async def test_a_finalizer_has_a_domain(cluster, paths, new):
+    for name, field in (("plain", "metadata.finalizers[0]"), ("x.io/a b", "metadata.finalizers")):
+        reply = await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"finalizers": [name]}))
+        assert (reply.code, reply.fields) == (422, {field})
+
+
+async def test_a_finalizer_of_a_custom_resource_should_have_a_domain(cluster, paths, new):
+    body = new.gateway("a")
+    body["metadata"]["finalizers"] = ["plain"]
+    reply = await cluster.post(paths.gateways(), body)
+    assert reply.code == 201
+    assert "prefer a domain-qualified finalizer name" in reply.headers["Warning"]
+
+
+async def test_a_new_object_is_not_going_yet(cluster, paths, new):
+    meta = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 1}
+    created = await cluster.post(paths.core("configmaps"), new.config_map("a", metadata=meta))
+    assert {"deletionTimestamp", "deletionGracePeriodSeconds"}.isdisjoint(created.body["metadata"])
+
+
+@pytest.mark.parametrize(("policy", "finalizer"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")])
+async def test_a_deletion_by_policy_is_held_until_it_is_done(cluster, paths, new, eventually, policy, finalizer):
+    await cluster.post(paths.core("configmaps"), new.config_map("a"))
+    marked = await cluster.delete(paths.core("configmaps", "a"), {"propagationPolicy": policy})
+    assert (marked.body["kind"], marked.body["metadata"]["finalizers"]) == ("ConfigMap", [finalizer])
+    await eventually(lambda: gone(cluster, paths.core("configmaps", "a")))
+
+
+async def test_an_event_owns_nothing(cluster, paths, new):
+    owner = {"apiVersion": "v1", "kind": "Event", "name": "e", "uid": "1"}
+    reply = await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"ownerReferences": [owner]}))
+    assert (reply.code, reply.fields) == (422, {"metadata.ownerReferences"})
+
+
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
+async def test_some_namespaces_stay(cluster, name):
+    reply = await cluster.delete(f"/api/v1/namespaces/{name}")
+    assert (reply.code, reply.reason) == (403, "Forbidden")
+    assert reply.message == f'namespaces "{name}" is forbidden: this namespace may not be deleted'
 
 
 async def test_a_dry_run_deletes_nothing(cluster, paths, new):
@@ -146,14 +250,30 @@ async def test_in_the_foreground_the_owner_goes_last(cluster, paths, new, eventu
 
 async def test_a_namespace_goes_after_its_content(cluster, paths, new, eventually):
     await cluster.post(paths.core("configmaps"), new.config_map("a"))
-    await cluster.post(paths.core("configmaps"), new.config_map("b", metadata={"finalizers": ["x.io/a"]}))
+    await cluster.post(paths.gateways(), new.gateway("b"))
     space = f"/api/v1/namespaces/{paths.namespace}"
     reply = await cluster.delete(space)
     assert (reply.code, reply.body["status"]["phase"]) == (200, "Terminating")
+    await eventually(lambda: gone(cluster, space))
+    assert await gone(cluster, paths.core("configmaps", "a"))
+    assert await gone(cluster, paths.gateways("b"))
+
+
+async def test_a_namespace_waits_for_the_finalizers_of_its_content(cluster, paths, new, eventually):
+    await cluster.post(paths.core("configmaps"), new.config_map("a"))
+    await cluster.post(paths.core("configmaps"), new.config_map("b", metadata={"finalizers": ["x.io/a"]}))
+    space = f"/api/v1/namespaces/{paths.namespace}"
+    await cluster.delete(space)
     await eventually(lambda: gone(cluster, paths.core("configmaps", "a")))
     assert not await gone(cluster, space)
+    await cluster.patch(paths.core("configmaps", "b"), {"metadata": {"finalizers": None}})
+    assert await gone(cluster, paths.core("configmaps", "b"))
+
+
+async def test_a_namespace_that_is_going_takes_nothing_new(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a", metadata={"finalizers": ["x.io/a"]}))
+    await cluster.delete(f"/api/v1/namespaces/{paths.namespace}")
     refused = await cluster.post(paths.core("configmaps"), new.config_map("c"))
     assert (refused.code, refused.reason) == (403, "Forbidden")
-    assert refused.body["details"]["causes"][0]["reason"] == "NamespaceTerminating"
-    await cluster.patch(paths.core("configmaps", "b"), {"metadata": {"finalizers": None}})
-    await eventually(lambda: gone(cluster, space))
+    assert refused.causes[0]["reason"] == "NamespaceTerminating"
+    assert (await cluster.patch(paths.core("configmaps", "a"), {"data": {"k": "v"}})).code == 200

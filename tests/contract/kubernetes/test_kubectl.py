@@ -1,6 +1,7 @@
 """kubectl, the real one, works."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -281,11 +282,19 @@ async def test_a_list_is_applied_item_by_item(kubectl):
     assert created.splitlines() == ["configmap/one created", "configmap/two created"]
 
 
-@pytest.mark.parametrize(
-    "command", [("exec", "a", "--", "ls"), ("attach", "a"), ("logs", "a"), ("port-forward", "a", "8090")]
-)
-async def test_pods_say_that_they_run_no_commands_and_how_to_ask_instead(kubectl, command):
+NO_COMMANDS = r"run no commands .* curl --proxy \$DATA_PLANE"
+
+
+@pytest.mark.parametrize("command", [("exec", "a", "--", "ls"), ("attach", "a"), ("port-forward", "a", "8090")])
+async def test_a_pod_without_a_machine_runs_no_commands(kubectl, server, command):
+    """The sandbox's pods never have one, and say how to ask them instead."""
     await kubectl("run", "a", "--image=any:1")
     await kubectl("patch", "pod", "a", "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Running"}}')
-    with pytest.raises(AssertionError, match=r"run no commands .* curl --proxy \$DATA_PLANE"):
-        await kubectl(*command)
+    answer = await kubectl(*command, code=1)
+    assert re.search(NO_COMMANDS if server.is_sandbox else "does not have a host assigned", answer)
+
+
+async def test_a_pod_without_a_machine_has_no_log(kubectl, server):
+    await kubectl("run", "a", "--image=any:1")
+    log = await kubectl("logs", "a", code=None)
+    assert re.search(NO_COMMANDS, log) if server.is_sandbox else log == ""

@@ -5,10 +5,6 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 
-def names(reply):
-    return [item["metadata"]["name"] for item in reply.body["items"]]
-
-
 @pytest.fixture
 async def three(cluster, paths, new):
     for name, labels in (("c", {"tier": "back"}), ("a", {"tier": "front", "n": "5"}), ("b", {})):
@@ -18,7 +14,7 @@ async def three(cluster, paths, new):
 async def test_a_list_is_sorted_by_name(cluster, paths, three):
     reply = await cluster.get(paths.core("configmaps"))
     assert (reply.body["kind"], reply.body["apiVersion"]) == ("ConfigMapList", "v1")
-    assert names(reply) == ["a", "b", "c"]
+    assert reply.names == ["a", "b", "c"]
     assert int(reply.body["metadata"]["resourceVersion"]) > 0
 
 
@@ -31,7 +27,7 @@ async def test_a_list_of_all_namespaces_has_all(cluster, paths, three):
 
 
 async def test_a_list_of_a_namespace_that_is_not_there_is_empty(cluster):
-    assert names(await cluster.get("/api/v1/namespaces/nowhere/configmaps")) == []
+    assert (await cluster.get("/api/v1/namespaces/nowhere/configmaps")).names == []
 
 
 @pytest.mark.parametrize(
@@ -52,13 +48,18 @@ async def test_a_list_of_a_namespace_that_is_not_there_is_empty(cluster):
     ],
 )
 async def test_labels_select(cluster, paths, three, selector, expected):
-    assert names(await cluster.get(paths.core("configmaps"), labelSelector=selector)) == list(expected)
+    assert (await cluster.get(paths.core("configmaps"), labelSelector=selector)).names == list(expected)
 
 
 @pytest.mark.parametrize("selector", ["a=b=c", "a in", "a in (b", ",", "a,,b", "=b", "a=b c", "a>x", "!", "a b"])
 async def test_a_malformed_label_selector_is_refused(cluster, paths, selector):
     reply = await cluster.get(paths.core("configmaps"), labelSelector=selector)
     assert (reply.code, reply.reason) == (400, "BadRequest")
+
+
+async def test_a_field_that_a_custom_resource_does_not_support_is_refused(cluster, paths):
+    reply = await cluster.get(paths.gateways(), fieldSelector="spec.x=v")
+    assert (reply.code, reply.message) == (400, "field label not supported: spec.x")
 
 
 @pytest.mark.parametrize(
@@ -71,12 +72,13 @@ async def test_a_malformed_label_selector_is_refused(cluster, paths, selector):
     ],
 )
 async def test_fields_select(cluster, paths, three, selector, expected):
-    assert names(await cluster.get(paths.core("configmaps"), fieldSelector=selector)) == list(expected)
+    assert (await cluster.get(paths.core("configmaps"), fieldSelector=selector)).names == list(expected)
 
 
 async def test_a_field_that_a_kind_does_not_support_is_refused(cluster, paths):
     reply = await cluster.get(paths.core("configmaps"), fieldSelector="data.k=v")
-    assert (reply.code, reply.body["message"]) == (400, 'field label not supported: "data.k"')
+    assert (reply.code, reply.reason) == (400, "BadRequest")
+    assert reply.message == '"data.k" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 async def test_events_are_selected_by_what_they_are_about(cluster, paths):
@@ -85,7 +87,7 @@ async def test_events_are_selected_by_what_they_are_about(cluster, paths):
         body = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "involvedObject": involved}
         await cluster.post(paths.core("events"), body)
     found = await cluster.get(paths.core("events"), fieldSelector="involvedObject.kind=Pod,involvedObject.name=y")
-    assert names(found) == ["y"]
+    assert found.names == ["y"]
 
 
 async def test_pods_are_selected_by_node_and_phase(cluster, paths):
@@ -94,24 +96,130 @@ async def test_pods_are_selected_by_node_and_phase(cluster, paths):
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {**spec, "nodeName": node}}
         await cluster.post(paths.core("pods"), body)
     await cluster.patch(paths.core("pods", "y") + "/status", {"status": {"phase": "Running"}})
-    assert names(await cluster.get(paths.core("pods"), fieldSelector="spec.nodeName=one")) == ["x"]
-    assert names(await cluster.get(paths.core("pods"), fieldSelector="status.phase=Running")) == ["y"]
+    assert (await cluster.get(paths.core("pods"), fieldSelector="spec.nodeName=one")).names == ["x"]
+    assert (await cluster.get(paths.core("pods"), fieldSelector="status.phase=Running")).names == ["y"]
 
 
 async def test_a_long_list_comes_in_pages_of_one_moment(cluster, paths, three, new):
     first = await cluster.get(paths.core("configmaps"), limit=2)
-    assert names(first) == ["a", "b"]
+    assert first.names == ["a", "b"]
     assert first.body["metadata"]["remainingItemCount"] == 1
     await cluster.post(paths.core("configmaps"), new.config_map("d"))
     await cluster.delete(paths.core("configmaps", "c"))
     second = await cluster.get(paths.core("configmaps"), limit=2, **{"continue": first.body["metadata"]["continue"]})
-    assert names(second) == ["c"]
+    assert second.names == ["c"]
     assert second.body["metadata"]["resourceVersion"] == first.body["metadata"]["resourceVersion"]
     assert "continue" not in second.body["metadata"]
 
 
 async def test_a_made_up_page_is_refused(cluster, paths):
     reply = await cluster.get(paths.core("configmaps"), limit=2, **{"continue": "bm9uc2Vuc2U="})
+    assert (reply.code, reply.reason) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("query", [{"resourceVersion": "7"}, {"resourceVersion": "7", "labelSelector": "a"}])
+async def test_a_page_has_the_version_of_its_list(cluster, paths, three, query):
+    first = await cluster.get(paths.core("configmaps"), limit=2)
+    reply = await cluster.get(
+        paths.core("configmaps"), limit=2, **{"continue": first.body["metadata"]["continue"]}, **query
+    )
+    assert (reply.code, reply.message) == (400, "specifying resource version is not allowed when using continue")
+
+
+async def test_what_remains_is_counted_unless_a_selector_selects(cluster, paths, three):
+    for query, expected in (({}, 1), ({"labelSelector": "!x"}, None), ({"fieldSelector": "metadata.name!=x"}, None)):
+        meta = (await cluster.get(paths.core("configmaps"), limit=2, **query)).body["metadata"]
+        assert ("continue" in meta, meta.get("remainingItemCount")) == (True, expected)
+
+
+async def test_pages_can_grow_and_shrink(cluster, paths, three):
+    token = (await cluster.get(paths.core("configmaps"), limit=1)).body["metadata"]["continue"]
+    assert (await cluster.get(paths.core("configmaps"), **{"continue": token})).names == ["b", "c"]
+    assert (await cluster.get(paths.core("configmaps"), limit=-1)).names == ["a", "b", "c"]
+
+
+@pytest.fixture
+async def compacted(server, cluster, paths):
+    """The first page of a list of Events whose version etcd has forgotten; they are listed without a cache."""
+    path = paths.core("events")
+    about = {"kind": "Pod", "name": "p", "namespace": paths.namespace}
+    for name in "abcd":
+        body = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "involvedObject": about}
+        await cluster.post(path, body)
+    first = await cluster.get(path, limit=2)
+    await cluster.delete(f"{path}/c")
+    server.compact()
+    return first
+
+
+async def test_a_page_whose_version_is_compacted_is_expired(cluster, paths, compacted):
+    token = compacted.body["metadata"]["continue"]
+    reply = await cluster.get(paths.core("events"), limit=2, **{"continue": token})
+    assert (reply.code, reply.reason) == (410, "Expired")
+    assert reply.message.startswith("The provided continue parameter is too old to display a consistent list result.")
+
+
+async def test_an_expired_page_gives_a_token_to_go_on_inconsistently(cluster, paths, compacted):
+    expired = await cluster.get(paths.core("events"), limit=2, **{"continue": compacted.body["metadata"]["continue"]})
+    rest = await cluster.get(paths.core("events"), limit=2, **{"continue": expired.body["metadata"]["continue"]})
+    assert rest.names == ["d"]
+    assert int(rest.version) > int(compacted.version)
+
+
+async def test_an_inconsistent_list_is_consistent_from_there_on(cluster, paths, compacted):
+    path = paths.core("events")
+    expired = await cluster.get(path, limit=2, **{"continue": compacted.body["metadata"]["continue"]})
+    about = {"kind": "Pod", "name": "p", "namespace": paths.namespace}
+    await cluster.post(path, {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "involvedObject": about})
+    page = await cluster.get(path, limit=1, **{"continue": expired.body["metadata"]["continue"]})
+    await cluster.delete(f"{path}/e")
+    last = await cluster.get(path, limit=1, **{"continue": page.body["metadata"]["continue"]})
+    assert (page.names, page.body["metadata"]["remainingItemCount"], last.names) == (["d"], 1, ["e"])
+
+
+async def test_an_exact_version_is_given_as_it_was(cluster, paths, three, new):
+    then = (await cluster.get(paths.core("configmaps"))).version
+    await cluster.delete(paths.core("configmaps", "a"))
+    await cluster.patch(paths.core("configmaps", "b"), {"data": {"k": "v"}})
+    await cluster.post(paths.core("configmaps"), new.config_map("d"))
+    reply = await cluster.get(paths.core("configmaps"), resourceVersion=then, resourceVersionMatch="Exact")
+    assert (reply.names, reply.version) == (["a", "b", "c"], then)
+    assert "data" not in reply.body["items"][1]
+    assert (await cluster.get(paths.core("configmaps"), resourceVersion=then, limit=1)).names == ["a"]
+
+
+async def test_an_exact_version_that_is_compacted_is_expired(cluster, paths, compacted):
+    query = {"resourceVersion": compacted.version, "resourceVersionMatch": "Exact"}
+    reply = await cluster.get(paths.core("events"), **query)
+    assert (reply.code, reply.reason) == (410, "Expired")
+    assert reply.message == "The resourceVersion for the provided list is too old."
+
+
+@pytest.mark.parametrize(
+    ("query", "causes"),
+    [
+        ({"resourceVersionMatch": "Exact"}, [("resourceVersionMatch", "FieldValueForbidden")]),
+        (
+            {"resourceVersionMatch": "Some", "resourceVersion": "1"},
+            [("resourceVersionMatch", "FieldValueNotSupported")],
+        ),
+        (
+            {"resourceVersionMatch": "Exact", "resourceVersion": "0"},
+            [("resourceVersionMatch", "FieldValueForbidden")],
+        ),
+        ({"resourceVersionMatch": "Exact", "continue": "x"}, [("resourceVersionMatch", "FieldValueForbidden")] * 2),
+        ({"sendInitialEvents": "true"}, [("sendInitialEvents", "FieldValueForbidden")]),
+    ],
+)
+async def test_options_that_contradict_each_other_are_invalid(cluster, paths, query, causes):
+    reply = await cluster.get(paths.core("configmaps"), **query)
+    assert (reply.code, reply.reason) == (422, "Invalid")
+    assert reply.message.startswith('ListOptions.meta.k8s.io "" is invalid: ')
+    assert [(cause["field"], cause["reason"]) for cause in reply.causes] == causes
+
+
+async def test_a_limit_is_a_number(cluster, paths):
+    reply = await cluster.get(paths.core("configmaps"), limit="few")
     assert (reply.code, reply.reason) == (400, "BadRequest")
 
 
@@ -122,17 +230,19 @@ async def test_a_version_of_the_future_times_out(cluster, paths):
 
 
 async def test_any_version_that_was_is_fresh_enough(cluster, paths, three):
-    assert names(await cluster.get(paths.core("configmaps"), resourceVersion="0")) == ["a", "b", "c"]
+    assert (await cluster.get(paths.core("configmaps"), resourceVersion="0")).names == ["a", "b", "c"]
     reply = await cluster.get(paths.core("configmaps"), resourceVersion="1", resourceVersionMatch="NotOlderThan")
-    assert names(reply) == ["a", "b", "c"]
+    assert reply.names == ["a", "b", "c"]
 
 
 async def test_a_list_of_any_version_comes_without_pages(cluster, paths, three):
-    assert names(await cluster.get(paths.core("configmaps"), resourceVersion="0", limit=1)) == ["a", "b", "c"]
+    assert (await cluster.get(paths.core("configmaps"), resourceVersion="0", limit=1)).names == ["a", "b", "c"]
 
 
 async def test_a_version_has_to_be_a_number(cluster, paths):
-    assert (await cluster.get(paths.core("configmaps"), resourceVersion="new")).code == 400
+    reply = await cluster.get(paths.core("configmaps"), resourceVersion="new")
+    assert (reply.code, reply.reason) == (400, "BadRequest")
+    assert reply.message.endswith('Invalid value: "new": strconv.ParseUint: parsing "new": invalid syntax')
 
 
 async def test_metadata_alone_can_be_asked_for(cluster, paths, three):
@@ -143,5 +253,5 @@ async def test_metadata_alone_can_be_asked_for(cluster, paths, three):
 
 
 async def test_what_cannot_be_sent_is_not_acceptable(cluster, paths):
-    reply = await cluster.get(paths.core("configmaps"), accept="application/vnd.kubernetes.protobuf")
+    reply = await cluster.get(paths.core("configmaps"), accept="application/x-unknown")
     assert (reply.code, reply.reason) == (406, "NotAcceptable")

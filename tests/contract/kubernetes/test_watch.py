@@ -5,6 +5,17 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture
+def event(paths):
+    """Makes Events of the core group."""
+
+    def make(name):
+        about = {"kind": "Pod", "name": "p", "namespace": paths.namespace}
+        return {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name}, "involvedObject": about}
+
+    return make
+
+
 async def version(cluster, path):
     return (await cluster.get(path)).body["metadata"]["resourceVersion"]
 
@@ -91,13 +102,23 @@ async def test_a_field_selector_watches_one_object(cluster, paths, new):
 
 
 async def test_bookmarks_come_to_those_who_allow_them(cluster, paths, new):
+    """A server sends them once a minute, and two seconds before it ends the watch."""
     path = paths.core("configmaps")
     start = await version(cluster, path)
     await cluster.post("/api/v1/namespaces/default/configmaps", new.config_map(f"elsewhere-{paths.namespace}"))
-    async with cluster.watch(path, resourceVersion=start, allowWatchBookmarks="true") as stream:
+    query = {"resourceVersion": start, "allowWatchBookmarks": "true", "timeoutSeconds": "5"}
+    async with cluster.watch(path, **query) as stream:
         event = await stream.next()
-    assert (event["type"], event["object"]["kind"]) == ("BOOKMARK", "ConfigMap")
+    assert (event["type"], event["object"]["kind"], event["object"]["apiVersion"]) == ("BOOKMARK", "ConfigMap", "v1")
+    assert set(event["object"]["metadata"]) == {"resourceVersion"}
     assert int(event["object"]["metadata"]["resourceVersion"]) > int(start)
+
+
+async def test_no_bookmarks_come_to_those_who_do_not_allow_them(cluster, paths, new):
+    path = paths.core("configmaps")
+    await cluster.post(path, new.config_map("a"))
+    async with cluster.watch(path, timeoutSeconds="1") as stream:
+        assert {event["type"] for event in await stream.all()} == {"ADDED"}
 
 
 async def test_a_streamed_list_ends_with_a_bookmark(cluster, paths, new):
@@ -113,9 +134,94 @@ async def test_a_streamed_list_ends_with_a_bookmark(cluster, paths, new):
     assert bookmark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
-async def test_a_streamed_list_needs_a_match(cluster, paths):
-    reply = await cluster.get(paths.core("configmaps"), watch="true", sendInitialEvents="true")
-    assert reply.code in {400, 422}
+async def test_a_streamed_list_without_bookmarks_says_not_where_it_ends(cluster, paths, new):
+    path = paths.core("configmaps")
+    await cluster.post(path, new.config_map("a"))
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "timeoutSeconds": "1"}
+    async with cluster.watch(path, **query) as stream:
+        assert [event["type"] for event in await stream.all()] == ["ADDED"]
+
+
+async def test_a_streamed_list_can_be_declined(cluster, paths, new):
+    path = paths.core("configmaps")
+    await cluster.post(path, new.config_map("a"))
+    query = {"sendInitialEvents": "false", "resourceVersionMatch": "NotOlderThan"}
+    async with cluster.watch(path, **query) as stream:
+        await cluster.post(path, new.config_map("b"))
+        assert await stream.take(1) == [("ADDED", "b")]
+
+
+async def test_a_streamed_list_goes_on_as_a_watch(cluster, paths, new):
+    path = paths.core("configmaps")
+    await cluster.post(path, new.config_map("a"))
+    query = {"sendInitialEvents": "true", "allowWatchBookmarks": "true", "resourceVersionMatch": "NotOlderThan"}
+    async with cluster.watch(path, resourceVersion=await version(cluster, path), **query) as stream:
+        assert (await stream.next())["type"] == "ADDED"
+        while "annotations" not in (await stream.next())["object"]["metadata"]:
+            pass
+        await cluster.delete(f"{path}/a")
+        event = await stream.next()
+        while event["type"] == "BOOKMARK":
+            event = await stream.next()
+    assert (event["type"], event["object"]["metadata"]["name"]) == ("DELETED", "a")
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ({"sendInitialEvents": "true"}, ["resourceVersionMatch"]),
+        ({"sendInitialEvents": "true", "resourceVersionMatch": "Exact"}, ["resourceVersionMatch"] * 2),
+        ({"resourceVersionMatch": "NotOlderThan", "resourceVersion": "1"}, ["resourceVersionMatch"]),
+        ({"continue": "x"}, ["resourceVersionMatch"]),
+    ],
+)
+async def test_options_that_contradict_each_other_are_invalid(cluster, paths, query, fields):
+    reply = await cluster.get(paths.core("configmaps"), watch="true", timeoutSeconds="1", **query)
+    assert (reply.code, reply.reason, reply.body["details"]["kind"]) == (422, "Invalid", "ListOptions")
+    assert [cause["field"] for cause in reply.causes] == fields
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"resourceVersion": "new"}, 500),
+        ({"timeoutSeconds": "long"}, 400),
+        ({"labelSelector": "a in"}, 400),
+        ({"fieldSelector": "data.k=v"}, 400),
+    ],
+)
+async def test_options_that_cannot_be_read_are_refused(cluster, paths, query, code):
+    reply = await cluster.get(paths.core("configmaps"), watch="true", **{"timeoutSeconds": "1", **query})
+    assert (reply.code, reply.body["kind"]) == (code, "Status")
+
+
+async def test_a_watch_from_before_a_compaction_ends_with_410(server, cluster, paths, event):
+    """Events are watched in etcd itself, without a cache in the API server that remembers longer."""
+    path = paths.core("events")
+    old = (await cluster.post(path, event("a"))).version
+    for count in (2, 3):
+        await cluster.patch(f"{path}/a", {"count": count})
+    server.compact()
+    async with cluster.watch(path, resourceVersion=old) as stream:
+        (told,) = await stream.all()
+    assert (told["type"], told["object"]["code"], told["object"]["reason"]) == ("ERROR", 410, "Expired")
+    assert "too old" in told["object"]["message"]
+
+
+async def test_a_running_watch_outlives_a_compaction(server, cluster, paths, event):
+    path = paths.core("events")
+    async with cluster.watch(path, resourceVersion=await version(cluster, path)) as stream:
+        await cluster.post(path, event("a"))
+        assert await stream.take(1) == [("ADDED", "a")]
+        server.compact()
+        await cluster.post(path, event("b"))
+        assert await stream.take(1) == [("ADDED", "b")]
+
+
+async def test_a_watch_of_one_object_is_by_field_and_not_by_path(cluster, paths, new):
+    await cluster.post(paths.core("configmaps"), new.config_map("a"))
+    reply = await cluster.get(paths.core("configmaps", "a"), watch="true")
+    assert (reply.code, reply.body["kind"]) == (200, "ConfigMap")
 
 
 async def test_a_watch_ends_after_its_time(cluster, paths):
@@ -124,9 +230,12 @@ async def test_a_watch_ends_after_its_time(cluster, paths):
             await stream.next()
 
 
-async def test_a_watch_from_the_future_is_refused(cluster, paths):
-    reply = await cluster.get(paths.core("configmaps"), watch="true", resourceVersion="999999999999")
-    assert reply.code == 504
+async def test_a_watch_from_the_future_waits_for_it(cluster, paths, new):
+    path = paths.core("configmaps")
+    await cluster.post(path, new.config_map("a"))
+    async with cluster.watch(path, resourceVersion="999999999999", timeoutSeconds="1") as stream:
+        await cluster.patch(f"{path}/a", {"data": {"k": "v"}})
+        assert await stream.all() == []
 
 
 async def test_a_watch_of_custom_resources_hears_of_their_status(cluster, paths, new):

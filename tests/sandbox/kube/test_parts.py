@@ -54,8 +54,13 @@ def test_other_paths_are_refused(path):
 
 
 def test_fields_that_come_twice_are_named_by_their_path():
-    assert duplicates(b'{"a":[{"b":1,"b":2}],"c":1,"c":{}}') == ("c", "a[0].b")
-    assert duplicates(b"a: 1\na: 2\n") == ()
+    raw = b'{"a":[{"b":1,"b":2}],"c":1,"c":{}}'
+    assert duplicates(raw, "application/json") == ('duplicate field "c"', 'duplicate field "a[0].b"')
+
+
+def test_fields_of_yaml_that_come_twice_are_named_by_their_line():
+    raw = b"a: 1\nb:\n- c: 1\n  c: 2\n"
+    assert duplicates(raw, "application/yaml") == ('line 4: key "c" already set in map',)
 
 
 def test_times_in_yaml_are_text():

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from sandbox.kube.apply import merge, remove
 from sandbox.kube.errors import Problems
-from sandbox.kube.fields import all_fields, changes, difference, intersection, union, without
+from sandbox.kube.fields import all_fields, changes, difference, intersection, new_fields, union, without
 from sandbox.kube.patch import json_patch, merge_patch, strategic_merge
 from sandbox.kube.schema import ANYTHING, compile_schema, default, prune
 from sandbox.kube.selectors import parse_labels
+from sandbox.kube.store import Store
 from sandbox.kube.validation import validate
 
 keys = st.sampled_from(["a", "b", "c", "d"])
@@ -169,7 +170,16 @@ def test_changes_tell_what_differs(old, new):
 @given(with_items, with_items)
 def test_changes_lead_from_one_set_of_fields_to_the_other(old, new):
     changed, removed = changes(old, new, KEYED)
-    assert union(without(all_fields(old, KEYED), removed), changed) == all_fields(new, KEYED)
+    assert union(without(new_fields(old, KEYED), removed), changed) == new_fields(new, KEYED)
+
+
+@given(keyed)
+def test_an_update_owns_what_an_apply_would_and_the_maps_and_lists_themselves(value):
+    assert without_themselves(new_fields(value, KEYED)) == without_themselves(all_fields(value, KEYED))
+
+
+def without_themselves(fields):
+    return {part: without_themselves(sub) for part, sub in fields.items() if part != "."}
 
 
 @given(keyed, keyed)
@@ -196,3 +206,33 @@ def test_requirements_are_joined_by_and(given_labels, wanted):
     text = ",".join(f"{key}={value}" for key, value in wanted.items())
     selected = parse_labels(text).matches({"metadata": {"labels": given_labels}})
     assert selected == all(given_labels.get(key) == value for key, value in wanted.items())
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=20))
+def test_a_list_of_an_earlier_version_is_as_it_was(writes):
+    store = Store(history=100)
+    things = store.collection("things")
+    seen = {}
+    for name, stays in writes:
+        before = things.get(("here", name))
+        obj = {"metadata": {"uid": name, "name": name}}
+        if before is None:
+            store.create(things, ("here", name), obj)
+        elif stays:
+            store.replace(things, before, obj)
+        else:
+            store.remove(things, before)
+        seen[store.version] = things.ordered("here")
+    assert all(things.ordered_at(version, "here") == objects for version, objects in seen.items())
+    assert all(things.ordered_at(version) == objects for version, objects in seen.items())
+    assert things.ordered_at(store.version, "elsewhere") == []
+
+
+@given(items, items)
+def test_a_strategic_merge_keeps_the_order_of_the_list_and_that_of_the_patch(existing, patch):
+    merged = strategic_merge({"items": copy.deepcopy(existing)}, {"items": copy.deepcopy(patch)}, KEYED)
+    order = [item["name"] for item in merged["items"]]
+    named = [item["name"] for item in patch]
+    others = [item["name"] for item in existing if item["name"] not in named]
+    assert [name for name in order if name in named] == named
+    assert [name for name in order if name in others] == others

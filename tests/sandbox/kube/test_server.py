@@ -173,13 +173,14 @@ async def test_a_page_of_a_list_that_is_forgotten_can_be_gone_on_from_now(server
     for name in "abc":
         server.apply({**CONFIG_MAP, "metadata": {"name": name}})
     first = await (await session.get(PATH, params={"limit": "1"})).json()
+    server.apply({**CONFIG_MAP, "metadata": {"name": "d"}})
     server.compact()
     async with session.get(PATH, params={"limit": "1", "continue": first["metadata"]["continue"]}) as response:
         expired = await response.json()
     assert (response.status, expired["reason"]) == (410, "Expired")
     server.apply({**CONFIG_MAP, "metadata": {"name": "ab"}})
     again = await (await session.get(PATH, params={"continue": expired["metadata"]["continue"]})).json()
-    assert [item["metadata"]["name"] for item in again["items"]] == ["ab", "b", "c"]
+    assert [item["metadata"]["name"] for item in again["items"]] == ["ab", "b", "c", "d"]
 
 
 async def test_a_client_that_lags_too_far_behind_loses_its_watch():
