@@ -148,7 +148,7 @@ UNANSWERED = {
 async def test_an_error_tells_that_an_earlier_attempt_may_have_had_its_effect(
     connect: Connect, lattice: LatticeServer, fault: Hang | Reset | Refuse
 ) -> None:
-    async with connect(timeout=0.5) as client:
+    async with connect(timeout=2.0) as client:
         lattice.faults.add("CreateService", fault, times=1)
         lattice.faults.add("CreateService", Refuse("AccessDeniedException", 403))
         with pytest.raises(TerminalError) as raised:
