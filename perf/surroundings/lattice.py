@@ -25,10 +25,12 @@ GROUPS = 100
 CALLS = 6_000
 CONNECTIONS = 32
 PROBES = 600
+PART = 100
+"""Calls that are measured together; the cheapest part counts, which is one without a pass of the garbage collector."""
 
 GOAL_SERVED = 1.5
 GOAL_GROWTH = 1.3
-"""What an operation may cost more with ten times the services: the clock's resolution makes that of nothing."""
+"""How much more an operation may cost with ten times the services: what measuring makes of nothing."""
 
 _SCOPE = "AWS4-HMAC-SHA256 Credential=perf/20260101/us-west-2/vpc-lattice/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -138,9 +140,13 @@ async def _costs(server: Server, label: str) -> dict[str, float]:
 
     async def cost(name: str, requests: Iterator[bytes]) -> list[Json]:
         made = list(requests)
-        before = server.usage().cpu
-        answers = await _each(server, iter(made))
-        costs[name] = max(server.usage().cpu - before, 0.01) / len(made)
+        answers: list[Json] = []
+        for first in range(0, len(made), PART):
+            part = made[first : first + PART]
+            before = server.cpu_nanoseconds()
+            answers += await _each(server, iter(part))
+            seconds = (server.cpu_nanoseconds() - before) / 1e9 / len(part)
+            costs[name] = min(costs.get(name, seconds), seconds)
         return answers
 
     network = (await _each(server, iter([call("POST", "/servicenetworks", {"name": f"network-{label}"})])))[0]["id"]

@@ -39,6 +39,10 @@ class Server:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    def cpu_nanoseconds(self) -> int:
+        """How long its main thread, in which it serves, has run (proc(5), /proc/pid/schedstat)."""
+        return int((Path("/proc") / str(self.pid) / "schedstat").read_text().split()[0])
+
     def usage(self) -> Usage:
         """What it has used so far, and its memory."""
         directory = Path("/proc") / str(self.pid)
