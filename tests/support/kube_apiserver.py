@@ -152,8 +152,16 @@ class KubeApiserver:
         self._until("kube-apiserver", f"{self.url}/readyz")
 
     def stop(self) -> None:
-        """Kill kube-apiserver; what it stored stays."""
+        """Kill kube-apiserver, and return when nobody listens in its place any more; what it stored stays."""
         self._end("kube-apiserver")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            # The killed process is not our child, so nobody tells when the last of it is gone.
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) != 0:
+                    return
+            assert time.monotonic() < deadline, "the killed kube-apiserver still listens"
+            time.sleep(0.01)
 
     def _start_controllers(self) -> None:
         config = str(self.kubeconfig(self._directory / "controllers.kubeconfig"))
