@@ -25,7 +25,7 @@ import anyio
 
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
-from controller.kube.backoff import Backoff, jittered
+from controller.kube.backoff import Backoff
 from controller.kube.client import KubeClient
 from controller.kube.decode import Bookmark, Decoder, Deleted, Failed, Put, UnreadableError
 from controller.kube.errors import ApiError, Forbidden, Gone, Invalid, NotFound, Silent, Unauthorized, Unreachable
@@ -49,8 +49,6 @@ class Timing:
     """A streamed list that is silent for longer is given up, and the list asked for in pages."""
     request: float = 60.0
     """For one page of a list."""
-    slow: float = 30.0
-    """Between attempts that only an operator can make succeed: a missing CRD, missing permissions."""
     brief: float = 1.0
     """A watch that ends sooner and brought nothing is followed by a pause, as a failure would be."""
 
@@ -136,9 +134,10 @@ class Reflector(Generic[T]):
             self._expired_in_a_row += 1
             return 0.0 if self._expired_in_a_row == 1 else self._backoff.next()
         if isinstance(error, Unauthorized | Forbidden | NotFound):
-            # What happened meanwhile is not known, and a CRD that comes back has other objects: begin anew.
+            # What happened meanwhile is not known, and a CRD that comes back has other objects: begin anew. Often only
+            # an operator can help; but an API server that has just started refuses too, until it knows its own rules.
             self._version = None
-            return jittered(self._random, self._timing.slow)
+            return self._backoff.next()
         if isinstance(error, ApiError):
             if 400 <= error.status < 429:
                 # The server does not accept the request as it is; only a new list may have another.
@@ -226,21 +225,27 @@ class Reflector(Generic[T]):
             "allowWatchBookmarks": "true",
             "timeoutSeconds": self._watch_seconds(),
         }
-        began = self._clock()
         brought = False
         async with self._client.stream(self._path, query, stall=self._timing.stall) as lines:
-            async for line in lines:
-                event = self._decoder.event(line)
-                match event:
-                    case Failed(failure):
-                        raise failure
-                    case Bookmark(version):
-                        self._version = version or self._version
-                    case Put(obj) | Deleted(obj):
-                        self._version = obj.metadata.resource_version or self._version
-                brought = True
-                self._all_is_well()
-                self._sink(event)
+            began = self._clock()
+            try:
+                async for line in lines:
+                    event = self._decoder.event(line)
+                    match event:
+                        case Failed(failure):
+                            raise failure
+                        case Bookmark(version):
+                            self._version = version or self._version
+                        case Put(obj) | Deleted(obj):
+                            self._version = obj.metadata.resource_version or self._version
+                    brought = True
+                    self._all_is_well()
+                    self._sink(event)
+            except Unreachable:
+                # A quiet kind's watch brings nothing for long; that it breaks then is the first failure, not one more.
+                if self._clock() - began >= self._timing.brief:
+                    self._all_is_well()
+                raise
         if brought or self._clock() - began >= self._timing.brief:
             self._all_is_well()
             return 0.0

@@ -7,7 +7,7 @@ from itertools import chain
 import pytest
 
 from controller import work
-from controller.kube import reflector
+from controller.kube import backoff
 from controller.lattice import aws, waits
 from controller.lattice.inventory import inventory
 from controller.reconcile import gateway, pass_on, reconciler
@@ -29,7 +29,7 @@ RETRIES: Times = (
     (inventory, "_NETWORKS_AT_MOST_EVERY", 0.2),
     (aws, "CREDENTIALS_AFTER", 0.3),
     (work, "SYNC_PATIENCE", 0.5),
-    (reflector, "jittered", lambda _, seconds: seconds / 100),
+    (backoff, "jittered", lambda _, seconds: seconds / 100),
 )
 """How long it is waited for people. Like the looks, none of them decides what is done, only when."""
 

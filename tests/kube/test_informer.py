@@ -349,7 +349,20 @@ async def test_a_refusal_makes_a_kind_unknown_and_keeps_what_is_held(
         assert (synced.phase, unknown.phase, again.phase) == ("synced", "unknown", "synced")
         assert "not for you" in unknown.reason
         assert running.heard.changes == [(None, "a@3")]
-        assert all(15 <= pause <= 30 for pause in running.heard.pauses), "only an operator can help, so slowly"
+        assert all(pause < 5 for pause in running.heard.pauses), "a server that has just started refuses as well"
+
+
+@pytest.mark.parametrize("code", [403, 404])
+async def test_what_only_an_operator_can_mend_is_tried_soon_and_then_ever_more_slowly(
+    start: Start, server: ScriptedServer, code: int
+) -> None:
+    server.on("list", *[failure(code)] * 10, listing(version="7"))
+    server.watch()
+    async with start() as running:
+        await running.synced()
+        pauses = running.heard.pauses
+    assert pauses[0] < 1
+    assert all(15 <= pause <= 30 for pause in pauses[-3:])
 
 
 async def test_an_optional_kind_that_is_not_installed_is_absent_until_it_is(
@@ -360,7 +373,6 @@ async def test_an_optional_kind_that_is_not_installed_is_absent_until_it_is(
     async with start(OPTIONAL) as running:
         await running.synced()
         assert [state.phase for state in running.heard.states] == ["absent", "synced"]
-        assert all(15 <= pause <= 30 for pause in running.heard.pauses)
         assert running.names == ["a"]
 
 
