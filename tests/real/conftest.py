@@ -8,7 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.deploy.manifests import KUBECTL
 from tests.real.audit import flags
+from tests.real.rights import grant, token
 from tests.support.checked import checked
 from tests.support.kube_apiserver import KubeApiserver, running
 
@@ -27,6 +29,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiserver]:
                 pytest.fail(str(missing))
             pytest.skip(str(missing))
         yield made
+
+
+@pytest.fixture(scope="session")
+def account(server: KubeApiserver) -> str:
+    """The token of the controller's service account, which has the rights of the base in `deploy/kustomize`."""
+    if KUBECTL is None:
+        pytest.skip("kubectl is not installed")
+    grant(server)
+    return token(server)
 
 
 @pytest.fixture(autouse=True)

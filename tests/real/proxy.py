@@ -140,7 +140,7 @@ class Proxy:
                     await self._let_pass.wait()
             if connection.frozen:
                 await anyio.sleep_forever()
-            if connection.cut and len(data) > 100:
+            if connection.cut and len(data) > 100 and not data.startswith(b"HTTP/"):
                 connection.client.write(data[: len(data) // 2])
                 await connection.client.drain()
                 self.cuts += 1

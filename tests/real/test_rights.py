@@ -23,20 +23,13 @@ from tests.e2e.test_convergence import check_lattice, settled
 from tests.e2e.test_replicas import add_route, leads, replica
 from tests.real import audit
 from tests.real.proxy import Proxy, proxy
-from tests.real.rights import ACCOUNT, Right, grant, granted, token
+from tests.real.rights import ACCOUNT, Right, grant, granted
 from tests.real.world import RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver
 
 pytestmark = [pytest.mark.anyio, needs_kubectl]
 
 RATES = (service("rates"), endpoints("rates", ["10.0.0.1"]), route("rates", rule(backend("rates"))))
-
-
-@pytest.fixture(scope="module")
-def account(server: KubeApiserver) -> str:
-    """The token of the controller's service account, with the rights of the base."""
-    grant(server)
-    return token(server)
 
 
 async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver, account: str, tmp_path: Path) -> None:
@@ -276,7 +269,7 @@ async def no_stream(_: object) -> None:
 
 def is_named(right: Right, one: AnyWorld, records: list[logging.LogRecord]) -> None:
     lines = [f"{record.getMessage()} {record.__dict__}" for record in records if record.levelno >= logging.WARNING]
-    told = [each.get("message", "") for each in one.all("Event")]
+    told = [each.get("note", "") for each in one.all("Event")]
     assert any(right.denial in text for text in (*lines, *told)), "\n".join((*lines, *told))
 
 
