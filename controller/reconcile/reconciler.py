@@ -4,7 +4,7 @@
 |-----------------|-------------------------------------------------------------------------------------------|
 | `UnknownError`  | the key rests until the kind that was in doubt is known, or its objects change            |
 | `TakenError`    | another key's pass uses what this one wants: the key is added when that pass has ended     |
-| `FencedError`   | nothing more was sent: tried again soon, in case we still lead; else nobody hands keys out     |
+| `FencedError`   | nothing more was sent: tried again soon, in case we still lead; else nobody hands keys out |
 | `TerminalError` | it was reported; tried once more after some minutes, at once when the object changes      |
 | `RetryError`    | tried again when AWS says so, else with growing delays; 429 of the API server likewise    |
 | `SuspectError`  | even what was read anew did not hold: tried again with growing delays                     |
