@@ -31,7 +31,7 @@ TIMEOUT = 0.8
 BOOKMARKS = 0.15
 """Seconds between two bookmarks of a watch, which else would be taken for a dead one."""
 
-TIMING = Timing(stall=TIMEOUT, first_events=TIMEOUT, request=TIMEOUT, slow=TIMEOUT)
+TIMING = Timing(stall=TIMEOUT, first_events=TIMEOUT, request=TIMEOUT)
 """How long a watch may be silent."""
 
 PAGE_SIZE = 1
