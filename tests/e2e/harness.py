@@ -9,6 +9,7 @@ exceeds, and then fails with the last difference; `quiet` waits until the contro
 """
 
 import os
+from abc import ABC, abstractmethod
 from argparse import Namespace
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -136,7 +137,7 @@ class Controller:
         self._ended.set()
 
 
-class AnyWorld:
+class AnyWorld(ABC):
     """A Kubernetes API, whichever, reached by a plain HTTP client; the emulated Lattice; the controller when it runs.
 
     What cannot be asked of any Kubernetes API in the same way is its subclasses' matter: what is stored, and a number
@@ -165,17 +166,17 @@ class AnyWorld:
     async def close(self) -> None:
         await self._http.close()
 
+    @abstractmethod
     def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
         """An object as it is stored, looked at without waiting."""
-        raise NotImplementedError
 
+    @abstractmethod
     def all(self, kind: str) -> list[Json]:
         """All objects of a kind as they are stored."""
-        raise NotImplementedError
 
+    @abstractmethod
     def writes_so_far(self) -> int:
         """A number that grows whenever something is written to the Kubernetes API."""
-        raise NotImplementedError
 
     # The controller
 
