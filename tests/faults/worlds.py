@@ -242,8 +242,7 @@ class Process:
 
     def kill(self) -> None:
         self.killed = True
-        if self.process.pid is not None:
-            os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
 
     async def ended(self) -> None:
         await anyio.to_thread.run_sync(self.process.join)

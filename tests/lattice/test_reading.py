@@ -4,14 +4,15 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
-from controller.lattice.errors import SuspectError
+from controller.lattice.errors import RetryError, SuspectError
 from controller.lattice.limits import Lane
 from controller.lattice.observed import NetworkFound, NetworkMissing
 from tests.lattice.here import Here
 from tests.lattice.inprocess import InProcess
-from tests.lattice.world import KEY, VPC, group, group_key, service
+from tests.lattice.world import KEY, ROUTE, VPC, group, group_key, service
 
 pytestmark = pytest.mark.anyio
 
@@ -27,10 +28,15 @@ class Watched(InProcess):
         self.lanes: set[Lane] = set()
         self.shared: list[dict[str, Any]] = []
         self.held = ""
+        self.blind = False
+        """Whether no Get finds a service or a group."""
         self.reached, self.release = anyio.Event(), anyio.Event()
 
     async def call(self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE, **more: Any) -> Any:
         self.lanes.add(lane)
+        if self.blind and operation in {"GetService", "GetTargetGroup"}:
+            self.log.append(operation)
+            raise SuspectError(operation, "ResourceNotFoundException", "not found")
         return await super().call(operation, params, lane=lane, **more)
 
     async def tagged(self, *arguments: Any, lane: Lane = Lane.LIVE) -> Any:
@@ -123,3 +129,49 @@ async def test_what_another_account_shares_under_the_name_is_not_who_has_it(here
     await (here.settle(service(networks=())) if key == KEY else here.settle(None, [group("parking")]))
     here.restart()
     assert await here.inventory.look_up(key, name)
+
+
+async def test_what_a_get_does_not_find_though_the_list_shows_it_is_not_forgotten(here: Watching) -> None:
+    await here.network()
+    await here.settle(service(), [group("parking"), group("inventory")])
+    key = group_key("parking")
+    found = here.inventory.target_group(key)
+    assert found is not None
+    here.inventory.mark_suspect(found.ref)
+    here.lattice.blind = True
+    with pytest.raises(RetryError, match="is in the list"):
+        await here.inventory.observe_target_group(key, group("parking"))
+    here.lattice.blind = False
+    again = await here.inventory.observe_target_group(key, group("parking"))
+    assert again is not None
+    assert again.id == found.id
+
+
+async def test_a_load_takes_what_no_get_finds_from_the_list(here: Watching) -> None:
+    await here.settle(None, [group("parking")])
+    here.restart()
+    here.lattice.blind = True
+    await here.inventory.ensure_loaded()
+    assert here.inventory.target_groups_of(ROUTE)
+
+
+async def test_all_that_somebody_deleted_shares_a_list(here: Watching) -> None:
+    names = [f"b{number}" for number in range(9)]
+    await here.settle(None, [group(name) for name in names])
+    for item in await here.listed("ListTargetGroups"):
+        await here.client.call("DeleteTargetGroup", {"targetGroupIdentifier": item["id"]})
+    for name in names:
+        held = here.inventory.target_group(group_key(name))
+        assert held is not None
+        here.inventory.mark_suspect(held.ref)
+    here.log.clear()
+    here.lattice.held = "ListTargetGroups"
+    async with anyio.create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(here.inventory.observe_target_group, group_key(name), group(name))
+        await here.lattice.reached.wait()
+        while here.log.count("GetTargetGroup") < 2 * len(names):
+            await anyio.lowlevel.checkpoint()
+        here.lattice.release.set()
+    assert here.log.count("ListTargetGroups") == 1
+    assert all(here.inventory.target_group(group_key(name)) is None for name in names)

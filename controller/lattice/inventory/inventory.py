@@ -78,12 +78,12 @@ class Inventory:
         self.needs = Needs(self._mirror)
         """Whether what an operation needs holds: `apply` asks."""
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
-        self._loading = Once()
+        self._loading: Once[None] = Once()
         self._loaded = False
         self._doubted = False
         self._terms = 0
-        self._listing_networks = Once()
-        self._looking_elsewhere = Once()
+        self._listing_networks: Once[None] = Once()
+        self._looking_elsewhere: Once[None] = Once()
         self._networks_at: float | None = None
         self._elsewhere_read = False
 

@@ -43,7 +43,7 @@ class Missed:
         self._lagging = lagging
         self._doubts: dict[ResourceType, dict[str, Doubt]] = {kind: {} for kind in _TYPES}
         self._unseen_since: dict[ResourceType, float] = {}
-        self._looks = {kind: Once() for kind in _TYPES}
+        self._looks: dict[ResourceType, Once[None]] = {kind: Once() for kind in _TYPES}
 
     def loading(self) -> None:
         """A load begins: what is younger than the tagging API's lag may be missed by it."""

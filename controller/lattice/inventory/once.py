@@ -6,44 +6,47 @@ anew.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 import anyio
 
 from controller.lattice.errors import LatticeError
 
+T = TypeVar("T")
 
-class Once:
+
+class Once(Generic[T]):
     def __init__(self) -> None:
-        self._flight: _Flight | None = None
+        self._flight: _Flight[T] | None = None
 
-    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do the work, or wait for whoever is doing it. Raises LatticeError, what the work raised."""
+    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, or wait for whoever is doing it; all get the same. Raises LatticeError, what the work raised."""
         while True:
             flight = self._flight
             if flight is None:
-                await self._fly(work)
-                return
+                return await self._fly(work)
             await flight.landed.wait()
             if flight.error is not None:
                 raise flight.error
-            if flight.whole:
-                return
+            if flight.brought:
+                return flight.brought[0]
 
-    async def _fly(self, work: Callable[[], Awaitable[None]]) -> None:
-        flight = self._flight = _Flight()
+    async def _fly(self, work: Callable[[], Awaitable[T]]) -> T:
+        flight: _Flight[T] = _Flight()
+        self._flight = flight
         try:
-            await work()
-            flight.whole = True
+            flight.brought.append(await work())
         except LatticeError as error:
             flight.error = error
             raise
         finally:
             self._flight = None
             flight.landed.set()
+        return flight.brought[0]
 
 
-class _Flight:
+class _Flight(Generic[T]):
     def __init__(self) -> None:
         self.landed = anyio.Event()
         self.error: LatticeError | None = None
-        self.whole = False
+        self.brought: list[T] = []

@@ -7,6 +7,10 @@ after some seconds; what it tells of that is gone is dropped as soon as states a
 **States** come from lists, which are account-wide and show everybody's resources, or from one Get for each of ours. How
 long the lists are is only known by reading them, so pages are read until all of ours were seen, but never more than
 there are Gets left to do: that costs at most twice the better way, whichever it is.
+
+**What is gone** is told by nobody alone. The tagging API shows what was deleted, a list may not show yet what was made,
+and a Get may not find what the next one finds. What a Get does not find although nobody was deleting it is looked for
+in the list, because nothing else would ever find again what is forgotten by mistake.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -16,9 +20,10 @@ from typing import Any, Protocol
 import anyio
 from msgspec.structs import replace
 
-from controller.lattice.errors import LatticeError, SuspectError
+from controller.lattice.errors import LatticeError, RetryError, SuspectError
 from controller.lattice.inventory import decode
 from controller.lattice.inventory.mirror import Mirror
+from controller.lattice.inventory.once import Once
 from controller.lattice.limits import Lane
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, Identity
 from controller.lattice.observed import DELETE_IN_PROGRESS
@@ -72,6 +77,7 @@ class States:
         self._identity = identity
         self._use_tagging_api = use_tagging_api
         self._pages: dict[ResourceType, int] = {}
+        self._looks: dict[ResourceType, Once[dict[str, dict[str, Any]]]] = {kind: Once() for kind in _LISTS}
 
     def pages(self, kind: ResourceType) -> int:
         """How many calls the list of a type took last time."""
@@ -120,6 +126,24 @@ class States:
             self.put(kind, answer, tags)
             if kind == "service":
                 self._mirror.detailed.add(ident)
+        elif (listed := await self._listed(kind, ident, lane)) is not None:
+            self.put(kind, listed, tags)
+
+    async def _listed(self, kind: ResourceType, ident: str, lane: Lane) -> Mapping[str, Any] | None:
+        """What the list says of a resource that a Get did not find; all who ask meanwhile share one list."""
+
+        async def look() -> dict[str, dict[str, Any]]:
+            return {item["id"]: item for item in await self.items(kind, lane)}
+
+        return (await self._looks[kind].run(look)).get(ident)
+
+    async def _vanished(self, kind: ResourceType, ident: str, lane: Lane) -> bool:
+        """Whether what a Get did not find is gone. Raises RetryError where the list still shows it."""
+        held = self._mirror.services.get(ident) if kind == "service" else self._mirror.groups.get(ident)
+        if held is None or held.status == DELETE_IN_PROGRESS or await self._listed(kind, ident, lane) is None:
+            return True
+        operation, _ = _GETS[kind]
+        raise RetryError(operation, "Contradiction", f"{ident} was not found, but is in the list")
 
     async def _load_by_tags_of_each(self, kind: ResourceType, lane: Lane) -> None:
         items = await self.items(kind, lane)
@@ -225,7 +249,7 @@ class States:
         self._mirror.vpc_states = states
 
     async def refresh(self, kind: ResourceType, ident: str, lane: Lane) -> None:
-        """The state of one resource by one Get; it is dropped if it does not exist."""
+        """The state of one resource by one Get; it is dropped if it does not exist, and no list shows it."""
         mirror = self._mirror
         if kind in {"network", "vpc_association"}:
             await (self.networks(lane) if kind == "network" else self.vpc_associations(lane))
@@ -238,16 +262,16 @@ class States:
                 mirror.put_association(answer["serviceId"], decode.association(answer))
         elif kind == "service":
             known = mirror.services.get(ident)
-            if answer is None:
+            if answer is None and await self._vanished(kind, ident, lane):
                 mirror.drop_service(ident)
-            elif known is not None:
+            elif answer is not None and known is not None:
                 self.put(kind, answer, known.tags)
                 mirror.detailed.add(ident)
         else:
             group = mirror.groups.get(ident)
-            if answer is None:
+            if answer is None and await self._vanished(kind, ident, lane):
                 mirror.drop_group(ident)
-            elif group is not None:
+            elif answer is not None and group is not None:
                 self.put(kind, answer, group.tags)
 
     async def refresh_all(self, kind: ResourceType, lane: Lane) -> None:
