@@ -3,8 +3,8 @@
 Sources: API reference `CreateServiceNetworkServiceAssociation` (not if they are associated already, or while a
 disassociation or deletion is in progress), `CreateServiceNetworkVpcAssociation` and
 `UpdateServiceNetworkVpcAssociation` (security groups can be changed, the last one not removed), the lists (which must
-be asked by one of the two sides); user guide "Configure a custom domain name" (unique in a network) and "VPC
-associations" (a VPC has one association).
+be asked by one of the two sides, a filter: they have no error for a side that is not there); user guide "Configure a
+custom domain name" (unique in a network) and "VPC associations" (a VPC has one association).
 """
 
 from collections.abc import Iterable
@@ -72,13 +72,15 @@ def list_service_associations(state: State, call: Call) -> Described:
     service_id = call.params.get("serviceIdentifier")
     if service_id is None and network_id is None:
         raise invalid("serviceNetworkIdentifier", "this or serviceIdentifier is required")
-    service = None if service_id is None else state.services.find(service_id)
-    network = None if network_id is None else state.networks.find(network_id)
+    service = None if service_id is None else state.services.get(service_id)
+    network = None if network_id is None else state.networks.get(network_id)
 
     def fits(association: ServiceAssociation) -> bool:
         return service in {None, association.service} and network in {None, association.network}
 
     there: Iterable[ServiceAssociation] = ()
+    if (service_id is not None and service is None) or (network_id is not None and network is None):
+        return page(call, there, ServiceAssociation.describe)
     if service is not None:
         there = filter(fits, service.associations.values())
     elif network is not None:
@@ -149,12 +151,14 @@ def list_vpc_associations(state: State, call: Call) -> Described:
     network_id, vpc_id = call.params.get("serviceNetworkIdentifier"), call.params.get("vpcIdentifier")
     if vpc_id is None and network_id is None:
         raise invalid("serviceNetworkIdentifier", "this or vpcIdentifier is required")
-    network = None if network_id is None else state.networks.find(network_id)
+    network = None if network_id is None else state.networks.get(network_id)
 
     def fits(association: VpcAssociation) -> bool:
         return vpc_id in {None, association.vpc_id} and network in {None, association.network}
 
     there: Iterable[VpcAssociation] = ()
+    if network_id is not None and network is None:
+        return page(call, there, VpcAssociation.describe)
     if vpc_id is not None:
         there = filter(fits, [state.vpcs[vpc_id]] if vpc_id in state.vpcs else [])
     elif network is not None:

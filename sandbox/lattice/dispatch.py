@@ -204,8 +204,8 @@ class Dispatcher:
             endpoint.check(operation, call.params)
             answer = self._once(operation, handler, call)
         except ApiError as error:
-            if self._validate and operation.errors and error.code not in operation.errors | COMMON_ERRORS:
-                raise FidelityError(f"{operation.name} cannot answer {error.code}: {error.message}") from error
+            if self._validate:
+                _hold_error(endpoint, operation, error)
             return endpoint.refusal(error, request_id), error.code
         return endpoint.answer(operation, answer, request_id), None
 
@@ -228,6 +228,16 @@ class Dispatcher:
         if token is not None:
             self._tokens[operation.name, token] = (call.params, answer)
         return answer
+
+
+def _hold_error(endpoint: Endpoint, operation: Operation, error: ApiError) -> None:
+    """Raise `FidelityError` for an error that the model does not allow: its code, its status, or what its body has."""
+    if operation.errors and error.code not in operation.errors | COMMON_ERRORS:
+        raise FidelityError(f"{operation.name} cannot answer {error.code}: {error.message}") from error
+    if isinstance(endpoint, RestJson):
+        body = {"message": error.message, **error.members}
+        if problems := operation.error_problems(error.code, error.status, body):
+            raise FidelityError(f"the {error.code} of {operation.name} is not as modelled: {problems}") from error
 
 
 def _async_failure(effect: Effect | None) -> AsyncFailure | None:

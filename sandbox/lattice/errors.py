@@ -75,13 +75,12 @@ def quota_exceeded(resource_type: str, resource_id: str | None, quota_code: str,
 
 
 def throttled(retry_after: int | None, quota_code: str | None = None) -> ApiError:
-    """API: `ThrottlingException`; `retry_after` in whole seconds goes into the `Retry-After` header and the body."""
+    """API: `ThrottlingException`; `retry_after` in whole seconds goes into the `Retry-After` header, as modelled."""
     members: dict[str, Any] = {"serviceCode": SERVICE_CODE}
     headers: dict[str, str] = {}
     if quota_code is not None:
         members["quotaCode"] = quota_code
     if retry_after is not None:
-        members["retryAfterSeconds"] = retry_after
         headers["Retry-After"] = str(retry_after)
     return ApiError("ThrottlingException", 429, "Rate exceeded", members, headers)
 

@@ -15,7 +15,7 @@ Nothing here knows of VPC Lattice; the resource families in the modules beside t
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from functools import cache, cached_property
 from typing import Any, cast
@@ -57,6 +57,14 @@ class Operation:
     def errors(self) -> frozenset[str]:
         """Codes of the exceptions that the model lists for this operation."""
         return frozenset(shape.error_code for shape in self._model.error_shapes)
+
+    @cached_property
+    def _check_errors(self) -> dict[str, tuple[int | None, Check]]:
+        """Code of an exception → its HTTP status, and the check of what its body has."""
+        return {
+            shape.error_code: (shape.metadata.get("error", {}).get("httpStatusCode"), _body_check(shape))
+            for shape in self._model.error_shapes
+        }
 
     @cached_property
     def token_member(self) -> str | None:
@@ -120,6 +128,15 @@ class Operation:
         """Everything that the output shape refuses about this answer."""
         problems: list[FieldProblem] = []
         self._check_output(answer, "", problems)
+        return problems
+
+    def error_problems(self, code: str, status: int, body: Mapping[str, Any]) -> list[FieldProblem]:
+        """Everything that the shape of this exception refuses about an error; nothing if the model does not list it."""
+        modelled, check = self._check_errors.get(code, (status, _anything))
+        problems: list[FieldProblem] = []
+        check(dict(body), "", problems)
+        if modelled is not None and modelled != status:
+            problems.append(FieldProblem("status", f"must be {modelled}"))
         return problems
 
 
@@ -208,6 +225,17 @@ def _no_members(value: Any, path: str, problems: list[FieldProblem]) -> None:
     problems.extend(FieldProblem(f"{path}{name}", "unknown member") for name in value)
 
 
+def _anything(_value: Any, _path: str, _problems: list[FieldProblem]) -> None:
+    return
+
+
+def _body_check(shape: Shape) -> Check:
+    """The check of those members of a structure that are in the body."""
+    return _structure_check(
+        shape, {name for name, member in shape.members.items() if "location" in member.serialization}
+    )
+
+
 def compile_check(shape: Shape) -> Check:
     """A function that appends to a list whatever the shape refuses about a value."""
     if shape.type_name == "structure":
@@ -227,9 +255,9 @@ def compile_check(shape: Shape) -> Check:
     raise ValueError(f"no check for a {shape.type_name} ({shape.name})")
 
 
-def _structure_check(shape: Shape) -> Check:
-    members = {name: compile_check(member) for name, member in shape.members.items()}
-    required = tuple(shape.metadata.get("required", ()))
+def _structure_check(shape: Shape, without: Set[str] = frozenset()) -> Check:
+    members = {name: compile_check(member) for name, member in shape.members.items() if name not in without}
+    required = tuple(name for name in shape.metadata.get("required", ()) if name not in without)
     union = bool(shape.metadata.get("union"))
 
     def check(value: Any, path: str, problems: list[FieldProblem]) -> None:

@@ -4,18 +4,10 @@ Sources: API reference `CreateServiceNetwork` (a name unique to the account), `D
 is associated), `ListServiceNetworks` (owned by or shared with this account).
 """
 
-from sandbox.lattice.errors import access_denied, conflict, invalid
+from sandbox.lattice.errors import conflict, invalid
 from sandbox.lattice.policies import forget_policies
 from sandbox.lattice.resources import Described, ServiceNetwork
-from sandbox.lattice.state import Call, Handler, State, page
-
-
-def own_network(state: State, identifier: str) -> ServiceNetwork:
-    """The network, to be changed; raises `AccessDeniedException` for another account's."""
-    network = state.networks.find(identifier)
-    if network.account != state.account:
-        raise access_denied(f"service network {network.arn} belongs to account {network.account}")
-    return network
+from sandbox.lattice.state import Call, Handler, State, own_network, page
 
 
 def network_to_associate(state: State, identifier: str) -> ServiceNetwork:

@@ -2,14 +2,15 @@
 
 Sources: API reference `PutAuthPolicy` (JSON without newlines; active only where the auth type is AWS_IAM),
 `PutResourcePolicy`, `CreateAccessLogSubscription` (CloudWatch log groups, Firehose delivery streams, S3 buckets);
-`DeleteService` and `DeleteServiceNetwork` (these go with it); quotas for the size of an auth policy.
+`DeleteService` and `DeleteServiceNetwork` (these go with it); quotas for the size of an auth policy. Of a service
+network that another account shares, all of them are its owner's business.
 """
 
 import orjson
 
-from sandbox.lattice.errors import conflict, invalid, not_found
+from sandbox.lattice.errors import ApiError, conflict, invalid, not_found
 from sandbox.lattice.resources import AccessLogSubscription, Described, Service, ServiceNetwork
-from sandbox.lattice.state import Call, Handler, State, page
+from sandbox.lattice.state import Call, Handler, State, own_network, page
 
 Holder = Service | ServiceNetwork
 
@@ -18,9 +19,10 @@ DESTINATIONS = {"s3": "an S3 bucket", "logs": "a CloudWatch log group", "firehos
 
 
 def _find_holder(state: State, identifier: str) -> Holder:
+    """The service or network; raises `AccessDeniedException` for another account's."""
     if identifier.rpartition("/")[2].startswith("svc-"):
         return state.services.find(identifier)
-    return state.networks.find(identifier)
+    return own_network(state, identifier)
 
 
 def forget_policies(state: State, holder: Holder) -> None:
@@ -138,7 +140,13 @@ def get_access_log_subscription(state: State, call: Call) -> Described:
 
 
 def list_access_log_subscriptions(state: State, call: Call) -> Described:
-    holder = _find_holder(state, call.params["resourceIdentifier"])
+    """The resource is a filter: the operation has no error for one that is not there (API: Errors)."""
+    try:
+        holder = _find_holder(state, call.params["resourceIdentifier"])
+    except ApiError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return page(call, (), AccessLogSubscription.describe)
     there = state.logs.get(holder.id, {}).values()
     found = state.visibility.shown(there, AccessLogSubscription, lambda subscription: subscription.source is holder)
     return page(call, found, AccessLogSubscription.describe)

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from sandbox.lattice.credentials import Credentials
-from sandbox.lattice.errors import conflict, invalid
+from sandbox.lattice.errors import access_denied, conflict, invalid
 from sandbox.lattice.quotas import Quotas
 from sandbox.lattice.resources import (
     AccessLogSubscription,
@@ -274,6 +274,14 @@ def require_active(record: Evolving) -> None:
     """Raise `ConflictException` unless the resource is ACTIVE: what is in creation or deletion cannot be used."""
     if record.status not in {"ACTIVE", "UPDATE_FAILED"}:
         raise conflict(record.kind, record.id, f"{record.kind} {record.id} is in status {record.status}")
+
+
+def own_network(state: State, identifier: str) -> ServiceNetwork:
+    """The network, to be changed; raises `AccessDeniedException` for another account's."""
+    network = state.networks.find(identifier)
+    if network.account != state.account:
+        raise access_denied(f"service network {network.arn} belongs to account {network.account}")
+    return network
 
 
 def check_tags(tags: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ async def test_a_throttled_call_says_when_to_come_back_and_has_no_effect(account
     response = raised.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert response["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "3"
-    assert (response["retryAfterSeconds"], response["quotaCode"]) == (3, "L-1")
+    assert (response["retryAfterSeconds"], response["quotaCode"]) == (3, "L-1")  # botocore reads the one in the header
     await account.service()
 
 

@@ -7,6 +7,7 @@ served with every answer held against the service model.
 import json
 from typing import Any
 
+import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel as BotocoreModel
 from botocore.serialize import create_serializer
@@ -186,6 +187,59 @@ def check(state: State) -> None:
                 network for network, link in service.associations.items() if link.status == "ACTIVE"
             }
     assert [view.used for view in directory.target_groups()] == [bool(group.service) for group in state.target_groups]
+
+
+def absent(shape: Any) -> Any:
+    """A value for a shape that is as modelled, and names nothing that there is."""
+    if shape.type_name == "structure":
+        names = shape.metadata.get("required", ()) or list(shape.members)[:1]
+        return {name: absent(shape.members[name]) for name in names}
+    if shape.type_name == "list":
+        return [absent(shape.member)]
+    if shape.type_name == "map":
+        return {"a": "1"}
+    if shape.type_name == "boolean":
+        return True
+    if shape.type_name in {"integer", "long"}:
+        return NUMBERS.get(shape.name, [shape.metadata.get("max", 1)])[0]
+    choices = ABSENT.get(shape.name) or TEXTS.get(shape.name) or shape.metadata["enum"]
+    return choices[0]
+
+
+NONE = "0" * 17
+ARN = f"arn:aws:vpc-lattice:us-west-2:123456789012:service/svc-{NONE}"
+ABSENT = {
+    "ServiceIdentifier": [f"svc-{NONE}"],
+    "ServiceNetworkIdentifier": [f"sn-{NONE}"],
+    "ServiceNetworkIdentifierWithoutRegex": [f"sn-{NONE}"],
+    "TargetGroupIdentifier": [f"tg-{NONE}"],
+    "ListenerIdentifier": [f"listener-{NONE}"],
+    "RuleIdentifier": [f"rule-{NONE}"],
+    "ServiceNetworkServiceAssociationIdentifier": [f"snsa-{NONE}"],
+    "ServiceNetworkVpcAssociationIdentifier": [f"snva-{NONE}"],
+    "AccessLogSubscriptionIdentifier": [f"als-{NONE}"],
+    "ResourceIdentifier": [f"svc-{NONE}"],
+    "Arn": [ARN],
+    "ResourceArn": [ARN],
+}
+ALONE = {"CreateService", "CreateServiceNetwork", "CreateTargetGroup"} | {
+    "ListServices",
+    "ListServiceNetworks",
+    "ListTargetGroups",
+}
+"""What names nothing that must be there."""
+
+
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name not in ALONE])
+def test_what_names_something_that_is_not_there_is_answered_as_the_model_has_it(operation):
+    shape = MODEL.operation_model(operation).input_shape
+    filters = {name: absent(member) for name, member in shape.members.items() if name.endswith("Identifier")}
+    status, answer = Sandbox().ask(operation, absent(shape) | filters)
+    listed = {error.error_code for error in MODEL.operation_model(operation).error_shapes}
+    if "ResourceNotFoundException" in listed:
+        assert status == 404, answer
+    else:
+        assert (status, answer) == (200, {"items": []})
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

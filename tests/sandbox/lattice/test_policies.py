@@ -79,6 +79,23 @@ async def test_a_subscription_is_updated_and_deleted(account: Account):
         await account.lattice.delete_access_log_subscription(**where)
 
 
+async def test_a_network_that_another_account_shares_has_its_policies_and_logs_from_its_owner(account: Account):
+    shared = account.server.state.share_network("shared", "999999999999")
+    lattice = account.lattice
+    for call, params in (
+        (lattice.put_auth_policy, {"resourceIdentifier": shared.arn, "policy": POLICY}),
+        (lattice.get_auth_policy, {"resourceIdentifier": shared.arn}),
+        (lattice.delete_auth_policy, {"resourceIdentifier": shared.arn}),
+        (lattice.put_resource_policy, {"resourceArn": shared.arn, "policy": POLICY}),
+        (lattice.get_resource_policy, {"resourceArn": shared.arn}),
+        (lattice.delete_resource_policy, {"resourceArn": shared.arn}),
+        (lattice.create_access_log_subscription, {"resourceIdentifier": shared.arn, "destinationArn": BUCKET}),
+        (lattice.list_access_log_subscriptions, {"resourceIdentifier": shared.arn}),
+    ):
+        with pytest.raises(lattice.exceptions.AccessDeniedException):
+            await call(**params)
+
+
 async def test_policies_and_subscriptions_go_with_their_holder(account: Account):
     network = await account.network()
     await account.lattice.put_auth_policy(resourceIdentifier=network["id"], policy=POLICY)

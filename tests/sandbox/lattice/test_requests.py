@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sandbox.lattice import LatticeServer, is_write
 from sandbox.lattice.dispatch import LATTICE_HANDLERS
+from sandbox.lattice.errors import ApiError
 from sandbox.lattice.networks import list_service_networks
 from sandbox.lattice.state import Call
 from tests.sandbox.lattice.harness import Account
@@ -194,6 +195,25 @@ async def test_certificates_are_listed_by_status_and_described(account: Account)
     assert len([entry async for page in pages for entry in page["CertificateSummaryList"]]) == 2
     with pytest.raises(account.acm.exceptions.ResourceNotFoundException):
         await account.acm.describe_certificate(CertificateArn=issued.arn[:-1] + "z")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiError("ResourceNotFoundException", 404, "ListServices has no such error", {"resourceId": "a"}),
+        ApiError("ThrottlingException", 429, "a member of a header", {"retryAfterSeconds": 1}),
+        ApiError("ValidationException", 400, "no reason"),
+        ApiError("ValidationException", 404, "another status", {"reason": "other"}),
+    ],
+    ids=lambda error: error.message,
+)
+async def test_an_error_that_the_model_does_not_allow_is_one_of_the_sandbox(account: Account, monkeypatch, error):
+    def handle(*_: object) -> dict[str, object]:
+        raise error
+
+    monkeypatch.setitem(LATTICE_HANDLERS, "ListServices", handle)
+    with pytest.raises(account.lattice.exceptions.ClientError, match="FidelityError"):
+        await account.lattice.list_services()
 
 
 async def test_an_answer_that_the_model_does_not_allow_is_an_error_of_the_sandbox(account: Account, monkeypatch):
