@@ -5,11 +5,12 @@ import pytest
 
 from controller.api.keys import ServiceKey
 from controller.lattice.errors import RetryError
-from controller.lattice.inventory import Inventory, decode
+from controller.lattice.inventory import Inventory
 from controller.lattice.inventory.mirror import Claims, Index, Mirror
 from controller.lattice.inventory.once import Once
 from controller.lattice.model import MANAGED_BY, HeaderMatch, Match
 from controller.lattice.observed import NetworkFound, NetworkMissing, NetworkUnknown
+from controller.lattice.plan.wire import action_of, match_of
 from controller.lattice.refs import ResourceRef
 from tests.lattice.here import Here
 from tests.lattice.inprocess import InProcess
@@ -288,13 +289,13 @@ async def test_a_service_keeps_the_name_that_it_was_made_with(here: Here) -> Non
 def test_a_rule_that_another_controller_wrote_for_headers_in_any_case_equals_none_of_ours() -> None:
     header = {"name": "X-Team", "match": {"exact": "blue"}, "caseSensitive": False}
     path = {"match": {"prefix": "/"}, "caseSensitive": True}
-    assert decode.match({"httpMatch": {"pathMatch": path, "headerMatches": [header]}}) is None
-    ours = decode.match({"httpMatch": {"pathMatch": path, "headerMatches": [{**header, "caseSensitive": True}]}})
+    assert match_of({"httpMatch": {"pathMatch": path, "headerMatches": [header]}}) is None
+    ours = match_of({"httpMatch": {"pathMatch": path, "headerMatches": [{**header, "caseSensitive": True}]}})
     assert ours == Match(path_prefix="/", headers=(HeaderMatch(name="x-team", value="blue"),))
 
 
 def test_a_path_in_any_case_and_an_unknown_action_are_kept_as_inexpressible() -> None:
     path = {"match": {"prefix": "/"}, "caseSensitive": False}
-    assert decode.match({"httpMatch": {"pathMatch": path}}) is None
-    assert decode.action({"new": {}}) is None
-    assert decode.action(None) is None
+    assert match_of({"httpMatch": {"pathMatch": path}}) is None
+    assert action_of({"new": {}}) is None
+    assert action_of(None) is None

@@ -7,7 +7,7 @@ as such, so that it equals nothing that is desired.
 from collections.abc import Mapping
 from typing import Any
 
-from controller.lattice.model import Action, FixedResponse, Forward, HeaderMatch, HealthCheck, Match
+from controller.lattice.model import Forward, HealthCheck
 from controller.lattice.observed import (
     ObservedAssociation,
     ObservedListener,
@@ -16,7 +16,7 @@ from controller.lattice.observed import (
     ObservedService,
     ObservedTargetGroup,
 )
-from controller.lattice.plan.wire import short_id
+from controller.lattice.plan.wire import action_of, match_of
 
 Answer = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ def listener(answer: Answer, rules: Mapping[str, ObservedRule]) -> ObservedListe
         name=answer["name"],
         port=answer["port"],
         protocol=answer["protocol"],
-        default_action=action(answer.get("defaultAction")),
+        default_action=action_of(answer.get("defaultAction")),
         rules=rules,
     )
 
@@ -83,47 +83,9 @@ def rule(answer: Answer) -> ObservedRule:
         arn=answer["arn"],
         name=answer["name"],
         priority=answer["priority"],
-        match=match(answer.get("match")),
-        action=action(answer.get("action")) or _UNKNOWN_ACTION,
+        match=match_of(answer.get("match")),
+        action=action_of(answer.get("action")) or _UNKNOWN_ACTION,
     )
-
-
-def match(shape: Answer | None) -> Match | None:
-    """API: `RuleMatch`; None for what the model cannot express."""
-    http = (shape or {}).get("httpMatch", {})
-    path = http.get("pathMatch")
-    operators: Answer = {} if path is None else path["match"]
-    headers = [_header(one) for one in http.get("headerMatches", ())]
-    known = [header for header in headers if header is not None]
-    if len(known) < len(headers) or (path is not None and not path.get("caseSensitive", False)):
-        return None
-    exact = operators.get("exact")
-    return Match(
-        method=http.get("method"),
-        path_exact=exact,
-        path_prefix=operators.get("prefix", "/") if exact is None else None,
-        headers=tuple(sorted(known)),
-    )
-
-
-def _header(shape: Answer) -> HeaderMatch | None:
-    exact = shape["match"].get("exact")
-    if exact is None or not shape.get("caseSensitive", False):
-        return None
-    return HeaderMatch(name=shape["name"].lower(), value=exact)
-
-
-def action(shape: Answer | None) -> Action | None:
-    """API: `RuleAction`; None for what the model cannot express."""
-    if shape is None:
-        return None
-    if "fixedResponse" in shape:
-        return FixedResponse(status_code=shape["fixedResponse"]["statusCode"])
-    if "forward" in shape:
-        groups = shape["forward"].get("targetGroups", ())
-        weights = [(short_id(group["targetGroupIdentifier"]), group.get("weight", 100)) for group in groups]
-        return Forward(weights=tuple(sorted(weights)))
-    return None
 
 
 def target_group(answer: Answer, tags: Mapping[str, str], protocol_version: str = "") -> ObservedTargetGroup:

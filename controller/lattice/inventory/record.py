@@ -19,7 +19,7 @@ from controller.lattice.observed import (
     ObservedService,
     ObservedTargetGroup,
 )
-from controller.lattice.plan.wire import short_id
+from controller.lattice.plan.wire import action_of, match_of, short_id
 
 Shape = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def _create_listener(mirror: Mirror, arguments: Shape, answer: Shape) -> None:
 def _update_listener(mirror: Mirror, arguments: Shape, answer: Shape) -> None:
     found = _listener(mirror, arguments)
     if found is not None:
-        action = decode.action(answer.get("defaultAction", arguments["defaultAction"]))
+        action = action_of(answer.get("defaultAction", arguments["defaultAction"]))
         _put_listener(mirror, found[0], replace(found[1], default_action=action))
 
 
@@ -139,8 +139,8 @@ def _updated(rules: dict[str, ObservedRule], shape: Shape, ident: str) -> None:
     rule = rules.get(ident)
     if rule is None:
         return
-    action = decode.action(shape.get("action")) or rule.action
-    match = decode.match(shape["match"]) if "match" in shape else rule.match
+    action = action_of(shape.get("action")) or rule.action
+    match = match_of(shape["match"]) if "match" in shape else rule.match
     rules[ident] = replace(rule, priority=shape.get("priority", rule.priority), action=action, match=match)
 
 

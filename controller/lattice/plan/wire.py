@@ -1,9 +1,14 @@
-"""Desired fields in the shapes of the VPC Lattice API (`RuleMatch`, `RuleAction`, `HealthCheckConfig`, …)."""
+"""Fields in the shapes of the VPC Lattice API (`RuleMatch`, `RuleAction`, `HealthCheckConfig`, …), and rules back.
 
+Reading is lenient: what Lattice leaves out is as if it had its default, and a match or an action that the model cannot
+express is None, which equals nothing that is desired.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from controller.api.keys import TargetGroupKey
-from controller.lattice.model import Action, FixedResponse, Forward, HealthCheck, Match, Target
+from controller.lattice.model import Action, FixedResponse, Forward, HeaderMatch, HealthCheck, Match, Target
 from controller.lattice.plan.context import PlanContext
 from controller.lattice.plan.operations import Reference
 
@@ -29,6 +34,31 @@ def match_shape(match: Match) -> dict[str, Any]:
     return {"httpMatch": http}
 
 
+def match_of(shape: Mapping[str, Any] | None) -> Match | None:
+    """API: `RuleMatch`; None for what the model cannot express."""
+    http = (shape or {}).get("httpMatch", {})
+    path = http.get("pathMatch")
+    operators: Mapping[str, Any] = {} if path is None else path["match"]
+    headers = [_header(one) for one in http.get("headerMatches", ())]
+    known = [header for header in headers if header is not None]
+    if len(known) < len(headers) or (path is not None and not path.get("caseSensitive", False)):
+        return None
+    exact = operators.get("exact")
+    return Match(
+        method=http.get("method"),
+        path_exact=exact,
+        path_prefix=operators.get("prefix", "/") if exact is None else None,
+        headers=tuple(sorted(known)),
+    )
+
+
+def _header(shape: Mapping[str, Any]) -> HeaderMatch | None:
+    exact = shape["match"].get("exact")
+    if exact is None or not shape.get("caseSensitive", False):
+        return None
+    return HeaderMatch(name=shape["name"].lower(), value=exact)
+
+
 def action_shape(action: Action, context: PlanContext) -> dict[str, Any]:
     """API: `RuleAction`. A group that does not exist yet is a reference."""
     match action:
@@ -43,6 +73,19 @@ def action_shape(action: Action, context: PlanContext) -> dict[str, Any]:
                     ]
                 }
             }
+
+
+def action_of(shape: Mapping[str, Any] | None) -> Action | None:
+    """API: `RuleAction`; None for what the model cannot express."""
+    if shape is None:
+        return None
+    if "fixedResponse" in shape:
+        return FixedResponse(status_code=shape["fixedResponse"]["statusCode"])
+    if "forward" in shape:
+        groups = shape["forward"].get("targetGroups", ())
+        weights = [(short_id(group["targetGroupIdentifier"]), group.get("weight", 100)) for group in groups]
+        return Forward(weights=tuple(sorted(weights)))
+    return None
 
 
 def group_identifier(group: TargetGroupKey | str, context: PlanContext) -> str | Reference:
