@@ -26,7 +26,8 @@ class Contribution(Frozen, frozen=True):
 
 
 class _Entry(Frozen, frozen=True):
-    order: tuple[MatchRank, str, str, str, int, int]
+    order: tuple[MatchRank, str, str, int, int]
+    """What the match takes, then the route's age, its namespace and name as one text, the rule's place, the match's."""
     match: Match
     rule: CompiledRule
 
@@ -72,7 +73,7 @@ def reachable(contributions: Sequence[Contribution]) -> list[tuple[Match, Compil
 def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
     return [
         _Entry(
-            order=(match.rank, of.age, of.ref.namespace, of.ref.name, rule.index, place),
+            order=(match.rank, of.age, f"{of.ref.namespace}/{of.ref.name}", rule.index, place),
             match=match.match,
             rule=rule,
         )
