@@ -16,7 +16,7 @@ import anyio.lowlevel
 
 from controller.api.keys import Key, ObjectKey, ObjectKind, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
-from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Resource
+from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
 from controller.kube.client import KubeClient
 from controller.kube.events import EventRecorder, ObjectRef
 from controller.kube.informer import State
@@ -267,8 +267,13 @@ class Work:
             for kind, resource in PARENTS:
                 for obj in self.cluster.informer(resource).store.list():
                     self._env.queue.add(ObjectKey(kind, obj.namespace, obj.name), BULK)
-            for number, route in enumerate(self.cluster.informer(HTTP_ROUTES).store.list(), start=1):
-                self._add(HTTP_ROUTES, None, route, BULK)
+            routes = [
+                (resource, route)
+                for resource in ROUTES.values()
+                for route in self.cluster.informer(resource).store.list()
+            ]
+            for number, (resource, route) in enumerate(routes, start=1):
+                self._add(resource, None, route, BULK)
                 if number % SCAN_SLICE == 0:
                     await anyio.lowlevel.checkpoint()
 

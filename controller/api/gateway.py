@@ -1,12 +1,15 @@
-"""GatewayClass, Gateway, HTTPRoute and ReferenceGrant.
+"""GatewayClass, Gateway, the three kinds of routes, and ReferenceGrant.
 
 Fields that VPC Lattice cannot express are decoded as far as needed to say that they are set.
 
 Source: Gateway API v1.6, `gateway.networking.k8s.io/v1` and `/v1beta1` (ReferenceGrant).
 """
 
+from typing import ClassVar
+
 import msgspec
 
+from controller.api.keys import RouteKind, RouteRef
 from controller.api.meta import Object, StatusObject, Struct
 
 GROUP = "gateway.networking.k8s.io"
@@ -153,24 +156,90 @@ class SessionPersistence(Struct, frozen=True):
     type: str = "Cookie"
 
 
-class HTTPRouteRule(Struct, frozen=True):
+class RouteRule(Struct, frozen=True):
+    """What the rules of all kinds of routes have."""
+
     name: str | None = None
+    backend_refs: tuple[BackendRef, ...] | None = None
+
+
+class RouteSpec(Struct, frozen=True):
+    """What the specs of all kinds of routes have, beside their rules."""
+
+    parent_refs: tuple[ParentReference, ...] | None = None
+    hostnames: tuple[str, ...] | None = None
+
+
+class RouteObject(StatusObject, frozen=True):
+    """Base of the kinds of routes; `kind` belongs to the class, since items of a list do not carry it."""
+
+    kind: ClassVar[RouteKind]
+
+    @property
+    def ref(self) -> RouteRef:
+        return RouteRef(self.kind, self.metadata.namespace, self.metadata.name)
+
+
+class HTTPRouteRule(RouteRule, frozen=True):
     matches: tuple[HTTPRouteMatch, ...] | None = None
     filters: tuple[Filter, ...] | None = None
-    backend_refs: tuple[BackendRef, ...] | None = None
     timeouts: Timeouts | None = None
     retry: Retry | None = None
     session_persistence: SessionPersistence | None = None
 
 
-class HTTPRouteSpec(Struct, frozen=True):
-    parent_refs: tuple[ParentReference, ...] | None = None
-    hostnames: tuple[str, ...] | None = None
+class HTTPRouteSpec(RouteSpec, frozen=True):
     rules: tuple[HTTPRouteRule, ...] | None = None
 
 
-class HTTPRoute(StatusObject, frozen=True):
+class HTTPRoute(RouteObject, frozen=True):
+    kind: ClassVar[RouteKind] = "HTTPRoute"
     spec: HTTPRouteSpec = HTTPRouteSpec()
+
+
+class GRPCMethodMatch(Struct, frozen=True):
+    """Which calls: those of a service, of a method of it, or of a method of any service."""
+
+    type: str = "Exact"
+    service: str | None = None
+    method: str | None = None
+
+
+class GRPCRouteMatch(Struct, frozen=True):
+    method: GRPCMethodMatch | None = None
+    headers: tuple[HeaderMatch, ...] | None = None
+
+
+class GRPCRouteRule(RouteRule, frozen=True):
+    matches: tuple[GRPCRouteMatch, ...] | None = None
+    filters: tuple[Filter, ...] | None = None
+    session_persistence: SessionPersistence | None = None
+
+
+class GRPCRouteSpec(RouteSpec, frozen=True):
+    rules: tuple[GRPCRouteRule, ...] | None = None
+
+
+class GRPCRoute(RouteObject, frozen=True):
+    kind: ClassVar[RouteKind] = "GRPCRoute"
+    spec: GRPCRouteSpec = GRPCRouteSpec()
+
+
+class TLSRouteRule(RouteRule, frozen=True):
+    """All connections go to its backends: the server name was matched by the route's hostnames."""
+
+
+class TLSRouteSpec(RouteSpec, frozen=True):
+    rules: tuple[TLSRouteRule, ...] | None = None
+
+
+class TLSRoute(RouteObject, frozen=True):
+    kind: ClassVar[RouteKind] = "TLSRoute"
+    spec: TLSRouteSpec = TLSRouteSpec()
+
+
+Rule = HTTPRouteRule | GRPCRouteRule | TLSRouteRule
+Route = HTTPRoute | GRPCRoute | TLSRoute
 
 
 class ReferenceGrantFrom(Struct, frozen=True):

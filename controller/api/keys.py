@@ -14,8 +14,8 @@ from typing import Literal
 
 import msgspec
 
-ObjectKind = Literal["GatewayClass", "Gateway", "HTTPRoute"]
-RouteKind = Literal["HTTPRoute"]
+ObjectKind = Literal["GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute"]
+RouteKind = Literal["HTTPRoute", "GRPCRoute", "TLSRoute"]
 
 
 class ObjectKey(msgspec.Struct, frozen=True, cache_hash=True):

@@ -88,6 +88,7 @@ class Undecodable(Object, frozen=True):
     Where a kind has an object of this form, nothing may be deleted on the ground that the object asks for nothing.
     """
 
+    kind: str = ""
     error: str = ""
     fragment: Object | None = None
     """The object without the fields that do not fit, if there is such: good for finding it, not for acting on it."""

@@ -1,9 +1,11 @@
 """Which kinds the controller knows, under which paths the API server has them, and which struct each decodes into."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from controller.api import core, gateway
+from controller.api.keys import RouteKind
 from controller.api.meta import Object
 
 T = TypeVar("T", bound=Object)
@@ -51,6 +53,18 @@ GATEWAY_CLASSES = Resource(
 )
 GATEWAYS = Resource(gateway.GROUP, "v1", "gateways", "Gateway", namespaced=True, type=gateway.Gateway)
 HTTP_ROUTES = Resource(gateway.GROUP, "v1", "httproutes", "HTTPRoute", namespaced=True, type=gateway.HTTPRoute)
+GRPC_ROUTES = Resource(
+    gateway.GROUP, "v1", "grpcroutes", "GRPCRoute", namespaced=True, type=gateway.GRPCRoute, required=False
+)
+TLS_ROUTES = Resource(
+    gateway.GROUP, "v1", "tlsroutes", "TLSRoute", namespaced=True, type=gateway.TLSRoute, required=False
+)
+ROUTES: Final[Mapping[RouteKind, Resource[Any]]] = {
+    "HTTPRoute": HTTP_ROUTES,
+    "GRPCRoute": GRPC_ROUTES,
+    "TLSRoute": TLS_ROUTES,
+}
+"""The kinds of routes."""
 REFERENCE_GRANTS = Resource(
     gateway.GROUP,
     "v1beta1",

@@ -13,7 +13,7 @@ from importlib.metadata import version
 COMMANDS = {
     "run": "turn Gateway API objects into VPC Lattice resources, until told to stop",
     "plan": "show the VPC Lattice operations that would be done, and do none",
-    "explain": "show why an HTTPRoute, Gateway or Service is served as it is, or is not",
+    "explain": "show why a route, Gateway or Service is served as it is, or is not",
     "sandbox": "a Kubernetes API and VPC Lattice on this machine, to try things on",
     "demo": "the walk-through on the sandbox, from service network to answers",
 }

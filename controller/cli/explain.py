@@ -16,9 +16,9 @@ from rich.tree import Tree
 
 from controller import settings
 from controller.api.core import Service
-from controller.api.gateway import Gateway, HTTPRoute
+from controller.api.gateway import Gateway, GRPCRoute, HTTPRoute, Route, TLSRoute
 from controller.api.keys import RouteRef
-from controller.api.resources import HTTP_ROUTES
+from controller.api.resources import ROUTES
 from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import Snapshot, SnapshotError, reported, snapshot
 from controller.cli.warnings import warnings
@@ -29,7 +29,7 @@ from controller.translate.facts import Fact
 
 WELL, FAILED, AMISS = 0, 1, 2
 
-KINDS = {"httproute": "HTTPRoute", "gateway": "Gateway", "service": "Service"}
+KINDS = {**{kind.lower(): kind for kind in ROUTES}, "gateway": "Gateway", "service": "Service"}
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "dim")}
 
@@ -67,10 +67,10 @@ async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: 
     networks = (obj.name,) if isinstance(obj, Gateway) else ()
     lattice = await look(view, routes_of(view, obj), networks, ctx, seen.inventory, now=now)
     match obj:
-        case HTTPRoute():
+        case HTTPRoute() | GRPCRoute() | TLSRoute():
             fact = explain_route(view, obj, ctx, lattice)
             since = obj.metadata.deletion_timestamp
-            told = () if since is None else await warnings(seen.kube, HTTP_ROUTES, obj, since=since)
+            told = () if since is None else await warnings(seen.kube, ROUTES[obj.kind], obj, since=since)
             return replace(fact, below=(*fact.below, *told))
         case Gateway():
             return explain_gateway(view, obj, ctx, lattice)
@@ -78,14 +78,15 @@ async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: 
             return explain_service(view, obj, ctx, lattice)
 
 
-def _find(view: View, kind: str, namespace: str, name: str) -> HTTPRoute | Gateway | Service | None:
+def _find(view: View, kind: str, namespace: str, name: str) -> Route | Gateway | Service | None:
     match kind:
-        case "httproute":
-            return view.route(RouteRef("HTTPRoute", namespace, name))
         case "gateway":
             return view.gateway(namespace, name)
-        case _:
+        case "service":
             return view.service(namespace, name)
+        case _:
+            of = next(of for of in ROUTES if of.lower() == kind)
+            return view.route(RouteRef(of, namespace, name))
 
 
 def show(fact: Fact, console: Console) -> None:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from controller import settings
-from controller.api.resources import HTTP_ROUTES
+from controller.api.resources import ROUTES
 from controller.cli.manifests import files_of, lay_over, read
 from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import reported, snapshot
@@ -61,7 +61,7 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         ignored = lay_over(seen.cluster, tuple(INDEXERS), manifests, namespace=flags.namespace)
         if ignored:
             print(f"not part of a plan: {', '.join(ignored)}", file=sys.stderr)
-        routes = seen.cluster.informer(HTTP_ROUTES).store.list()
+        routes = [route for resource in ROUTES.values() for route in seen.cluster.informer(resource).store.list()]
         return await preview(seen.cluster.view, routes, seen.ctx, seen.inventory, now=int(time.time()))
 
 

@@ -16,14 +16,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from controller.api.gateway import GROUP, Gateway, HTTPRoute, Listener, ParentReference
+from controller.api.gateway import GROUP, Gateway, Listener, ParentReference, Route
 from controller.gateway import conditions
 from controller.gateway.hostnames import effective_hostnames, is_wildcard
 from controller.gateway.listeners import ListenerState, listener_states
 from controller.gateway.selectors import selects
 from controller.gateway.view import View
-
-ROUTE_KIND = "HTTPRoute"
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -56,7 +54,7 @@ def is_ours(view: View, gateway: Gateway, controller_name: str) -> bool:
     return gateway_class is not None and gateway_class.spec.controller_name == controller_name
 
 
-def parent_gateways(route: HTTPRoute) -> set[tuple[str, str]]:
+def parent_gateways(route: Route) -> set[tuple[str, str]]:
     """Namespace and name of each Gateway to which the route has a parentRef, whoever's it is, existing or not."""
     return {
         (ref.namespace or route.namespace, ref.name)
@@ -65,7 +63,7 @@ def parent_gateways(route: HTTPRoute) -> set[tuple[str, str]]:
     }
 
 
-def attach(view: View, route: HTTPRoute, parent_ref: ParentReference, controller_name: str) -> Attachment | None:
+def attach(view: View, route: Route, parent_ref: ParentReference, controller_name: str) -> Attachment | None:
     """Judge one parentRef of a route; None when another controller answers for it. Raises `UnknownError`."""
     if parent_ref.group != GROUP or parent_ref.kind != "Gateway":
         return None
@@ -98,7 +96,7 @@ def attach(view: View, route: HTTPRoute, parent_ref: ParentReference, controller
             parent_ref,
             gateway,
             conditions.NOT_ALLOWED_BY_LISTENERS,
-            f"allowedRoutes of listener {_names(usable)} of Gateway {namespace}/{gateway.name} admits no {ROUTE_KIND}"
+            f"allowedRoutes of listener {_names(usable)} of Gateway {namespace}/{gateway.name} admits no {route.kind}"
             f" from namespace {route.namespace}.",
         )
     return _with_hostnames(parent_ref, gateway, allowed, route)
@@ -113,11 +111,11 @@ def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
     states = listener_states(gateway)
     counts = {state.listener.name: 0 for state in states}
     # Routes of a namespace that refer to the Gateway alike are judged together: there are many, but few kinds of them.
-    alike: dict[tuple[object, ...], tuple[HTTPRoute, list[ParentReference], int]] = {}
+    alike: dict[tuple[object, ...], tuple[Route, list[ParentReference], int]] = {}
     for route in view.routes_of_gateway(gateway.namespace, gateway.name):
         refs = [ref for ref in route.spec.parent_refs or () if refers_to(ref, route, gateway)]
         if refs and not route.deleting:
-            kind = (route.namespace, *((ref.section_name, ref.port) for ref in refs))
+            kind = (route.kind, route.namespace, *((ref.section_name, ref.port) for ref in refs))
             alike[kind] = (route, refs, alike[kind][2] + 1 if kind in alike else 1)
     for route, refs, number in alike.values():
         for state in states:
@@ -126,9 +124,9 @@ def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
     return counts
 
 
-def allows(view: View, gateway: Gateway, state: ListenerState, route: HTTPRoute) -> bool:
+def allows(view: View, gateway: Gateway, state: ListenerState, route: Route) -> bool:
     """Whether the listener's allowedRoutes admit the route's kind and namespace. Raises `UnknownError`."""
-    if ROUTE_KIND not in state.kinds:
+    if route.kind not in state.kinds:
         return False
     namespaces = state.listener.allowed_routes.namespaces
     match namespaces.from_:
@@ -143,7 +141,7 @@ def allows(view: View, gateway: Gateway, state: ListenerState, route: HTTPRoute)
             return False
 
 
-def refers_to(ref: ParentReference, route: HTTPRoute, gateway: Gateway) -> bool:
+def refers_to(ref: ParentReference, route: Route, gateway: Gateway) -> bool:
     """Whether this parentRef of the route means this Gateway."""
     return (
         ref.group == GROUP
@@ -159,7 +157,7 @@ def selects_listener(ref: ParentReference, listener: Listener) -> bool:
 
 
 def _with_hostnames(
-    parent_ref: ParentReference, gateway: Gateway, allowed: Sequence[ListenerState], route: HTTPRoute
+    parent_ref: ParentReference, gateway: Gateway, allowed: Sequence[ListenerState], route: Route
 ) -> Attachment:
     wanted = route.spec.hostnames or ()
     matched: list[MatchedListener] = []

@@ -3,22 +3,25 @@
 Across all rules of all routes that share a service, the first match in the order of `match_rank` that fits a request
 serves it.
 
-Source: Gateway API v1.6, `HTTPRouteRule.matches`.
+Source: Gateway API v1.6, `HTTPRouteRule.matches`, `GRPCRouteRule.matches`.
 """
 
-from controller.api.gateway import HTTPRouteMatch, PathMatch
-from controller.api.meta import Object
+from controller.api.gateway import GRPCMethodMatch, GRPCRouteMatch, HTTPRouteMatch, PathMatch, Route
+from controller.api.meta import Undecodable
 
-MatchRank = tuple[int, int, int, int, int]
-RouteAge = tuple[str, str, str]
+MatchRank = tuple[int, ...]
+"""Compared only with ranks of matches of the same kind."""
+
+RouteAge = tuple[str, str, str, str]
 
 EXACT = "Exact"
 PREFIX = "PathPrefix"
 
 
-def route_age(route: Object) -> RouteAge:
-    """Orders routes by the specification: the oldest first, then by namespace and name."""
-    return (route.metadata.creation_timestamp, route.namespace, route.name)
+def route_age(route: Route | Undecodable) -> RouteAge:
+    """Orders routes by the specification: the oldest first, then by namespace and name; of routes of different kinds
+    that are still alike, which it leaves open, by kind."""
+    return (route.metadata.creation_timestamp, route.namespace, route.name, route.kind)
 
 
 def match_rank(match: HTTPRouteMatch) -> MatchRank:
@@ -35,6 +38,19 @@ def match_rank(match: HTTPRouteMatch) -> MatchRank:
         0 if match.method else 1,
         -len({header.name.lower() for header in match.headers or ()}),
         -len(match.query_params or ()),
+    )
+
+
+def grpc_match_rank(match: GRPCRouteMatch) -> MatchRank:
+    """Orders matches of GRPCRoutes as `match_rank` does those of HTTPRoutes.
+
+    The longest service, then the longest method, then the most headers.
+    """
+    method = match.method or GRPCMethodMatch()
+    return (
+        -len(method.service or ""),
+        -len(method.method or ""),
+        -len({header.name.lower() for header in match.headers or ()}),
     )
 
 

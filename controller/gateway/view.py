@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 from controller.api.core import EndpointSlice, Namespace, Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Undecodable
 
@@ -30,7 +30,8 @@ class UnknownError(Exception):
 
 
 class View(Protocol):
-    """All methods but `revision` raise `UnknownError`. Sequences are in no particular order."""
+    """All methods but `revision` raise `UnknownError`. Sequences are in no particular order; routes are of all
+    kinds."""
 
     def revision(self) -> Hashable:
         """The same as long as all answers are but those about routes and endpoints; what is remembered of answers is
@@ -47,23 +48,23 @@ class View(Protocol):
 
     def namespace(self, name: str) -> Namespace | None: ...
 
-    def route(self, ref: RouteRef) -> HTTPRoute | None: ...
+    def route(self, ref: RouteRef) -> Route | None: ...
 
-    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[Route]:
         """Routes with a parentRef to this Gateway, accepted or not, deleting ones too."""
 
-    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[Route]:
         """Those of `routes_of_gateway` whose hostnames depend on the Gateway's: they have none, or a wildcard."""
 
-    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]: ...
+    def routes_of_namespace(self, namespace: str) -> Sequence[Route]: ...
 
-    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
+    def routes_of_hostname(self, hostname: str) -> Sequence[Route]:
         """Routes that have exactly this string among `spec.hostnames`."""
 
     def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
         """Routes that may want this hostname, by themselves or through a listener, and cannot be decoded."""
 
-    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[Route]:
         """Routes with a backendRef to this Service."""
 
     def service(self, namespace: str, name: str) -> Service | None: ...

@@ -131,7 +131,12 @@ class Decoder(Generic[T]):
         try:
             obj = self._object.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return Undecodable(metadata=_metadata_of(data), error=str(error), fragment=self._fragment(data))
+            return Undecodable(
+                metadata=_metadata_of(data),
+                kind=self._resource.kind,
+                error=str(error),
+                fragment=self._fragment(data),
+            )
         if not obj.metadata.name:
             raise UnreadableError(f"{self._resource.kind} without a name")
         return obj

@@ -1,11 +1,10 @@
 """What every reconciler has at hand: the parts of the shell, put together once by the manager."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controller.api import resources
 from controller.api.keys import Key, RouteRef, ServiceKey
 from controller.api.meta import Object
 from controller.api.resources import Resource
@@ -25,8 +24,6 @@ from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
 from controller.translate.route import translate_route
 from workqueue import BULK, LIVE, URGENT, Queue, current_priority
-
-ROUTE_KINDS: Mapping[str, Resource[Any]] = {"HTTPRoute": resources.HTTP_ROUTES}
 
 BEGUN = LIVE + 10
 """The priority of what has waited for Lattice: what has been begun is finished before more is begun.

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
+from controller.api.resources import ROUTES
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.plan import Problem
-from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.environment import Environment
 from controller.translate.annotations import SERVICE_ARN
 from controller.translate.outcomes import Failed
 from controller.translate.withheld import Withheld, withheld
@@ -113,7 +114,7 @@ def rests(
     for ref in refs:
         route = env.view.route(ref)
         if ref != why.route and route is not None:
-            env.tell(ROUTE_KINDS[ref.kind], route, why.reason, why.to_others)
+            env.tell(ROUTES[ref.kind], route, why.reason, why.to_others)
     return why
 
 
@@ -125,7 +126,7 @@ def tell_failure(
     for ref in list(routes) or filter(None, [env.board.holder(key)]):
         route = env.view.route(ref)
         if route is not None:
-            env.tell(ROUTE_KINDS[ref.kind], route, reason, failure.message, warning=True)
+            env.tell(ROUTES[ref.kind], route, reason, failure.message, warning=True)
 
 
 def programmed_before(env: Environment, routes: Iterable[RouteRef]) -> bool:

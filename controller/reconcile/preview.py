@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import UnknownError, View
 from controller.lattice.inventory import Inventory
@@ -68,12 +68,12 @@ class Preview(Frozen, frozen=True):
 
 
 async def preview(
-    view: View, routes: Iterable[HTTPRoute], ctx: TranslateContext, inventory: Inventory, *, now: int
+    view: View, routes: Iterable[Route], ctx: TranslateContext, inventory: Inventory, *, now: int
 ) -> Preview:
     """Plan for these routes. `now` is Unix time in seconds. Raises `LatticeError`; what is unknown becomes a remark."""
     await inventory.ensure_loaded()
     planner = _Planner(view, ctx, inventory, now)
-    refs = sorted(RouteRef("HTTPRoute", route.namespace, route.name) for route in routes)
+    refs = sorted(route.ref for route in routes)
     async with anyio.create_task_group() as tasks:
         for ref in refs:
             tasks.start_soon(planner.route, ref)

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 
 from controller import logs
 from controller.api import resources
-from controller.api.keys import Key, ObjectKey, ServiceKey, TargetGroupKey
+from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Undecodable
 from controller.api.resources import Resource
 from controller.gateway.view import UnknownError
@@ -55,9 +55,8 @@ def controller_of(key: Key) -> str:
             return "targetgroup"
 
 
-_OBJECTS: Mapping[str, Resource[Any]] = {
-    resource.kind: resource for resource in (resources.GATEWAY_CLASSES, resources.GATEWAYS, resources.HTTP_ROUTES)
-}
+_WRITTEN: tuple[Resource[Any], ...] = (resources.GATEWAY_CLASSES, resources.GATEWAYS, *resources.ROUTES.values())
+_OBJECTS: Mapping[str, Resource[Any]] = {resource.kind: resource for resource in _WRITTEN}
 
 FENCED = 2.0
 """Seconds after which a key that the fence kept from writing is tried again: a late renewal opens it again."""
@@ -150,9 +149,12 @@ class Reconciler:
                 return await service.reconcile(self._env, key)
             case TargetGroupKey():
                 return await target_group.reconcile(self._env, key)
-            case ObjectKey(kind="GatewayClass"):
-                return await gateway_class.reconcile(self._env, key)
-            case ObjectKey(kind="Gateway"):
-                return await self._gateways.reconcile(self._env, key)
             case ObjectKey():
-                return await route.reconcile(self._env, key)
+                return await self._object(key)
+
+    async def _object(self, key: ObjectKey) -> Result | None:
+        if key.kind == "GatewayClass":
+            return await gateway_class.reconcile(self._env, key)
+        if key.kind == "Gateway":
+            return await self._gateways.reconcile(self._env, key)
+        return await route.reconcile(self._env, RouteRef(key.kind, key.namespace, key.name))

@@ -10,26 +10,25 @@ from contextlib import contextmanager
 from typing import Any
 
 from controller import logs
-from controller.api.gateway import HTTPRoute
-from controller.api.keys import ObjectKey, RouteRef
-from controller.api.resources import Resource
+from controller.api.gateway import Route
+from controller.api.keys import RouteRef
+from controller.api.resources import ROUTES, Resource
 from controller.kube.errors import ApiError
 from controller.kube.route_status import merge_route_parents
 from controller.kube.times import rfc3339
 from controller.kube.writes import patch_annotations, patch_status, update_finalizers
-from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers
-from controller.translate.annotations import ROUTE_FINALIZER
+from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.outcomes import route_report
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.withheld import withheld
 from workqueue import Result
 
 
-async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
+async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
     """One pass. Raises `UnknownError`, `ApiError` and, when it has to learn what the route holds, `LatticeError`."""
-    ref = RouteRef("HTTPRoute", key.namespace, key.name)
-    resource: Resource[HTTPRoute] = ROUTE_KINDS[ref.kind]
+    key, resource, finalizer = ref.key, ROUTES[ref.kind], ROUTE_FINALIZERS[ref.kind]
     route = env.view.route(ref)
     why = withheld(env.view, [ref], env.ctx, wanted=False)
     if why is None:
@@ -40,13 +39,13 @@ async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
     with logs.key(key, object=str(ref), generation=route.metadata.generation):
         translation = translate_route(env.view, ref, env.ctx)
         if translation.services:
-            with _told(env, resource, route, "FailedAddFinalizer", f"cannot add the finalizer {ROUTE_FINALIZER}"):
+            with _told(env, resource, route, "FailedAddFinalizer", f"cannot add the finalizer {finalizer}"):
                 await _hold(env, resource, route)
         else:
-            with _told(env, resource, route, "Retry-Reconcile", f"cannot remove the finalizer {ROUTE_FINALIZER}"):
+            with _told(env, resource, route, "Retry-Reconcile", f"cannot remove the finalizer {finalizer}"):
                 await _release(env, resource, route, ref)
         route = env.view.route(ref)
-        if why is not None and route is not None and (ROUTE_FINALIZER in route.metadata.finalizers):
+        if why is not None and route is not None and finalizer in route.metadata.finalizers:
             env.tell(resource, route, why.reason, why.message)
         if route is not None and not route.deleting:
             with _told(env, resource, route, "Retry-Reconcile", "cannot write annotations and status"):
@@ -55,9 +54,7 @@ async def reconcile(env: Environment, key: ObjectKey) -> Result | None:
 
 
 @contextmanager
-def _told(
-    env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, reason: str, failed: str
-) -> Iterator[None]:
+def _told(env: Environment, resource: Resource[Any], route: Route, reason: str, failed: str) -> Iterator[None]:
     """Tell what the Kubernetes API refuses as an event: where it takes no status, nothing else tells the author."""
     try:
         yield
@@ -66,16 +63,18 @@ def _told(
         raise
 
 
-async def _hold(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute) -> None:
-    if ROUTE_FINALIZER in route.metadata.finalizers:
+async def _hold(env: Environment, resource: Resource[Any], route: Route) -> None:
+    finalizer = ROUTE_FINALIZERS[route.kind]
+    if finalizer in route.metadata.finalizers:
         return
-    answer = await update_finalizers(env.kube, resource, route, add=[ROUTE_FINALIZER])
+    answer = await update_finalizers(env.kube, resource, route, add=[finalizer])
     env.observe(resource, answer)
 
 
-async def _release(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, ref: RouteRef) -> None:
+async def _release(env: Environment, resource: Resource[Any], route: Route, ref: RouteRef) -> None:
     """Let go of a route that asks for nothing, once nothing in Lattice bears its name."""
-    if ROUTE_FINALIZER not in route.metadata.finalizers:
+    finalizer = ROUTE_FINALIZERS[route.kind]
+    if finalizer not in route.metadata.finalizers:
         return
     if env.board.holds_up(ref):
         return  # What is being created bears the route's name before we know of it.
@@ -84,13 +83,11 @@ async def _release(env: Environment, resource: Resource[HTTPRoute], route: HTTPR
     if not left and await env.inventory.find_missed(ref, lane=env.lane):
         left = await add_leftovers(env, ref, again=True)
     if not left and not env.board.holds_up(ref):
-        answer = await update_finalizers(env.kube, resource, route, remove=[ROUTE_FINALIZER])
+        answer = await update_finalizers(env.kube, resource, route, remove=[finalizer])
         env.observe(resource, answer)
 
 
-async def _report(
-    env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, translation: RouteTranslation
-) -> None:
+async def _report(env: Environment, resource: Resource[Any], route: Route, translation: RouteTranslation) -> None:
     report = route_report(translation, env.board.outcomes(translation.services))
     if not report.ready:
         return
@@ -112,7 +109,7 @@ async def _report(
         _tell_refusals(env, resource, route, report.parents)
 
 
-def _tell_refusals(env: Environment, resource: Resource[HTTPRoute], route: HTTPRoute, parents: Any) -> None:
+def _tell_refusals(env: Environment, resource: Resource[Any], route: Route, parents: Any) -> None:
     """What the author has to change, as an event too, each time it became news in the status."""
     for parent in parents:
         for condition in parent["conditions"]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from controller import logs
 from controller.api.keys import ObjectKey, RouteRef, ServiceKey
+from controller.api.resources import ROUTES
 from controller.lattice.apply import Applied
 from controller.lattice.inventory.mirror import route_of_service
 from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
-from controller.reconcile.environment import ROUTE_KINDS, Environment
+from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers
 from controller.reconcile.pass_on import (
     failure_of_plan,
@@ -158,4 +159,4 @@ def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, 
         for ref in refs:
             if (route := env.view.route(ref)) is not None:
                 message = f"programmed in VPC Lattice, reached at {outcome.domain}"
-                env.tell(ROUTE_KINDS[ref.kind], route, "DeploySucceed", message)
+                env.tell(ROUTES[ref.kind], route, "DeploySucceed", message)

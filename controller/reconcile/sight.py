@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import anyio
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.inventory import Inventory
@@ -25,7 +25,7 @@ AT_ONCE = 20
 
 async def look(
     view: View,
-    routes: Iterable[HTTPRoute],
+    routes: Iterable[Route],
     networks: Iterable[str],
     ctx: TranslateContext,
     inventory: Inventory,
@@ -61,7 +61,7 @@ class _Looker:
             if name not in self.states:
                 self.states[name] = await look_up_network(self._inventory, name, lane=Lane.BULK)
 
-    async def route(self, route: HTTPRoute) -> None:
+    async def route(self, route: Route) -> None:
         async with self._limit:
             translation = translate_route_object(self._view, route, self._ctx)
             for group in translation.target_groups:
@@ -83,7 +83,7 @@ class _Looker:
         await self.networks(() if desired is None else desired.networks)
         return SeenService(observed=observed, plan=plan_service(desired, observed, self._inventory.context(self._now)))
 
-    async def _left(self, route: HTTPRoute, translation: RouteTranslation) -> Left:
+    async def _left(self, route: Route, translation: RouteTranslation) -> Left:
         """After all that the route asks for was observed, which is not left over then."""
         left = await self._there(translation)
         if route.deleting and not left and await self._inventory.find_missed(translation.ref, lane=Lane.BULK):

@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 
 from controller.api import resources
 from controller.api.core import SERVICE_NAME_LABEL, EndpointSlice, Namespace, Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
-from controller.api.keys import RouteRef
+from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
+from controller.api.keys import RouteKind, RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
 from controller.gateway.attachment import parent_gateways
@@ -27,11 +27,11 @@ from controller.kube.store import Indexer, Store
 T = TypeVar("T", bound=Object)
 
 
-def _open(route: HTTPRoute) -> Iterable[Hashable]:
+def _open(route: Route) -> Iterable[Hashable]:
     return parent_gateways(route) if is_open(route.spec.hostnames or ()) else ()
 
 
-def _backends(route: HTTPRoute) -> Iterable[Hashable]:
+def _backends(route: Route) -> Iterable[Hashable]:
     return {
         (ref.namespace or route.namespace, ref.name)
         for rule in route.spec.rules or ()
@@ -39,7 +39,7 @@ def _backends(route: HTTPRoute) -> Iterable[Hashable]:
     }
 
 
-def _hostnames(route: HTTPRoute) -> Iterable[Hashable]:
+def _hostnames(route: Route) -> Iterable[Hashable]:
     return set(route.spec.hostnames or ())
 
 
@@ -59,19 +59,21 @@ def _listener_hostnames(gateway: Gateway) -> Iterable[Hashable]:
     return {listener.hostname for listener in gateway.spec.listeners if listener.hostname}
 
 
+_ROUTE_INDEXERS: Mapping[str, Indexer[Any]] = {
+    "parent": parent_gateways,
+    "open": _open,
+    "backend": _backends,
+    "hostname": _hostnames,
+    "namespace": _namespace,
+}
+
 INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
     resources.NAMESPACES: {},
     resources.SERVICES: {},
     resources.ENDPOINT_SLICES: {"service": _service},
     resources.GATEWAY_CLASSES: {},
     resources.GATEWAYS: {"class": _class_name, "listener hostname": _listener_hostnames},
-    resources.HTTP_ROUTES: {
-        "parent": parent_gateways,
-        "open": _open,
-        "backend": _backends,
-        "hostname": _hostnames,
-        "namespace": _namespace,
-    },
+    **dict.fromkeys(resources.ROUTES.values(), _ROUTE_INDEXERS),
     resources.REFERENCE_GRANTS: {"namespace": _namespace},
 }
 """Every kind that is watched, with the indexes of its store."""
@@ -120,7 +122,9 @@ class StoreView:
         self._slices: Collection[EndpointSlice] = collections[resources.ENDPOINT_SLICES]
         self._classes: Collection[GatewayClass] = collections[resources.GATEWAY_CLASSES]
         self._gateways: Collection[Gateway] = collections[resources.GATEWAYS]
-        self._routes: Collection[HTTPRoute] = collections[resources.HTTP_ROUTES]
+        self._routes: Mapping[RouteKind, Collection[Route]] = {
+            kind: collections[resource] for kind, resource in resources.ROUTES.items()
+        }
         self._grants: Collection[ReferenceGrant] = collections[resources.REFERENCE_GRANTS]
         self._revised = (self._namespaces, self._services, self._classes, self._gateways, self._grants)
 
@@ -142,31 +146,49 @@ class StoreView:
     def namespace(self, name: str) -> Namespace | None:
         return self._namespaces.get("", name)
 
-    def route(self, ref: RouteRef) -> HTTPRoute | None:
-        return self._routes.get(ref.namespace, ref.name)
+    def route(self, ref: RouteRef) -> Route | None:
+        return self._routes[ref.kind].get(ref.namespace, ref.name)
 
-    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
-        return self._routes.certain().by_index("parent", (namespace, name))
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[Route]:
+        return self._routes_by("parent", (namespace, name))
 
-    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
-        return self._routes.certain().by_index("open", (namespace, name))
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[Route]:
+        return self._routes_by("open", (namespace, name))
 
-    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
-        return self._routes.certain().by_index("namespace", namespace)
+    def routes_of_namespace(self, namespace: str) -> Sequence[Route]:
+        return self._routes_by("namespace", namespace)
 
-    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
-        return self._routes.certain().by_index("hostname", hostname)
+    def routes_of_hostname(self, hostname: str) -> Sequence[Route]:
+        return self._routes_by("hostname", hostname)
 
     def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
-        store = self._routes.certain()
-        found = {(route.namespace, route.name): route for route in store.undecodable_by_index("hostname", hostname)}
-        for gateway in self.gateways_of_listener_hostname(hostname) if store.undecodable else ():
-            for route in store.undecodable_by_index("open", (gateway.namespace, gateway.name)):
-                found[route.namespace, route.name] = route
+        found: dict[tuple[str, str, str], Undecodable] = {}
+        for kind, collection in self._routes.items():
+            store = collection.certain()
+            if not store.undecodable:
+                continue
+            unreadable = list(store.undecodable_by_index("hostname", hostname))
+            for gateway in self.gateways_of_listener_hostname(hostname):
+                unreadable += store.undecodable_by_index("open", (gateway.namespace, gateway.name))
+            found.update({(kind, route.namespace, route.name): route for route in unreadable})
         return tuple(found.values())
 
-    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
-        return self._routes.certain().by_index("backend", (namespace, service))
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[Route]:
+        return self._routes_by("backend", (namespace, service))
+
+    def _routes_by(self, index: str, value: Hashable) -> Sequence[Route]:
+        """The routes of all kinds under this value of an index; where a kind is in doubt, those of the others are what
+        is known."""
+        found: list[Route] = []
+        doubt: UnknownError | None = None
+        for collection in self._routes.values():
+            try:
+                found += collection.certain().by_index(index, value)
+            except UnknownError as error:
+                doubt = doubt or error
+        if doubt is not None:
+            raise UnknownError(doubt.kind, doubt.reason, known=found)
+        return tuple(found)
 
     def service(self, namespace: str, name: str) -> Service | None:
         return self._services.get(namespace, name)

@@ -3,9 +3,11 @@
 Values are read leniently where a mistake does no harm, and refused with a message where it would.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-from controller.api.gateway import Gateway, HTTPRoute
+from controller.api.gateway import Gateway, Route
+from controller.api.keys import RouteKind
 from controller.lattice.model import TAG_PREFIX
 
 SERVICE_NAME_OVERRIDE: Final = TAG_PREFIX + "service-name-override"
@@ -21,7 +23,11 @@ SERVICE_ARN: Final = TAG_PREFIX + "lattice-service-arn"
 WRITTEN: Final = frozenset({ASSIGNED_DOMAIN_NAME, SERVICE_ARN})
 """Annotations that the controller itself writes on routes."""
 
-ROUTE_FINALIZER: Final = "httproute.k8s.aws/resources"
+ROUTE_FINALIZERS: Final[Mapping[RouteKind, str]] = {
+    "HTTPRoute": "httproute.k8s.aws/resources",
+    "GRPCRoute": "grpcroute.k8s.aws/resources",
+    "TLSRoute": "tlsroute.k8s.aws/resources",
+}
 GATEWAY_FINALIZER: Final = "gateway.k8s.aws/resources"
 GATEWAY_CLASS_FINALIZER: Final = "gateway-exists-finalizer.gateway.networking.k8s.io"
 
@@ -34,7 +40,7 @@ def is_set(value: str | None) -> bool:
     return (value or "").strip().lower() == "true"
 
 
-def is_standalone(route: HTTPRoute, gateway: Gateway) -> bool:
+def is_standalone(route: Route, gateway: Gateway) -> bool:
     """Whether the route's service stays out of the Gateway's service network; the route's word beats the Gateway's."""
     value = route.annotation(STANDALONE)
     if value is None:
@@ -42,7 +48,7 @@ def is_standalone(route: HTTPRoute, gateway: Gateway) -> bool:
     return is_set(value)
 
 
-def rule_priority(route: HTTPRoute, index: int) -> tuple[int | None, str | None]:
+def rule_priority(route: Route, index: int) -> tuple[int | None, str | None]:
     """The Lattice priority that the route fixes for its rule `index`, if any; or what is wrong with its annotation."""
     name = f"{TAG_PREFIX}rule-{index}-priority"
     value = route.annotation(name)
@@ -54,6 +60,6 @@ def rule_priority(route: HTTPRoute, index: int) -> tuple[int | None, str | None]
     return None, f"Annotation {name} is ignored: its value must be a number from {MIN_PRIORITY} to {MAX_PRIORITY}."
 
 
-def takeover_from(route: HTTPRoute) -> str | None:
+def takeover_from(route: Route) -> str | None:
     """The owner from whom the route's service may be taken over."""
     return (route.annotation(ALLOW_TAKEOVER_FROM) or "").strip() or None

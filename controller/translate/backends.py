@@ -8,9 +8,9 @@ Source: Gateway API v1.6, `BackendRef`, `RouteConditionReason`; Kubernetes API r
 """
 
 from controller.api.core import Service
-from controller.api.gateway import BackendRef, HTTPRoute
+from controller.api.gateway import BackendRef, Route
 from controller.gateway import conditions
-from controller.gateway.attachment import ROUTE_KIND, Refusal
+from controller.gateway.attachment import Refusal
 from controller.gateway.references import is_permitted
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
@@ -33,7 +33,7 @@ class Unsupported(Frozen, frozen=True):
     message: str
 
 
-def resolve(view: View, route: HTTPRoute, ref: BackendRef, field: str) -> Backend | Refusal | Unsupported:
+def resolve(view: View, route: Route, ref: BackendRef, field: str) -> Backend | Refusal | Unsupported:
     """Follow a backendRef; `field` is its path in the route. Raises `UnknownError`."""
     if ref.filters:
         return Unsupported(f"{field}.filters: VPC Lattice has no filters ({_types(ref)}); remove them.")
@@ -42,10 +42,10 @@ def resolve(view: View, route: HTTPRoute, ref: BackendRef, field: str) -> Backen
         return Refusal(conditions.INVALID_KIND, f"{field}: a backend of kind {kind} is not supported; use a Service.")
     namespace = ref.namespace or route.namespace
     name = f"{namespace}/{ref.name}"
-    if not is_permitted(view, ROUTE_KIND, route.namespace, "", "Service", namespace, ref.name):
+    if not is_permitted(view, route.kind, route.namespace, "", "Service", namespace, ref.name):
         return Refusal(
             conditions.REF_NOT_PERMITTED,
-            f"{field}: no ReferenceGrant in namespace {namespace} permits a {ROUTE_KIND} of namespace {route.namespace}"
+            f"{field}: no ReferenceGrant in namespace {namespace} permits a {route.kind} of namespace {route.namespace}"
             f" to refer to Service {ref.name}; create one.",
         )
     service = view.service(namespace, ref.name)

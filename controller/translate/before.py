@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from controller.api.core import EndpointSlice, Namespace, Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.gateway.attachment import parent_gateways
@@ -27,11 +27,12 @@ class Before:
         self._view = view
         self._type = type(some)
         self._identity = (some.namespace, some.name)
+        self._ref = some.ref if isinstance(some, Route) else None
         self._old = old
         self._revision: Hashable = object()
 
     def revision(self) -> Hashable:
-        return self._view.revision() if self._type in {HTTPRoute, EndpointSlice} else self._revision
+        return self._view.revision() if self._ref is not None or self._type is EndpointSlice else self._revision
 
     def gateway_class(self, name: str) -> GatewayClass | None:
         return self._one(GatewayClass, "", name, lambda: self._view.gateway_class(name))
@@ -54,31 +55,29 @@ class Before:
     def namespace(self, name: str) -> Namespace | None:
         return self._one(Namespace, "", name, lambda: self._view.namespace(name))
 
-    def route(self, ref: RouteRef) -> HTTPRoute | None:
-        return self._one(HTTPRoute, ref.namespace, ref.name, lambda: self._view.route(ref))
+    def route(self, ref: RouteRef) -> Route | None:
+        old = self._old
+        if ref != self._ref:
+            return self._view.route(ref)
+        return old if isinstance(old, Route) else None
 
-    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
-        return self._many(
-            HTTPRoute,
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[Route]:
+        return self._routes(
             self._view.routes_of_gateway(namespace, name),
             lambda route: (namespace, name) in parent_gateways(route),
         )
 
-    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
-        return self._many(
-            HTTPRoute,
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[Route]:
+        return self._routes(
             self._view.routes_open_to_hostnames(namespace, name),
             lambda route: (namespace, name) in parent_gateways(route) and is_open(route.spec.hostnames or ()),
         )
 
-    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
-        return self._many(
-            HTTPRoute, self._view.routes_of_namespace(namespace), lambda route: route.namespace == namespace
-        )
+    def routes_of_namespace(self, namespace: str) -> Sequence[Route]:
+        return self._routes(self._view.routes_of_namespace(namespace), lambda route: route.namespace == namespace)
 
-    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
-        return self._many(
-            HTTPRoute,
+    def routes_of_hostname(self, hostname: str) -> Sequence[Route]:
+        return self._routes(
             self._view.routes_of_hostname(hostname),
             lambda route: hostname in (route.spec.hostnames or ()),
         )
@@ -86,9 +85,8 @@ class Before:
     def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
         return self._view.undecodable_routes(hostname)
 
-    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
-        return self._many(
-            HTTPRoute,
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[Route]:
+        return self._routes(
             self._view.routes_of_backend(namespace, service),
             lambda route: any(
                 (ref.namespace or route.namespace, ref.name) == (namespace, service)
@@ -111,6 +109,15 @@ class Before:
         return self._many(
             ReferenceGrant, self._view.reference_grants(namespace), lambda grant: grant.namespace == namespace
         )
+
+    def _routes(self, now: Sequence[Route], belongs: Callable[[Route], bool]) -> Sequence[Route]:
+        if self._ref is None:
+            return now
+        old = self._old
+        others = [
+            route for route in now if type(route) is not self._type or (route.namespace, route.name) != self._identity
+        ]
+        return [*others, old] if isinstance(old, Route) and belongs(old) else others
 
     def _one(self, type_: type[T], namespace: str, name: str, now: Callable[[], T | None]) -> T | None:
         if self._type is not type_ or self._identity != (namespace, name):

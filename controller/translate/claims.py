@@ -15,11 +15,11 @@ guide, custom domain names.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey
 from controller.api.meta import Undecodable
 from controller.gateway.hostnames import is_wildcard, matches
-from controller.gateway.precedence import RouteAge, route_age
+from controller.gateway.precedence import route_age
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import Frozen
 from controller.translate.context import TranslateContext
@@ -36,18 +36,18 @@ def contend(one: ServiceKey, other: ServiceKey) -> bool:
     return one.networks == other.networks or not set(one.networks).isdisjoint(other.networks)
 
 
-def candidates(view: View, hostname: str) -> list[HTTPRoute | Undecodable]:
+def candidates(view: View, hostname: str) -> list[Route | Undecodable]:
     """Routes that may have this effective hostname, oldest first: they or a listener name it. Raises `UnknownError`."""
-    found: dict[tuple[str, str], HTTPRoute | Undecodable] = {
-        (route.namespace, route.name): route for route in view.routes_of_hostname(hostname)
+    found: dict[tuple[str, str, str], Route | Undecodable] = {
+        (route.kind, route.namespace, route.name): route for route in view.routes_of_hostname(hostname)
     }
     for gateway in view.gateways_of_listener_hostname(hostname):
         for route in view.routes_open_to_hostnames(gateway.namespace, gateway.name):
             wanted = route.spec.hostnames or ()
             if not wanted or any(is_wildcard(pattern) and matches(pattern, hostname) for pattern in wanted):
-                found[route.namespace, route.name] = route
+                found[route.kind, route.namespace, route.name] = route
     for unreadable in view.undecodable_routes(hostname):
-        found[unreadable.namespace, unreadable.name] = unreadable
+        found[unreadable.kind, unreadable.namespace, unreadable.name] = unreadable
     return sorted((route for route in found.values() if not route.deleting), key=route_age)
 
 
@@ -64,21 +64,21 @@ def claim_of(view: View, key: ServiceKey, ctx: TranslateContext) -> Claim | None
     return next((Claim(draft=draft, share=share) for share in draft.shares if share.key == key), None)
 
 
-def rival(view: View, route: HTTPRoute, key: ServiceKey, ctx: TranslateContext) -> RouteRef | None:
+def rival(view: View, route: Route, key: ServiceKey, ctx: TranslateContext) -> RouteRef | None:
     """The older route to which this one loses this service; None if it gets it. Raises `UnknownError`."""
     if key.route is not None:
         return None
-    age: RouteAge = route_age(route)
+    age = route_age(route)
     older = takewhile(lambda other: route_age(other) < age, candidates(view, key.hostname))
     for claim in _claims(older, view, key.hostname, ctx):
-        if contend(claim.share.key, key) and (claim.draft.ref.namespace, claim.draft.ref.name) != age[1:]:
+        if contend(claim.share.key, key) and claim.draft.ref != route.ref:
             return claim.draft.ref
     return None
 
 
 def dependent(
     view: View, hostname: str, changed: Mapping[RouteRef, ServiceKey], ctx: TranslateContext
-) -> Sequence[HTTPRoute]:
+) -> Sequence[Route]:
     """The routes that may get or lose a hostname by what becomes of these routes, which claim these services of it.
 
     That are all that are younger than the first of them that gets it: what loses keeps nobody from anything. Where it
@@ -90,18 +90,18 @@ def dependent(
         return view.routes_of_hostname(hostname)
     first = _first(routes, view, hostname, changed, ctx)
     younger = routes[first:] if first is not None else ()
-    return [route for route in younger if isinstance(route, HTTPRoute) and _ref(route) not in changed]
+    return [route for route in younger if not isinstance(route, Undecodable) and route.ref not in changed]
 
 
 def _first(
-    routes: Sequence[HTTPRoute | Undecodable],
+    routes: Sequence[Route | Undecodable],
     view: View,
     hostname: str,
     changed: Mapping[RouteRef, ServiceKey],
     ctx: TranslateContext,
 ) -> int | None:
     """The place of the first route that is one of these and gets its service; None if none of them does."""
-    places = {_ref(route): place for place, route in enumerate(routes)}
+    places = {route.ref: place for place, route in enumerate(routes) if not isinstance(route, Undecodable)}
     open_ = {ref: key for ref, key in changed.items() if ref in places}
     weighed = 0
     try:
@@ -118,7 +118,7 @@ def _first(
 
 
 def _claims(
-    routes: Iterator[HTTPRoute | Undecodable] | Sequence[HTTPRoute | Undecodable],
+    routes: Iterator[Route | Undecodable] | Sequence[Route | Undecodable],
     view: View,
     hostname: str,
     ctx: TranslateContext,
@@ -127,13 +127,9 @@ def _claims(
     held: list[ServiceKey] = []
     for route in routes:
         if isinstance(route, Undecodable):
-            raise UnknownError("HTTPRoute", route.reason)
+            raise UnknownError(route.kind, route.reason)
         draft = draft_route(view, route, ctx)
         for share in draft.shares:
             if share.key.hostname == hostname and not any(contend(share.key, other) for other in held):
                 held.append(share.key)
                 yield Claim(draft=draft, share=share)
-
-
-def _ref(route: HTTPRoute | Undecodable) -> RouteRef:
-    return RouteRef("HTTPRoute", route.namespace, route.name)

@@ -3,17 +3,35 @@
 A rule with anything that VPC Lattice cannot express is dropped as a whole, as the specification has it for partially
 invalid routes: a rule served by half would be another rule.
 
-Source: Gateway API v1.6, `HTTPRouteRule`, `RouteConditionPartiallyInvalid`.
+A TLSRoute matches by its hostnames alone, so that its first rule takes every connection: it is compiled with a single
+match that every request fits, and the listener's default action is made of it.
+
+Source: Gateway API v1.6, `HTTPRouteRule`, `GRPCRouteRule`, `TLSRouteRule`, `RouteConditionPartiallyInvalid`.
 """
 
-from controller.api.gateway import HTTPRoute, HTTPRouteMatch, HTTPRouteRule
+from collections.abc import Sequence
+
+from controller.api.gateway import (
+    Filter,
+    GRPCRoute,
+    GRPCRouteMatch,
+    GRPCRouteRule,
+    HTTPRoute,
+    HTTPRouteMatch,
+    HTTPRouteRule,
+    Route,
+    Rule,
+    SessionPersistence,
+    TLSRoute,
+    TLSRouteRule,
+)
 from controller.gateway.attachment import Refusal
-from controller.gateway.precedence import MatchRank, match_rank
+from controller.gateway.precedence import MatchRank, grpc_match_rank, match_rank
 from controller.gateway.view import View
 from controller.lattice.model import Frozen, Match
 from controller.translate.annotations import rule_priority
 from controller.translate.backends import Backend, Unsupported, resolve
-from controller.translate.matches import lattice_match, match_problems
+from controller.translate.matches import grpc_match, grpc_match_problems, lattice_match, match_problems
 from controller.translate.weights import scale
 
 MAX_GROUPS = 10
@@ -48,16 +66,16 @@ class CompiledRoute(Frozen, frozen=True):
     """What else the author should know."""
 
 
-def compile_route(view: View, route: HTTPRoute) -> CompiledRoute:
+def compile_route(view: View, route: Route) -> CompiledRoute:
     """Compile all rules of a route. Raises `UnknownError`."""
     rules: list[CompiledRule] = []
     dropped: list[DroppedRule] = []
     unresolved: list[Refusal] = []
     notes: list[str] = []
-    for index, rule in enumerate(route.spec.rules or (HTTPRouteRule(),)):
+    for index, rule in enumerate(rules_of(route)):
         backends, missing, problems = _backends(view, route, rule, f"rules[{index}]")
         unresolved += missing
-        problems = _rule_problems(rule, f"rules[{index}]") + problems
+        problems = _rule_problems(rule, index) + problems
         if problems:
             dropped.append(DroppedRule(index=index, problems=tuple(problems)))
             continue
@@ -67,9 +85,7 @@ def compile_route(view: View, route: HTTPRoute) -> CompiledRoute:
         rules.append(
             CompiledRule(
                 index=index,
-                matches=tuple(
-                    CompiledMatch(rank=match_rank(match), match=lattice_match(match)) for match in _matches(rule)
-                ),
+                matches=_matches(rule),
                 backends=backends,
                 priority=priority,
             )
@@ -77,28 +93,78 @@ def compile_route(view: View, route: HTTPRoute) -> CompiledRoute:
     return CompiledRoute(rules=tuple(rules), dropped=tuple(dropped), unresolved=tuple(unresolved), notes=tuple(notes))
 
 
-def _matches(rule: HTTPRouteRule) -> tuple[HTTPRouteMatch, ...]:
+def rules_of(route: Route) -> Sequence[Rule]:
+    """The rules of a route; one that matches everything and has no backends, where it says nothing of rules."""
+    match route:
+        case HTTPRoute():
+            return route.spec.rules or (HTTPRouteRule(),)
+        case GRPCRoute():
+            return route.spec.rules or (GRPCRouteRule(),)
+        case TLSRoute():
+            return route.spec.rules or (TLSRouteRule(),)
+
+
+def _matches(rule: Rule) -> tuple[CompiledMatch, ...]:
+    match rule:
+        case HTTPRouteRule():
+            return tuple(
+                CompiledMatch(rank=match_rank(each), match=lattice_match(each)) for each in _http_matches(rule)
+            )
+        case GRPCRouteRule():
+            return tuple(
+                CompiledMatch(rank=grpc_match_rank(each), match=grpc_match(each)) for each in _grpc_matches(rule)
+            )
+        case TLSRouteRule():
+            return (CompiledMatch(rank=(), match=Match()),)
+
+
+def _http_matches(rule: HTTPRouteRule) -> tuple[HTTPRouteMatch, ...]:
     return rule.matches or (HTTPRouteMatch(),)
 
 
-def _rule_problems(rule: HTTPRouteRule, field: str) -> list[str]:
-    problems = []
-    if rule.filters:
-        types = ", ".join(dict.fromkeys(item.type for item in rule.filters))
-        problems.append(f"{field}.filters: VPC Lattice has no filters ({types}); remove them.")
-    if rule.timeouts is not None and (rule.timeouts.request or rule.timeouts.backend_request):
-        problems.append(f"{field}.timeouts: VPC Lattice has no time-outs that can be set; remove them.")
-    if rule.retry is not None:
-        problems.append(f"{field}.retry: VPC Lattice has no retries that can be set; remove it.")
-    if rule.session_persistence is not None:
-        problems.append(f"{field}.sessionPersistence: VPC Lattice has no session persistence; remove it.")
-    for index, match in enumerate(_matches(rule)):
-        problems += match_problems(match, f"{field}.matches[{index}]")
+def _grpc_matches(rule: GRPCRouteRule) -> tuple[GRPCRouteMatch, ...]:
+    return rule.matches or (GRPCRouteMatch(),)
+
+
+def _rule_problems(rule: Rule, index: int) -> list[str]:
+    field = f"rules[{index}]"
+    problems: list[str] = []
+    match rule:
+        case HTTPRouteRule():
+            problems += _filter_problems(rule.filters, field)
+            if rule.timeouts is not None and (rule.timeouts.request or rule.timeouts.backend_request):
+                problems.append(f"{field}.timeouts: VPC Lattice has no time-outs that can be set; remove them.")
+            if rule.retry is not None:
+                problems.append(f"{field}.retry: VPC Lattice has no retries that can be set; remove it.")
+            problems += _session_problems(rule.session_persistence, field)
+            for place, http in enumerate(_http_matches(rule)):
+                problems += match_problems(http, f"{field}.matches[{place}]")
+        case GRPCRouteRule():
+            problems += _filter_problems(rule.filters, field)
+            problems += _session_problems(rule.session_persistence, field)
+            for place, grpc in enumerate(_grpc_matches(rule)):
+                problems += grpc_match_problems(grpc, f"{field}.matches[{place}]")
+        case TLSRouteRule():
+            if index:
+                problems.append(f"{field}: the first rule takes all connections; remove this one.")
     return problems
 
 
+def _filter_problems(filters: Sequence[Filter] | None, field: str) -> list[str]:
+    if not filters:
+        return []
+    types = ", ".join(dict.fromkeys(item.type for item in filters))
+    return [f"{field}.filters: VPC Lattice has no filters ({types}); remove them."]
+
+
+def _session_problems(persistence: SessionPersistence | None, field: str) -> list[str]:
+    if persistence is None:
+        return []
+    return [f"{field}.sessionPersistence: VPC Lattice has no session persistence; remove it."]
+
+
 def _backends(
-    view: View, route: HTTPRoute, rule: HTTPRouteRule, field: str
+    view: View, route: Route, rule: Rule, field: str
 ) -> tuple[tuple[tuple[Backend, int], ...], list[Refusal], list[str]]:
     """The rule's backends with their weights, the references that cannot be followed, and what Lattice cannot
     express.

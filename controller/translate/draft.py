@@ -9,7 +9,7 @@ A draft is remembered: it depends on the route and on the view's answers, but fo
 
 from collections.abc import Mapping, Sequence
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway import conditions, hostnames
 from controller.gateway.attachment import Attachment, Refusal, attach
@@ -48,7 +48,7 @@ class ParentDraft(Frozen, frozen=True):
 
 
 class Draft(Frozen, frozen=True):
-    route: HTTPRoute
+    route: Route
     ref: RouteRef
     parents: tuple[ParentDraft, ...]
     compiled: CompiledRoute
@@ -67,14 +67,14 @@ class Draft(Frozen, frozen=True):
         return tuple(group_of(key, backend) for backend in self.backends)
 
 
-def draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
+def draft_route(view: View, route: Route, ctx: TranslateContext) -> Draft:
     """Draft a route that is not being deleted. Raises `UnknownError`."""
     draft: Draft = ctx.drafts.recall(route, view.revision(), lambda: _draft_route(view, route, ctx))
     return draft
 
 
-def _draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
-    ref = RouteRef("HTTPRoute", route.namespace, route.name)
+def _draft_route(view: View, route: Route, ctx: TranslateContext) -> Draft:
+    ref = route.ref
     attachments = [
         attachment
         for parent_ref in route.spec.parent_refs or ()
@@ -114,14 +114,14 @@ def _draft_route(view: View, route: HTTPRoute, ctx: TranslateContext) -> Draft:
     )
 
 
-def _contribution(route: HTTPRoute, ref: RouteRef, compiled: CompiledRoute) -> Contribution:
+def _contribution(route: Route, ref: RouteRef, compiled: CompiledRoute) -> Contribution:
     return Contribution(ref=ref, age=route.metadata.creation_timestamp, rules=compiled.rules)
 
 
 class _Placement:
     """Collects, from the accepted parents in order, which hostname is served on which ports in which networks."""
 
-    def __init__(self, route: HTTPRoute) -> None:
+    def __init__(self, route: Route) -> None:
         self._route = route
         self._ports: dict[str, dict[int, str]] = {}
         self._networks: dict[str, set[str]] = {}
@@ -161,11 +161,11 @@ class _Placement:
         )
 
 
-def _service_name(route: HTTPRoute, ref: RouteRef) -> str:
+def _service_name(route: Route, ref: RouteRef) -> str:
     return route.annotation(SERVICE_NAME_OVERRIDE) or names.service_name(ref)
 
 
-def _unsupported(route: HTTPRoute, ref: RouteRef, compiled: CompiledRoute) -> Refusal | None:
+def _unsupported(route: Route, ref: RouteRef, compiled: CompiledRoute) -> Refusal | None:
     """Why nothing of the route can be served, whatever the parent."""
     name = _service_name(route, ref)
     problem = names.service_name_problem(name)

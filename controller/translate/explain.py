@@ -11,8 +11,17 @@ from typing import Any
 import msgspec
 
 from controller.api.core import Service
-from controller.api.gateway import BackendRef, Gateway, HTTPRoute, HTTPRouteRule, ParentReference
-from controller.api.keys import RouteRef, ServiceKey
+from controller.api.gateway import (
+    BackendRef,
+    Gateway,
+    GRPCRoute,
+    HTTPRoute,
+    ParentReference,
+    Route,
+    RouteRule,
+    TLSRoute,
+)
+from controller.api.keys import ServiceKey
 from controller.api.meta import Condition, Object
 from controller.gateway import conditions
 from controller.gateway.attachment import Refusal, attach, refers_to, selects_listener
@@ -22,7 +31,7 @@ from controller.gateway.view import View
 from controller.lattice.model import Forward, Match
 from controller.lattice.observed import ObservedRule
 from controller.translate.backends import Backend, Unsupported, resolve
-from controller.translate.compile import CompiledRule
+from controller.translate.compile import CompiledRule, rules_of
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
 from controller.translate.explain_lattice import explain_group, explain_lattice_service
@@ -36,9 +45,9 @@ from controller.translate.rules import group_of, reachable
 from controller.translate.withheld import Withheld, withheld
 
 
-def explain_route(view: View, route: HTTPRoute, ctx: TranslateContext, seen: Seen) -> Fact:
+def explain_route(view: View, route: Route, ctx: TranslateContext, seen: Seen) -> Fact:
     """Explain a route: parents, rules, services, and what is left of it. Raises `UnknownError`."""
-    why, left = _withheld(view, route, ctx), seen.left.get(_ref(route), Left())
+    why, left = _withheld(view, route, ctx), seen.left.get(route.ref, Left())
     if route.deleting:
         return explain_deletion(route, why, left)
     draft, translation = draft_route(view, route, ctx), translate_route_object(view, route, ctx)
@@ -89,15 +98,15 @@ def explain_service(view: View, service: Service, ctx: TranslateContext, seen: S
     """Explain a Kubernetes Service: the routes that refer to it, and its target groups. Raises `UnknownError`."""
     routes = routes_of(view, service)
     if not routes:
-        return fact_of(service, None, "no HTTPRoute refers to it")
-    told = f"{counted(len(routes), 'HTTPRoute')} {'refers' if len(routes) == 1 else 'refer'} to it"
+        return fact_of(service, None, "no route refers to it")
+    told = f"{counted(len(routes), 'route')} {'refers' if len(routes) == 1 else 'refer'} to it"
     return fact_of(service, True, told, *(_use(view, service, route, ctx, seen) for route in routes))
 
 
-def routes_of(view: View, obj: Object) -> Sequence[HTTPRoute]:
+def routes_of(view: View, obj: Object) -> Sequence[Route]:
     """The routes whose Lattice resources an explanation of the object speaks of. Raises `UnknownError`."""
     match obj:
-        case HTTPRoute():
+        case HTTPRoute() | GRPCRoute() | TLSRoute():
             return (obj,)
         case Service():
             routes = view.routes_of_backend(obj.namespace, obj.name)
@@ -106,15 +115,11 @@ def routes_of(view: View, obj: Object) -> Sequence[HTTPRoute]:
             return ()
 
 
-def _ref(route: HTTPRoute) -> RouteRef:
-    return RouteRef("HTTPRoute", route.namespace, route.name)
+def _withheld(view: View, route: Route, ctx: TranslateContext) -> Withheld | None:
+    return withheld(view, [route.ref], ctx, wanted=not route.deleting)
 
 
-def _withheld(view: View, route: HTTPRoute, ctx: TranslateContext) -> Withheld | None:
-    return withheld(view, [_ref(route)], ctx, wanted=not route.deleting)
-
-
-def _parents(view: View, route: HTTPRoute, translation: RouteTranslation, ctx: TranslateContext) -> Iterator[Fact]:
+def _parents(view: View, route: Route, translation: RouteTranslation, ctx: TranslateContext) -> Iterator[Fact]:
     judged = iter(translation.parents)
     for ref in route.spec.parent_refs or ():
         attachment = attach(view, route, ref, ctx.controller_name)
@@ -135,7 +140,7 @@ def _parents(view: View, route: HTTPRoute, translation: RouteTranslation, ctx: T
 
 
 def _tried(
-    view: View, route: HTTPRoute, ref: ParentReference, state: ListenerState, ctx: TranslateContext, *, accepted: bool
+    view: View, route: Route, ref: ParentReference, state: ListenerState, ctx: TranslateContext, *, accepted: bool
 ) -> Fact:
     """What a listener by itself says to the route. That one refuses is amiss only where no other accepts."""
     listener = state.listener
@@ -160,7 +165,7 @@ def _rules(view: View, draft: Draft, services: Sequence[ServiceKey], seen: Seen)
     compiled = {rule.index: rule for rule in draft.compiled.rules}
     order = reachable([draft.contribution])
     places = {(rule.index, same_requests(match)): place for place, (match, rule) in enumerate(order, 1)}
-    for index, rule in enumerate(draft.route.spec.rules or (HTTPRouteRule(),)):
+    for index, rule in enumerate(rules_of(draft.route)):
         if index in dropped:
             told = "left out: " + " ".join(dropped[index].problems)
             yield Fact(kind="rule", name=str(index), well=False, told=told)
@@ -233,7 +238,7 @@ def _present(seen: Seen, key: ServiceKey, port: int) -> Sequence[ObservedRule]:
 
 
 def _backends(
-    view: View, draft: Draft, index: int, rule: HTTPRouteRule, services: Sequence[ServiceKey], seen: Seen
+    view: View, draft: Draft, index: int, rule: RouteRule, services: Sequence[ServiceKey], seen: Seen
 ) -> Iterator[Fact]:
     compiled = next((each for each in draft.compiled.rules if each.index == index), None)
     for place, ref in enumerate(rule.backend_refs or ()):
@@ -303,19 +308,19 @@ def _gateway_routes(view: View, gateway: Gateway, ctx: TranslateContext) -> Iter
             if refers_to(parent.parent_ref, route, gateway):
                 section = f" ({parent.parent_ref.section_name})" if parent.parent_ref.section_name else ""
                 yield Fact(
-                    kind="HTTPRoute",
+                    kind=route.kind,
                     name=f"{route.namespace}/{route.name}{section}",
                     well=parent.accepted,
                     told=_told(_accepted(parent)),
                 )
 
 
-def _use(view: View, service: Service, route: HTTPRoute, ctx: TranslateContext, seen: Seen) -> Fact:
+def _use(view: View, service: Service, route: Route, ctx: TranslateContext, seen: Seen) -> Fact:
     """How a route uses a Service: by which backends, and with which target groups."""
     draft, translation = draft_route(view, route, ctx), translate_route_object(view, route, ctx)
     name = f"{route.namespace}/{route.name}"
     if not _is_of(view, route, ctx):
-        return Fact(kind="HTTPRoute", name=name, told="not this controller's")
+        return Fact(kind=route.kind, name=name, told="not this controller's")
     refused = [parent for parent in translation.parents if not parent.accepted]
     meant = (service.namespace, service.name)
     dropped = {rule.index: rule for rule in draft.compiled.dropped}
@@ -332,7 +337,7 @@ def _use(view: View, service: Service, route: HTTPRoute, ctx: TranslateContext, 
         own = tuple(fact for ref, fact in backends if (ref.namespace or route.namespace, ref.name) == meant)
         rules.append(Fact(kind="rule", name=str(index), below=own))
     return Fact(
-        kind="HTTPRoute",
+        kind=route.kind,
         name=name,
         well=bool(translation.services),
         told="accepted" if translation.services else " ".join(_told(_accepted(parent)) for parent in refused),
@@ -347,18 +352,18 @@ def _use(view: View, service: Service, route: HTTPRoute, ctx: TranslateContext, 
     )
 
 
-def _is_of(view: View, route: HTTPRoute, ctx: TranslateContext) -> bool:
+def _is_of(view: View, route: Route, ctx: TranslateContext) -> bool:
     """Whether the controller answers for any parentRef of the route."""
     return any(attach(view, route, ref, ctx.controller_name) is not None for ref in route.spec.parent_refs or ())
 
 
-def _parent_name(route: HTTPRoute, ref: ParentReference) -> str:
+def _parent_name(route: Route, ref: ParentReference) -> str:
     section = f" section {ref.section_name}" if ref.section_name else ""
     port = f" port {ref.port}" if ref.port is not None else ""
     return f"{ref.kind} {ref.namespace or route.namespace}/{ref.name}{section}{port}"
 
 
-def _backend_name(route: HTTPRoute, ref: BackendRef) -> str:
+def _backend_name(route: Route, ref: BackendRef) -> str:
     port = "" if ref.port is None else f":{ref.port}"
     return f"{ref.kind} {ref.namespace or route.namespace}/{ref.name}{port}"
 

@@ -7,11 +7,11 @@ What is under way, or is the next thing that the controller does, is neither wel
 from collections.abc import Iterator
 from typing import Final
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef
 from controller.lattice.observed import CREATE_FAILED, DELETE_FAILED, ObservedAssociation
 from controller.lattice.plan import Plan
-from controller.translate.annotations import ROUTE_FINALIZER
+from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.explain_lattice import group_text, service_text
 from controller.translate.facts import Fact, Left, LeftGroup, LeftService, fact_of
 from controller.translate.withheld import Withheld
@@ -19,7 +19,7 @@ from controller.translate.withheld import Withheld
 _FAILED: Final = {CREATE_FAILED, DELETE_FAILED}
 
 
-def explain_deletion(route: HTTPRoute, why: Withheld | None, left: Left) -> Fact:
+def explain_deletion(route: Route, why: Withheld | None, left: Left) -> Fact:
     """What a deleted route still waits for."""
     told = f"is being deleted; waits for {', '.join(route.metadata.finalizers) or 'nothing'}"
     return fact_of(
@@ -27,7 +27,7 @@ def explain_deletion(route: HTTPRoute, why: Withheld | None, left: Left) -> Fact
         None,
         told,
         *explain_withheld(why, well=False if left else None),
-        *(_finalizer(name, left) for name in route.metadata.finalizers),
+        *(_finalizer(route, name, left) for name in route.metadata.finalizers),
         *explain_left(left, withheld=why is not None, wanted=False),
     )
 
@@ -38,8 +38,8 @@ def explain_withheld(why: Withheld | None, *, well: bool | None = None) -> Itera
         yield Fact(kind="withheld", name=why.reason, well=well, told=why.message)
 
 
-def _finalizer(name: str, left: Left) -> Fact:
-    if name != ROUTE_FINALIZER:
+def _finalizer(route: Route, name: str, left: Left) -> Fact:
+    if name != ROUTE_FINALIZERS[route.kind]:
         told = "is not this controller's to remove"
     elif left:
         told = "goes when nothing in VPC Lattice bears the route's name"

@@ -11,7 +11,7 @@ Source: Gateway API v1.6, `GatewayClassStatus`, `GatewayStatus`, `ListenerStatus
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from controller.api.gateway import GROUP, Gateway, GatewayClass, HTTPRoute
+from controller.api.gateway import GROUP, Gateway, GatewayClass, Route
 from controller.api.meta import condition_to_json
 from controller.gateway import conditions
 from controller.gateway.attachment import attach, attached_routes, is_ours, refers_to
@@ -137,7 +137,7 @@ def _addresses(view: View, gateway: Gateway, ctx: TranslateContext) -> tuple[Map
     return ()
 
 
-def _is_attached(view: View, gateway: Gateway, route: HTTPRoute, ctx: TranslateContext) -> bool:
+def _is_attached(view: View, gateway: Gateway, route: Route, ctx: TranslateContext) -> bool:
     """Whether the route is attached to the Gateway: anybody may write annotations on a route that is not."""
     return any(
         (attachment := attach(view, route, ref, ctx.controller_name)) is not None and attachment.refusal is None

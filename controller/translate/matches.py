@@ -7,14 +7,19 @@ which the specification ignores. Should Lattice compare characters, `/foobar` wo
 where no rule of its own takes it; an exact `/foo` and a prefix `/foo/` in its place would rule that out, at the price
 of two of the ten rules that a listener may have, and two calls for each change.
 
-Source: Gateway API v1.6, `HTTPRouteMatch`; VPC Lattice API reference, `HttpMatch`, `PathMatchType`, `HeaderMatch`.
+A gRPC call is a POST whose path is `/service/method`, both in full and without escapes: a method of a service is an
+exact path, a service is the prefix `/service/`, whose slash keeps `/service2/` out, and a method of whatever service is
+nothing that a path can be matched by.
+
+Source: Gateway API v1.6, `HTTPRouteMatch`, `GRPCRouteMatch`; gRPC over HTTP/2, "Requests"; VPC
+Lattice API reference, `HttpMatch`, `PathMatchType`, `HeaderMatch`.
 """
 
 import re
 from typing import Final
 
+from controller.api.gateway import GRPCMethodMatch, GRPCRouteMatch, HTTPRouteMatch, PathMatch
 from controller.api.gateway import HeaderMatch as RouteHeader
-from controller.api.gateway import HTTPRouteMatch, PathMatch
 from controller.gateway.precedence import EXACT, PREFIX, prefix_of
 from controller.lattice.model import HeaderMatch, Match
 
@@ -24,16 +29,26 @@ MAX_HEADER_NAME: Final = 100
 MAX_HEADER_VALUE: Final = 200
 MAX_METHOD: Final = 16
 
+_GRPC: Final = "POST"
 _PATH = re.compile(r"/[a-zA-Z0-9@:%_+.~#?&/=-]*")
 
 
 def lattice_match(match: HTTPRouteMatch) -> Match:
     """The match as Lattice has it. Only for one without `match_problems`."""
     path = match.path or PathMatch()
-    headers = tuple(sorted(HeaderMatch(name=header.name, value=header.value) for header in _headers(match)))
+    headers = _lattice_headers(match)
     if path.type == EXACT:
         return Match(method=match.method, path_exact=path.value, headers=headers)
     return Match(method=match.method, path_prefix=prefix_of(path.value), headers=headers)
+
+
+def grpc_match(match: GRPCRouteMatch) -> Match:
+    """The match as Lattice has it. Only for one without `grpc_match_problems`."""
+    method = match.method or GRPCMethodMatch()
+    headers = _lattice_headers(match)
+    if method.service and method.method:
+        return Match(method=_GRPC, path_exact=f"/{method.service}/{method.method}", headers=headers)
+    return Match(method=_GRPC, path_prefix=f"/{method.service}/" if method.service else "/", headers=headers)
 
 
 def same_requests(match: Match) -> tuple[object, ...]:
@@ -49,15 +64,49 @@ def match_problems(match: HTTPRouteMatch, field: str) -> list[str]:
         problems.append(f"{field}.queryParams: VPC Lattice cannot match query parameters; remove them.")
     if match.method is not None and not 1 <= len(match.method) <= MAX_METHOD:
         problems.append(f"{field}.method: a method has 1 to {MAX_METHOD} characters.")
-    headers = _headers(match)
-    if len(headers) > MAX_HEADERS:
-        problems.append(f"{field}.headers: VPC Lattice matches at most {MAX_HEADERS} headers, not {len(headers)}.")
-    for index, header in enumerate(headers):
-        problems += _header_problems(header, f"{field}.headers[{index}]")
+    return problems + _headers_problems(match, f"{field}.headers")
+
+
+def grpc_match_problems(match: GRPCRouteMatch, field: str) -> list[str]:
+    """What VPC Lattice cannot express of this match, each as a sentence that begins with the field's path."""
+    return _method_problems(match.method or GRPCMethodMatch(), f"{field}.method") + _headers_problems(
+        match, f"{field}.headers"
+    )
+
+
+def _method_problems(method: GRPCMethodMatch, field: str) -> list[str]:
+    if method.type != EXACT:
+        return [f"{field}.type: VPC Lattice cannot match gRPC methods by {method.type}; use {EXACT}."]
+    if not method.service:
+        if not method.method:
+            return []
+        return [f"{field}.service: VPC Lattice cannot match a method of any service; name the service."]
+    path = f"/{method.service}/{method.method or ''}"
+    problems = []
+    if not _PATH.fullmatch(path):
+        problems.append(f"{field}: VPC Lattice takes only letters, digits and @:%_+.~#?&/=- in the path {path}.")
+    if len(path) > MAX_PATH:
+        problems.append(
+            f"{field}: VPC Lattice takes at most {MAX_PATH} characters in the path /service/method, not {len(path)}."
+        )
     return problems
 
 
-def _headers(match: HTTPRouteMatch) -> tuple[RouteHeader, ...]:
+def _lattice_headers(match: HTTPRouteMatch | GRPCRouteMatch) -> tuple[HeaderMatch, ...]:
+    return tuple(sorted(HeaderMatch(name=header.name, value=header.value) for header in _headers(match)))
+
+
+def _headers_problems(match: HTTPRouteMatch | GRPCRouteMatch, field: str) -> list[str]:
+    headers = _headers(match)
+    problems = []
+    if len(headers) > MAX_HEADERS:
+        problems.append(f"{field}: VPC Lattice matches at most {MAX_HEADERS} headers, not {len(headers)}.")
+    for index, header in enumerate(headers):
+        problems += _header_problems(header, f"{field}[{index}]")
+    return problems
+
+
+def _headers(match: HTTPRouteMatch | GRPCRouteMatch) -> tuple[RouteHeader, ...]:
     """Of several headers of equivalent names only the first counts."""
     return tuple({header.name.lower(): header for header in reversed(match.headers or ())}.values())[::-1]
 

@@ -9,7 +9,7 @@ Source: Gateway API v1.6, `RouteParentStatus`, `RouteConditionType`, `RouteCondi
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from controller.api.gateway import HTTPRoute, ParentReference
+from controller.api.gateway import ParentReference, Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Condition
 from controller.gateway import conditions
@@ -41,7 +41,7 @@ class ParentTranslation(Frozen, frozen=True):
 
 class RouteTranslation(Frozen, frozen=True):
     ref: RouteRef
-    route: HTTPRoute | None
+    route: Route | None
     """None when there is no such route; a deleting one is here, and feeds nothing."""
     controller_name: str
     parents: tuple[ParentTranslation, ...] = ()
@@ -59,9 +59,9 @@ def translate_route(view: View, ref: RouteRef, ctx: TranslateContext) -> RouteTr
     return translate_route_object(view, route, ctx)
 
 
-def translate_route_object(view: View, route: HTTPRoute, ctx: TranslateContext) -> RouteTranslation:
+def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> RouteTranslation:
     """Translate this version of a route, whatever the view has. Raises `UnknownError`."""
-    ref = RouteRef("HTTPRoute", route.namespace, route.name)
+    ref = route.ref
     if route.deleting:
         return RouteTranslation(ref=ref, route=route, controller_name=ctx.controller_name)
     draft = draft_route(view, route, ctx)

@@ -8,7 +8,7 @@ from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredListener, DesiredService, FixedResponse, Frozen
 from controller.translate import names, tags
-from controller.translate.annotations import ROUTE_FINALIZER, takeover_from
+from controller.translate.annotations import ROUTE_FINALIZERS, takeover_from
 from controller.translate.claims import claim_of
 from controller.translate.context import TranslateContext
 from controller.translate.rules import build_rules
@@ -63,6 +63,6 @@ def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> Ser
     contributor = Contributor(
         ref=ref,
         generation=route.metadata.generation,
-        finalizer=ROUTE_FINALIZER in route.metadata.finalizers,
+        finalizer=ROUTE_FINALIZERS[ref.kind] in route.metadata.finalizers,
     )
     return ServiceTranslation(key=key, desired=desired, routes=(contributor,), target_groups=claim.draft.groups(key))

@@ -4,9 +4,10 @@ Source: VPC Lattice API reference, `TagResource`; the contract's names and tags.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
-from controller.api.keys import RouteRef, TargetGroupKey
+from controller.api.keys import RouteKind, RouteRef, TargetGroupKey
 from controller.lattice.model import TAG_PREFIX, Identity
 
 ROUTE_NAME: Final = TAG_PREFIX + "RouteName"
@@ -22,7 +23,7 @@ SERVICE_PORT: Final = TAG_PREFIX + "ServicePort"
 HOSTNAME: Final = TAG_PREFIX + "Hostname"
 """Set on the groups of the service of a further hostname of a route."""
 
-ROUTE_TYPES: Final = {"HTTPRoute": "http"}
+ROUTE_TYPES: Final[Mapping[RouteKind, str]] = {"HTTPRoute": "http", "GRPCRoute": "grpc", "TLSRoute": "tls"}
 
 MAX_USER_TAGS: Final = 50
 MAX_PAIRS: Final = 1000

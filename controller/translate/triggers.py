@@ -18,10 +18,10 @@ from functools import partial
 from typing import Any
 
 from controller.api.core import EndpointSlice, Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
-from controller.gateway.attachment import ROUTE_KIND, parent_gateways
+from controller.gateway.attachment import parent_gateways
 from controller.gateway.parents import own_parents
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import TAG_PREFIX
@@ -30,7 +30,7 @@ from controller.translate.annotations import (
     GATEWAY_CLASS_FINALIZER,
     GATEWAY_FINALIZER,
     PAUSED,
-    ROUTE_FINALIZER,
+    ROUTE_FINALIZERS,
     STANDALONE,
     WRITTEN,
 )
@@ -91,23 +91,23 @@ class _Event:
     def rewritten(self) -> bool:
         """Whether our part of a route's status is another than it was."""
         old, new = self.old, self.new
-        if not isinstance(old, HTTPRoute) or not isinstance(new, HTTPRoute) or old.status == new.status:
+        if not isinstance(old, Route) or not isinstance(new, Route) or old.status == new.status:
             return False
         name = self._ctx.controller_name
         return own_parents(old.status, name) != own_parents(new.status, name)
 
-    def route_in(self, view: View) -> Sequence[HTTPRoute]:
+    def route_in(self, view: View) -> Sequence[Route]:
         """The version of this route that belongs to the view."""
         version = self.old if view is self.before else self.new
-        return [version] if isinstance(version, HTTPRoute) else []
+        return [version] if isinstance(version, Route) else []
 
-    def draft(self, view: View, route: HTTPRoute) -> Draft | None:
+    def draft(self, view: View, route: Route) -> Draft | None:
         try:
             return draft_route(view, route, self._ctx)
         except UnknownError:
             return None
 
-    def routes(self, query: Callable[[View], Iterable[HTTPRoute]]) -> set[Key]:
+    def routes(self, query: Callable[[View], Iterable[Route]]) -> set[Key]:
         """All keys of these routes, before and after, and of the routes that may get or lose a hostname by them."""
         keys: set[Key] = set()
         for view in (self.before, self.now):
@@ -117,7 +117,7 @@ class _Event:
                 keys |= _keys(route, draft)
                 for share in draft.shares if draft is not None else ():
                     if share.key.route is None:
-                        claims.setdefault(share.key.hostname, {})[_ref(route)] = share.key
+                        claims.setdefault(share.key.hostname, {})[route.ref] = share.key
             for hostname, changed in claims.items():
                 for rival in _known(partial(dependent, hostname=hostname, changed=changed, ctx=self._ctx), view):
                     keys |= _keys(rival, self.draft(view, rival), hostname)
@@ -128,16 +128,17 @@ def _route(event: _Event) -> set[Key]:
     if event.differs(lambda route: (route.spec, _annotations(route))):
         return event.routes(event.route_in) | _gateways(event.versions)
     keys: set[Key] = set()
-    if event.differs(lambda route: ROUTE_FINALIZER in route.metadata.finalizers):
+    finalizer = ROUTE_FINALIZERS[event.versions[0].kind]
+    if event.differs(lambda route: finalizer in route.metadata.finalizers):
         for route in event.route_in(event.now):
             keys |= _keys(route, event.draft(event.now, route))
-            if not event.lost(ROUTE_FINALIZER):
-                keys.discard(_ref(route).key)
+            if not event.lost(finalizer):
+                keys.discard(route.ref.key)
     if event.differs(lambda route: route.annotation(ASSIGNED_DOMAIN_NAME)):
         keys |= _gateways(event.versions)
     if event.differs(lambda route: [route.annotation(name) for name in WRITTEN]) or event.rewritten():
         # Somebody else's hand, perhaps: the route's key puts right what it reports. After our own it has nothing to do.
-        keys |= {_ref(route).key for route in event.route_in(event.now)}
+        keys |= {route.ref.key for route in event.route_in(event.now)}
     return keys
 
 
@@ -211,21 +212,19 @@ def _reference_grant(event: _Event) -> set[Key]:
     if not event.differs(lambda grant: grant.spec):
         return set()
     grants: tuple[ReferenceGrant, ...] = event.versions
-    sources = {
-        (source.namespace, grant.namespace)
-        for grant in grants
-        for source in grant.spec.from_
-        if source.kind == ROUTE_KIND
-    }
+    sources = {(source.kind, source.namespace, grant.namespace) for grant in grants for source in grant.spec.from_}
     return event.routes(
         lambda view: [
-            route for source, target in sources for route in view.routes_of_namespace(source) if _refers(route, target)
+            route
+            for kind, source, target in sources
+            for route in view.routes_of_namespace(source)
+            if route.kind == kind and _refers(route, target)
         ]
     )
 
 
 _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
-    "HTTPRoute": _route,
+    **dict.fromkeys(ROUTE_FINALIZERS, _route),
     "EndpointSlice": _endpoint_slice,
     "Service": _service,
     "Gateway": _gateway,
@@ -242,17 +241,13 @@ def _known(query: Callable[[View], Iterable[Any]], view: View) -> Sequence[Any]:
         return list(error.known)
 
 
-def _routes_of_backend(namespace: str, service: str) -> Callable[[View], Sequence[HTTPRoute]]:
+def _routes_of_backend(namespace: str, service: str) -> Callable[[View], Sequence[Route]]:
     return lambda view: view.routes_of_backend(namespace, service)
 
 
-def _ref(route: HTTPRoute) -> RouteRef:
-    return RouteRef("HTTPRoute", route.namespace, route.name)
-
-
-def _keys(route: HTTPRoute, draft: Draft | None, hostname: str | None = None) -> set[Key]:
+def _keys(route: Route, draft: Draft | None, hostname: str | None = None) -> set[Key]:
     """The route's own key, and those of its services with their groups: of all, or of the hostname's alone."""
-    keys: set[Key] = {_ref(route).key}
+    keys: set[Key] = {route.ref.key}
     for share in draft.shares if draft is not None else ():
         if draft is not None and hostname in {None, share.key.hostname}:
             keys.add(share.key)
@@ -268,7 +263,7 @@ def _groups(draft: Draft | None, namespace: str, service: str) -> set[TargetGrou
     return {group_of(share.key, backend) for share in draft.shares for backend in backends}
 
 
-def _annotations(route: HTTPRoute) -> dict[str, str]:
+def _annotations(route: Route) -> dict[str, str]:
     """The route's annotations under our prefix that we do not write ourselves: all that a translation reads."""
     return {
         name: value
@@ -277,7 +272,7 @@ def _annotations(route: HTTPRoute) -> dict[str, str]:
     }
 
 
-def _gateways(routes: Iterable[HTTPRoute]) -> set[Key]:
+def _gateways(routes: Iterable[Route]) -> set[Key]:
     return {ObjectKey("Gateway", namespace, name) for route in routes for namespace, name in parent_gateways(route)}
 
 
@@ -291,5 +286,5 @@ def _selects_by_label(view: View, namespace: str, name: str) -> bool:
     )
 
 
-def _refers(route: HTTPRoute, namespace: str) -> bool:
+def _refers(route: Route, namespace: str) -> bool:
     return any(ref.namespace == namespace for rule in route.spec.rules or () for ref in rule.backend_refs or ())

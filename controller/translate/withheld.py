@@ -11,7 +11,7 @@ does not ask for any more, and another route may inherit a hostname.
 
 from collections.abc import Iterable
 
-from controller.api.gateway import HTTPRoute
+from controller.api.gateway import Route
 from controller.api.keys import RouteRef
 from controller.gateway.attachment import parent_gateways
 from controller.gateway.view import View
@@ -42,7 +42,7 @@ class Withheld(Frozen, frozen=True):
         return f"waits for what {self.route} has in VPC Lattice, which is left alone: {self.message}"
 
 
-def is_paused(view: View, route: HTTPRoute) -> bool:
+def is_paused(view: View, route: Route) -> bool:
     """Whether the route or, where it does not say, one of its Gateways is paused. Raises `UnknownError`."""
     own = route.annotation(PAUSED)
     if own is not None:

@@ -11,7 +11,6 @@ import pytest
 
 from controller.api import resources
 from controller.manager import LEASE
-from controller.reconcile.environment import ROUTE_KINDS
 from controller.reconcile.view import INDEXERS
 from tests.deploy.manifests import BASE, ROOT, Json, find, kustomized, needs_helm, needs_kubectl, templated
 from tests.e2e.harness import World, eventually, world
@@ -69,7 +68,7 @@ def needed() -> tuple[set[Right], set[Right]]:
             assert isinstance(kind, ast.Name), f"{module}: the kind that {name} writes cannot be told"
             # A kind that is a variable is one of the routes'; all others are named by their constants.
             known = getattr(resources, kind.id, None)
-            for written in ROUTE_KINDS.values() if known is None else (known,):
+            for written in resources.ROUTES.values() if known is None else (known,):
                 cluster.add((written.group, written.plural + WRITERS[name], "patch"))
                 cluster.add((written.group, written.plural, "get"))
     return cluster, own

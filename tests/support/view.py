@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from controller.api.core import EndpointSlice, Namespace, Service
-from controller.api.gateway import Gateway, GatewayClass, HTTPRoute, ReferenceGrant
+from controller.api.gateway import Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, Route, TLSRoute
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.gateway.view import UnknownError
@@ -31,6 +31,9 @@ class FakeView:
 
     def one(self, type_: type[T], namespace: str, name: str) -> T | None:
         return next((obj for obj in self.all(type_) if (obj.namespace, obj.name) == (namespace, name)), None)
+
+    def routes(self) -> list[Route]:
+        return [route for type_ in get_args(Route) for route in self.all(type_)]
 
     def having(self, *objects: Object) -> "FakeView":
         """This view with these objects, in place of those of the same kind and name."""
@@ -65,40 +68,40 @@ class FakeView:
     def namespace(self, name: str) -> Namespace | None:
         return self.one(Namespace, "", name)
 
-    def route(self, ref: RouteRef) -> HTTPRoute | None:
-        return self.one(HTTPRoute, ref.namespace, ref.name)
+    def route(self, ref: RouteRef) -> Route | None:
+        return next((route for route in self.routes() if route.ref == ref), None)
 
-    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+    def routes_of_gateway(self, namespace: str, name: str) -> Sequence[Route]:
         return [
             route
-            for route in self.all(HTTPRoute)
+            for route in self.routes()
             if any(
                 (ref.kind, ref.namespace or route.namespace, ref.name) == ("Gateway", namespace, name)
                 for ref in route.spec.parent_refs or ()
             )
         ]
 
-    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[HTTPRoute]:
+    def routes_open_to_hostnames(self, namespace: str, name: str) -> Sequence[Route]:
         return [
             route
             for route in self.routes_of_gateway(namespace, name)
             if not route.spec.hostnames or any(hostname.startswith("*.") for hostname in route.spec.hostnames)
         ]
 
-    def routes_of_namespace(self, namespace: str) -> Sequence[HTTPRoute]:
-        return [route for route in self.all(HTTPRoute) if route.namespace == namespace]
+    def routes_of_namespace(self, namespace: str) -> Sequence[Route]:
+        return [route for route in self.routes() if route.namespace == namespace]
 
-    def routes_of_hostname(self, hostname: str) -> Sequence[HTTPRoute]:
-        return [route for route in self.all(HTTPRoute) if hostname in (route.spec.hostnames or ())]
+    def routes_of_hostname(self, hostname: str) -> Sequence[Route]:
+        return [route for route in self.routes() if hostname in (route.spec.hostnames or ())]
 
     def undecodable_routes(self, hostname: str) -> Sequence[Undecodable]:
         """All of them."""
         return self.all(Undecodable)
 
-    def routes_of_backend(self, namespace: str, service: str) -> Sequence[HTTPRoute]:
+    def routes_of_backend(self, namespace: str, service: str) -> Sequence[Route]:
         return [
             route
-            for route in self.all(HTTPRoute)
+            for route in self.routes()
             if any(
                 (ref.namespace or route.namespace, ref.name) == (namespace, service)
                 for rule in route.spec.rules or ()
@@ -203,17 +206,53 @@ def route(
     annotations: Mapping[str, str] = {},
     meta: Mapping[str, Any] = {},
 ) -> HTTPRoute:
-    return make(
-        HTTPRoute,
-        name,
-        namespace,
-        meta={"creationTimestamp": created, "annotations": dict(annotations), **meta},
-        spec={
+    return make(HTTPRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+
+
+def grpc_route(
+    name: str,
+    *rules: Mapping[str, Any],
+    namespace: str = "default",
+    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
+    hostnames: Sequence[str] = (),
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: Mapping[str, str] = {},
+    meta: Mapping[str, Any] = {},
+) -> GRPCRoute:
+    return make(GRPCRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+
+
+def tls_route(
+    name: str,
+    *backends: Mapping[str, Any],
+    namespace: str = "default",
+    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
+    hostnames: Sequence[str] = (),
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: Mapping[str, str] = {},
+    meta: Mapping[str, Any] = {},
+) -> TLSRoute:
+    """One of a single rule, with these backends."""
+    rules = [rule(*backends)]
+    return make(TLSRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+
+
+def _route(
+    rules: Sequence[Mapping[str, Any]],
+    parents: Sequence[Mapping[str, Any]],
+    hostnames: Sequence[str],
+    created: str,
+    annotations: Mapping[str, str],
+    meta: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
+        "meta": {"creationTimestamp": created, "annotations": dict(annotations), **meta},
+        "spec": {
             "parentRefs": list(parents),
             **({"hostnames": list(hostnames)} if hostnames else {}),
             **({"rules": list(rules)} if rules else {}),
         },
-    )
+    }
 
 
 def namespace(name: str, **labels: str) -> Namespace:

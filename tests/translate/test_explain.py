@@ -15,7 +15,7 @@ from controller.lattice.observed import (
     ObservedTargetGroup,
 )
 from controller.lattice.plan import Operation, Plan, Problem
-from controller.translate.annotations import PAUSED, ROUTE_FINALIZER
+from controller.translate.annotations import PAUSED, ROUTE_FINALIZERS
 from controller.translate.explain import explain_gateway, explain_route, explain_service
 from controller.translate.facts import Fact, Left, LeftGroup, LeftService, Seen, SeenGroup, SeenService
 from controller.translate.outcomes import Ambiguous, Found, Missing
@@ -38,6 +38,7 @@ KEY = ServiceKey("HTTPRoute", route=RATES)
 GROUP = TargetGroupKey(owner=KEY, namespace="default", service="parking", port=80)
 NETWORK = Found(id="sn-1", arn="arn:aws:vpc-lattice:us-west-2:123456789012:servicenetwork/sn-1")
 PARKING = rule(backend("parking"), matches=[path("/parking")])
+FINALIZER = ROUTE_FINALIZERS["HTTPRoute"]
 NOTHING_SEEN, NOTHING_TO_DO = Seen(), Plan()
 
 
@@ -275,11 +276,11 @@ def test_endpoints_that_are_no_targets_say_why(ctx):
 
 
 def test_a_route_that_is_being_deleted_says_what_it_waits_for(ctx):
-    fact = rates(deleted("a/b", ROUTE_FINALIZER), ctx)
-    assert fact.told == f"is being deleted; waits for a/b, {ROUTE_FINALIZER}"
+    fact = rates(deleted("a/b", FINALIZER), ctx)
+    assert fact.told == f"is being deleted; waits for a/b, {FINALIZER}"
     assert of_kind(fact, "finalizer") == {
         "a/b": (None, "is not this controller's to remove"),
-        ROUTE_FINALIZER: (
+        FINALIZER: (
             None,
             "nothing in VPC Lattice bears the route's name: goes when the controller looks the next time",
         ),
@@ -316,11 +317,9 @@ def left_seen(status: str = "ACTIVE", failure: str = "", group: str = "ACTIVE", 
 
 
 def test_a_deletion_lists_what_still_bears_the_routes_name_and_what_is_done_about_it(ctx):
-    fact = rates(deleted(ROUTE_FINALIZER), ctx, left_seen("DELETE_IN_PROGRESS", users=("rates-default",)))
+    fact = rates(deleted(FINALIZER), ctx, left_seen("DELETE_IN_PROGRESS", users=("rates-default",)))
     assert fact.all_well
-    assert of_kind(fact, "finalizer") == {
-        ROUTE_FINALIZER: (None, "goes when nothing in VPC Lattice bears the route's name")
-    }
+    assert of_kind(fact, "finalizer") == {FINALIZER: (None, "goes when nothing in VPC Lattice bears the route's name")}
     assert of_kind(fact, "Lattice service") == {"rates-default": (None, "DELETE_IN_PROGRESS at rates.example.on.aws")}
     assert of_kind(fact, "association") == {"sn-1": (None, "ACTIVE")}
     assert of_kind(fact, "target group") == {
@@ -355,21 +354,21 @@ def test_a_deletion_lists_what_still_bears_the_routes_name_and_what_is_done_abou
     ],
 )
 def test_a_deletion_that_cannot_go_on_by_itself_is_amiss_there_and_nowhere_else(ctx, sight, kind, told):
-    fact = rates(deleted(ROUTE_FINALIZER), ctx, sight)
+    fact = rates(deleted(FINALIZER), ctx, sight)
     assert [(each.kind, each.told) for each in everything(fact) if each.well is False] == [(kind, told)]
 
 
 def test_a_deletion_that_is_kept_back_is_amiss_as_long_as_something_is_left(ctx):
     protecting = msgspec.structs.replace(ctx, protect_from_deletion=True)
-    fact = rates(deleted(ROUTE_FINALIZER), protecting, left_seen())
+    fact = rates(deleted(FINALIZER), protecting, left_seen())
     assert of_kind(fact, "withheld") == {"DeletionProtected": (False, PROTECTED_MESSAGE)}
     assert not of_kind(fact, "to do")
-    assert rates(deleted(ROUTE_FINALIZER), protecting).all_well
+    assert rates(deleted(FINALIZER), protecting).all_well
 
 
 def test_what_another_route_takes_over_is_not_waited_for_to_be_deleted(ctx):
     heir = RouteRef("HTTPRoute", "default", "heir")
-    fact = rates(deleted(ROUTE_FINALIZER), ctx, left_seen(heir=heir))
+    fact = rates(deleted(FINALIZER), ctx, left_seen(heir=heir))
     told = "ACTIVE at rates.example.on.aws; asked for by HTTPRoute/default/heir, which takes it over"
     assert of_kind(fact, "Lattice service") == {"rates-default": (None, told)}
     assert not of_kind(fact, "to do")
@@ -455,7 +454,7 @@ def test_a_service_tells_the_routes_that_use_it_and_only_its_own_groups(ctx):
 
 def test_a_service_that_no_route_refers_to_is_nothing_amiss(ctx):
     fact = explained_service(hotel(), ctx)
-    assert (fact.all_well, fact.told) == (True, "no HTTPRoute refers to it")
+    assert (fact.all_well, fact.told) == (True, "no route refers to it")
 
 
 def test_what_is_unknown_is_not_explained_away(ctx):
