@@ -13,6 +13,7 @@ from sandbox.network import Network
 from sandbox.workloads.objects import Json, Key, is_terminating, key_of, says, uid_of
 from sandbox.workloads.podserver import PodServer
 from sandbox.workloads.podstatus import running_status
+from sandbox.workloads.programs import ContainerError, PodProcesses, Programs
 from sandbox.workloads.queue import KeyQueue
 from sandbox.workloads.world import NODE, World
 
@@ -25,19 +26,22 @@ class _Pod:
 
     key: Key
     address: str
-    server: PodServer | None = None
+    server: PodServer | PodProcesses | None = None
     ends: float | None = None
     """When its grace is over, in the event loop's time; None while nobody has deleted it."""
 
 
 class Kubelet:
-    """Keys are those of pods. `grace` is the longest time, in seconds, for which a deleted pod serves on."""
+    """Keys are those of pods. `grace` is the longest time, in seconds, for which a deleted pod serves on. A pod for
+    whose images there are `programs` runs those; any other has a server of ours.
+    """
 
-    def __init__(self, world: World, *, network: Network, grace: float) -> None:
+    def __init__(self, world: World, *, network: Network, grace: float, programs: Programs | None = None) -> None:
         self.queue: KeyQueue[Key] = KeyQueue()
         self._world = world
         self._network = network
         self._grace = grace
+        self._programs = programs
         self._pods: dict[str, _Pod] = {}
         self._killed: set[str] = set()
         world.pods.listen(self._on_pod)
@@ -83,9 +87,9 @@ class Kubelet:
         problem = None
         if held.server is None:
             try:
-                server = await PodServer.start(pod, self._network.socket_address(held.address))
-            except OSError as error:
-                problem = f"cannot listen: {error.strerror}"
+                server = await self._start(pod, self._network.socket_address(held.address))
+            except ContainerError as error:
+                problem = str(error)
                 self.queue.add_after(held.key, _RETRY)
             else:
                 if self._pods.get(uid) is not held:
@@ -95,6 +99,15 @@ class Kubelet:
         status = running_status(pod, held.address, problem=problem, now=self._world.clock())
         if not says(pod.get("status") or {}, status):
             await self._world.replace(self._world.pods, {**pod, "status": status}, subresource="status")
+
+    async def _start(self, pod: Json, address: str) -> PodServer | PodProcesses:
+        """Raises ContainerError."""
+        if self._programs is not None and self._programs.have(pod):
+            return await PodProcesses.start(pod, address, self._programs, self._world.client.get)
+        try:
+            return await PodServer.start(pod, address)
+        except OSError as error:
+            raise ContainerError(f"cannot listen: {error.strerror}") from error
 
     async def _end(self, pod: Json) -> None:
         uid, now = uid_of(pod), anyio.current_time()

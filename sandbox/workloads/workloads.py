@@ -15,6 +15,7 @@ from sandbox.workloads.client import KubeClient
 from sandbox.workloads.collector import Collector
 from sandbox.workloads.deployments import DeploymentController
 from sandbox.workloads.kubelet import Kubelet
+from sandbox.workloads.programs import Programs
 from sandbox.workloads.queue import work
 from sandbox.workloads.replicasets import ReplicaSetController
 from sandbox.workloads.slices import EndpointSliceController
@@ -39,6 +40,7 @@ class Workloads:
 
     `token` is a bearer token, `ssl` the context for an https URL. `seed` makes names and choices repeatable; `grace` is
     the longest time, in seconds, for which a deleted pod serves on. `clock` tells the time that goes into objects.
+    `programs` are what images run; without, and for all others, a pod answers as the public walk-through's does.
     """
 
     def __init__(
@@ -51,11 +53,12 @@ class Workloads:
         seed: int = 0,
         grace: float = 1.0,
         clock: Callable[[], datetime] = _utc_now,
+        programs: Programs | None = None,
     ) -> None:
         self._network = network
         self._client = KubeClient(kube_url, token=token, ssl_context=ssl)
         self._world = World.of(self._client, random=Random(seed), clock=clock)  # noqa: S311 - names, not secrets
-        self._kubelet = Kubelet(self._world, network=network, grace=grace)
+        self._kubelet = Kubelet(self._world, network=network, grace=grace, programs=programs)
         self._deployments = DeploymentController(self._world)
         self._replica_sets = ReplicaSetController(self._world)
         self._slices = EndpointSliceController(self._world)

@@ -1,0 +1,136 @@
+"""Everything that the suite runs against: a real Kubernetes API, the emulated VPC Lattice, and the controller.
+
+The parts are the same as in production but for AWS and for the nodes. The controller is the command
+`lattice-controller run` in a process of its own, with the rights of `deploy/`. Of AWS there is the emulated API, the
+data plane on ports of its own, and the VPC's resolver; of nodes, the sandbox's workloads, in which the suite's backends
+are the suite's own program. Service networks are somebody else's to make, so one is made for each Gateway of the
+suite's manifests, by its name, as the README tells a user to do.
+"""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import anyio
+import yaml
+
+from sandbox.dataplane import DataPlane, HealthChecker
+from sandbox.demo.process import Controller, controller
+from sandbox.lattice import LatticeServer, Quotas
+from sandbox.lattice.networks import create_service_network
+from sandbox.lattice.state import Call
+from sandbox.network import Network
+from sandbox.workloads import Workloads
+from sandbox.workloads.programs import Programs
+from tests.conformance import names
+from tests.conformance.build import ECHO
+from tests.real.rights import grant, token
+from tests.support.kube_apiserver import KubeApiserver
+
+CLASS = "amazon-vpc-lattice"
+
+CLUSTER, VPC = "conformance", "vpc-0123456789abcdef0"
+
+DATA_PLANE = "127.171.0.1"
+"""Where the data plane listens, on the ports that listeners have: on AWS it is in 169.254.171.0/24."""
+
+ECHO_IMAGE = "registry.k8s.io/gateway-api/echo-basic"
+
+HEALTH_SPEED = 30.0
+"""Health checks of 30 s are made each second, since nobody waits for minutes."""
+
+DEFINITIONS = Path(__file__).parents[2] / "deploy" / "crds"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack."""
+
+    kubeconfig: Path
+    """Of an administrator."""
+    resolver: str
+    """The address of the VPC's resolver, over UDP."""
+    controller: Controller
+    log: Path
+    """The controller's."""
+    lattice: LatticeServer
+    dataplane: DataPlane
+
+
+def gateways(folder: Path) -> list[str]:
+    """The names of all Gateways in the manifests below a folder."""
+    found = set()
+    for file in folder.rglob("*.yaml"):
+        for doc in yaml.safe_load_all(file.read_text()):
+            if doc and doc.get("kind") == "Gateway":
+                found.add(doc["metadata"]["name"])
+    return sorted(found)
+
+
+def install(kube: KubeApiserver) -> str:
+    """Install our definitions, the GatewayClass and the rights of `deploy/`; the token of the controller's account."""
+    kube.install_crds(DEFINITIONS)
+    kube.apply(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": CLASS},
+            "spec": {"controllerName": "application-networking.k8s.aws/gateway-api-controller"},
+        },
+        path="/apis/gateway.networking.k8s.io/v1/gatewayclasses",
+    )
+    grant(kube)
+    return token(kube)
+
+
+@asynccontextmanager
+async def running(kube: KubeApiserver, built: Path, networks: Iterable[str], directory: Path) -> AsyncGenerator[Stack]:
+    """The stack around a Kubernetes API that has the Gateway API's definitions.
+
+    `built` is the folder of the suite's programs, `networks` names the service networks that exist, and `directory`
+    receives logs and files. Raises PermissionError where ports below 1024 may not be listened on.
+    """
+    account_token = install(kube)
+    quotas = Quotas(service_networks=200)
+    async with AsyncExitStack() as stack:
+        network = stack.enter_context(Network())
+        lattice = await stack.enter_async_context(LatticeServer(quotas=quotas, validate_answers=True))
+        for name in networks:
+            create_service_network(lattice.state, Call("CreateServiceNetwork", {"name": name}))
+        choices = Random(0)  # noqa: S311 - spreads requests, guards nothing
+        dataplane = DataPlane(lattice.directory, network=network, random=choices, host=DATA_PLANE, port=80)
+        await stack.enter_async_context(dataplane.serving())
+        resolver = await stack.enter_async_context(names.serving(DATA_PLANE, lambda name: _is_generated(lattice, name)))
+        programs = Programs({ECHO_IMAGE: built / ECHO}, directory / "pods")
+        workloads = Workloads(kube.url, token=kube.token, ssl=kube.tls, network=network, programs=programs)
+        checker = HealthChecker(lattice.directory, network=network, speed=HEALTH_SPEED)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        await tasks.start(workloads.run)
+        await tasks.start(checker.run)
+        log = directory / "controller.log"
+        kubeconfig = kube.kubeconfig(directory / "controller.kubeconfig", token=account_token)
+        process = await stack.enter_async_context(controller(_environment(lattice, kubeconfig), log))
+        yield Stack(kube.kubeconfig(directory / "kubeconfig"), resolver, process, log, lattice, dataplane)
+
+
+def _is_generated(lattice: LatticeServer, name: str) -> bool:
+    service = lattice.directory.service_by_domain(name)
+    return service is not None and service.domain == name.lower()
+
+
+def _environment(lattice: LatticeServer, kubeconfig: Path) -> dict[str, str]:
+    return {
+        "KUBECONFIG": str(kubeconfig),
+        "AWS_ENDPOINT_URL": lattice.url,
+        "AWS_ACCESS_KEY_ID": "conformance",
+        "AWS_SECRET_ACCESS_KEY": "conformance",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "REGION": lattice.region,
+        "AWS_ACCOUNT_ID": lattice.account,
+        "CLUSTER_NAME": CLUSTER,
+        "CLUSTER_VPC_ID": VPC,
+        "LOG_LEVEL": "debug",
+    }
