@@ -1,9 +1,26 @@
-"""The log of all requests, made to be questioned by tests and by people who count API calls."""
+"""Which calls there can be, and the log of all that were: for tests, and for people who count API calls."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+ANY = "*"
+"""What stands for every operation, in settings that are made by operation."""
+
+
+class Operations:
+    """The operations that can be named in settings: a name that nothing has would never have an effect."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = frozenset(names) | {ANY}
+
+    def require(self, *names: str) -> None:
+        """Raise `ValueError` for a name that none of the operations has."""
+        for name in names:
+            if name not in self._names:
+                raise ValueError(f"the sandbox emulates no operation of the name {name}")
+
 
 READS = ("Get", "List", "Describe")
 

@@ -4,6 +4,7 @@ It questions the log of calls, puts faults in force, sets limits, and makes what
 Everything is JSON. What can be asked is in `ROUTES`, and `GET /_sandbox/` lists it.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 from sandbox.lattice.dispatch import Dispatcher
 from sandbox.lattice.faults import EFFECTS, Fault, fault_from_json
 from sandbox.lattice.latency import distribution_to_json, distributions_from_json
+from sandbox.lattice.model import service_model
 from sandbox.lattice.protocols import Incoming, Reply
 from sandbox.lattice.recording import quotas_from_json, recording_from_json, timings_from_json
 from sandbox.lattice.routing import StateDirectory
@@ -21,6 +23,9 @@ from sandbox.lattice.throttle import Rate
 from sandbox.lattice.timings import check_span
 
 PREFIX = "/_sandbox/"
+
+_DOMAIN = re.compile(r"(\*\.)?([a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}", re.IGNORECASE)
+"""ACM API reference, `DomainNameString`."""
 
 Control = Callable[[Dispatcher, dict[str, str], Any], Any]
 
@@ -134,14 +139,29 @@ def _set_recording(dispatcher: Dispatcher, _query: dict[str, str], document: Any
     return {"timings": asdict(state.timings), "quotas": asdict(state.quotas), "consistency": state.visibility.span}
 
 
+def _require_modelled(service: str, operation: str, **params: Any) -> None:
+    """Raise `ValueError` for what this operation would not take."""
+    problems = service_model(service).operations[operation].problems(params)
+    if found := [problem for problem in problems if problem.message != "is required"]:
+        raise ValueError("; ".join(f"{problem.name}: {problem.message}" for problem in found))
+
+
 def _add_certificate(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
-    names = document.get("alternativeNames", ())
+    names = document.get("alternativeNames", [])
     status = document.get("status", "ISSUED")
-    return asdict(dispatcher.state.add_certificate(document["domain"], *names, status=status))
+    _require_modelled("acm", "ListCertificates", CertificateStatuses=[status])
+    for name in (document["domain"], *names):
+        if not isinstance(name, str) or not _DOMAIN.fullmatch(name):
+            raise ValueError(f"{name!r} is no domain name")
+    return {"arn": dispatcher.state.add_certificate(document["domain"], *names, status=status).arn}
 
 
 def _share_network(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
-    network = dispatcher.state.share_network(document["name"], document["account"], listed=document.get("listed", True))
+    name, account = document["name"], document["account"]
+    _require_modelled("vpc-lattice", "CreateServiceNetwork", name=name)
+    if not isinstance(account, str) or not re.fullmatch(r"[0-9]{12}", account):
+        raise ValueError("account: must be twelve digits")
+    network = dispatcher.state.share_network(name, account, listed=document.get("listed", True))
     return {"id": network.id, "arn": network.arn}
 
 

@@ -24,9 +24,9 @@ from sandbox.lattice import (
     target_groups,
     targets,
 )
-from sandbox.lattice.calls import CallLog, CallRecord
+from sandbox.lattice.calls import CallLog, CallRecord, Operations
 from sandbox.lattice.ec2 import Ec2, describe_tags
-from sandbox.lattice.errors import ApiError, conflict, not_emulated, throttled
+from sandbox.lattice.errors import SERVICE_CODE, ApiError, conflict, not_emulated, throttled
 from sandbox.lattice.faults import Delay, Effect, Fail, Faults, Hang, Partial, Refuse, Reset, Throttle
 from sandbox.lattice.latency import Latencies
 from sandbox.lattice.metadata import Metadata
@@ -58,6 +58,8 @@ EMULATED: dict[str, tuple[str, ...]] = {
 }
 """botocore's name of a service → the operations that the sandbox emulates."""
 
+OPERATIONS = Operations(name for names in EMULATED.values() for name in names)
+
 COMMON_ERRORS = frozenset(
     {"NotEmulatedException", "ThrottlingException", "InternalServerException", "AccessDenied", "ValidationError"}
 )
@@ -88,8 +90,8 @@ class Dispatcher:
     ) -> None:
         self.state = state
         self.calls = CallLog()
-        self.faults = faults or Faults()
-        self.latencies = latencies or Latencies(0.0, 0)
+        self.faults = faults or Faults(OPERATIONS)
+        self.latencies = latencies or Latencies(OPERATIONS, 0.0, 0)
         self.throttles = throttles
         self.metadata = metadata
         self._clock = clock
@@ -175,7 +177,7 @@ class Dispatcher:
             case Throttle():
                 raise throttled(effect.retry_after, effect.quota_code)
             case Refuse(after=False):
-                raise ApiError(effect.code, effect.status, effect.message)
+                raise _wilful(effect, operation, call)
             case Reset(after=False):
                 return Reply(0, b"", fate="reset"), None
             case Hang(after=False):
@@ -183,7 +185,7 @@ class Dispatcher:
         reply, error = self._carry_out(endpoint, operation, call, request_id)
         match effect:
             case Refuse():
-                raise ApiError(effect.code, effect.status, effect.message)
+                raise _wilful(effect, operation, call)
             case Reset():
                 reply.fate = "reset"
             case Hang():
@@ -238,6 +240,21 @@ def _hold_error(endpoint: Endpoint, operation: Operation, error: ApiError) -> No
         body = {"message": error.message, **error.members}
         if problems := operation.error_problems(error.code, error.status, body):
             raise FidelityError(f"the {error.code} of {operation.name} is not as modelled: {problems}") from error
+
+
+def _wilful(effect: Refuse, operation: Operation, call: Call) -> ApiError:
+    """The error that a fault asks for, with the members that the model requires of it."""
+    named = [value for name, value in call.params.items() if name.endswith(("Identifier", "Arn", "name"))]
+    members = {
+        "resourceId": str(named[-1]) if named else "",
+        "resourceType": "",
+        "serviceCode": SERVICE_CODE,
+        "quotaCode": "",
+        "reason": "other",
+    }
+    required = operation.required_of_error(effect.code)
+    given = {name: value for name, value in members.items() if name in required}
+    return ApiError(effect.code, effect.status, effect.message, given)
 
 
 def _async_failure(effect: Effect | None) -> AsyncFailure | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from random import Random
 from typing import Any
 
+from sandbox.lattice.calls import ANY, Operations
+
 _Z99 = 2.3263478740408408
 """The 99th percentile of the standard normal distribution."""
 
@@ -76,27 +78,40 @@ KINDS: dict[str, type[Distribution]] = {"constant": Constant, "uniform": Uniform
 class Latencies:
     """Draws the latency of each call."""
 
-    def __init__(self, latency: Latency, seed: int) -> None:
+    def __init__(self, operations: Operations, latency: Latency, seed: int) -> None:
+        self._operations = operations
         self._random = Random(f"latency {seed}")  # noqa: S311 - a reproducible delay, not a secret
         self._source: Callable[[], float] | None = None
-        self.distributions: dict[str, Distribution] = {}
-        """Operation → distribution, `*` for all others; may be changed at any time."""
+        self._distributions: dict[str, Distribution] = {}
         if isinstance(latency, int | float):
-            latency = {"*": Constant(latency)} if latency else {}
+            latency = {ANY: Constant(latency)} if latency else {}
         elif isinstance(latency, Constant | Uniform | LogNormal):
-            latency = {"*": latency}
+            latency = {ANY: latency}
         if isinstance(latency, Mapping):
-            self.distributions = dict(latency)
+            self.distributions = latency
         else:
             self._source = latency
+
+    @property
+    def distributions(self) -> Mapping[str, Distribution]:
+        """Operation → distribution, `*` for all others; may be set anew at any time.
+
+        Raises `ValueError` for an operation that is not there.
+        """
+        return self._distributions
+
+    @distributions.setter
+    def distributions(self, distributions: Mapping[str, Distribution]) -> None:
+        self._operations.require(*distributions)
+        self._distributions = dict(distributions)
 
     def draw(self, operation: str) -> float:
         """Seconds that this call takes beside what its faults add."""
         if self._source is not None:
             return self._source()
-        if not self.distributions:
+        if not self._distributions:
             return 0.0
-        found = self.distributions.get(operation) or self.distributions.get("*")
+        found = self._distributions.get(operation) or self._distributions.get(ANY)
         return 0.0 if found is None else found.draw(self._random)
 
 

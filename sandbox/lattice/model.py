@@ -15,9 +15,13 @@ Nothing here knows of VPC Lattice; the resource families in the modules beside t
 """
 
 import re
+import sys
+import unicodedata
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -57,6 +61,14 @@ class Operation:
     def errors(self) -> frozenset[str]:
         """Codes of the exceptions that the model lists for this operation."""
         return frozenset(shape.error_code for shape in self._model.error_shapes)
+
+    @cached_property
+    def _required_of_errors(self) -> dict[str, tuple[str, ...]]:
+        return {shape.error_code: tuple(shape.metadata.get("required", ())) for shape in self._model.error_shapes}
+
+    def required_of_error(self, code: str) -> tuple[str, ...]:
+        """The members without which an exception is not as modelled; none if the model does not list it here."""
+        return self._required_of_errors.get(code, ())
 
     @cached_property
     def _check_errors(self) -> dict[str, tuple[int | None, Check]]:
@@ -252,6 +264,8 @@ def compile_check(shape: Shape) -> Check:
         return _boolean_check
     if shape.type_name == "timestamp":
         return _timestamp_check
+    if shape.type_name == "blob":
+        return _blob_check(shape)
     raise ValueError(f"no check for a {shape.type_name} ({shape.name})")
 
 
@@ -275,6 +289,21 @@ def _structure_check(shape: Shape, without: Set[str] = frozenset()) -> Check:
                 member(item, path + name, problems)
         if union and len(value) != 1:
             problems.append(FieldProblem(path.rstrip("."), f"must have exactly one of {', '.join(members)}"))
+
+    return check
+
+
+def _blob_check(shape: Shape) -> Check:
+    """Bytes travel in JSON as base64; the bounds are on the bytes."""
+
+    def check(value: Any, path: str, problems: list[FieldProblem]) -> None:
+        try:
+            size = len(b64decode(value, validate=True))
+        except (TypeError, ValueError):
+            problems.append(FieldProblem(path, "must be base64"))
+            return
+        if problem := _bounds_problem(size, shape):
+            problems.append(FieldProblem(path, f"number of bytes {problem}"))
 
     return check
 
@@ -323,7 +352,7 @@ def _map_check(shape: Shape) -> Check:
 def _string_check(shape: Shape) -> Check:
     enum = frozenset(shape.metadata.get("enum", ()))
     source = shape.metadata.get("pattern")
-    pattern = re.compile(source, re.ASCII) if source else None
+    pattern = re.compile(_categories_spelled_out(source), re.ASCII) if source else None
     bounded = "min" in shape.metadata or "max" in shape.metadata
 
     def check(value: Any, path: str, problems: list[FieldProblem]) -> None:
@@ -338,6 +367,24 @@ def _string_check(shape: Shape) -> Check:
             problems.append(FieldProblem(path, f"must be one of {', '.join(sorted(enum))}"))
 
     return check
+
+
+@cache
+def _categories_spelled_out(pattern: str) -> str:
+    """The pattern with the characters themselves for `\\p{L}` and the like, which Python's `re` does not know.
+
+    They stand within brackets wherever a model has them, so ranges can take their place.
+    """
+    return re.sub(r"\\p\{([LNZ])\}", lambda found: _ranges(found[1]), pattern)
+
+
+@cache
+def _ranges(category: str) -> str:
+    """The characters of a general category of Unicode (L letters, N numbers, Z separators), as ranges."""
+    codes = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == category]
+    breaks = [0, *(place for place in range(1, len(codes)) if codes[place] != codes[place - 1] + 1), len(codes)]
+    spans = [(codes[start], codes[end - 1]) for start, end in pairwise(breaks)]
+    return "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in spans)
 
 
 def _number_check(shape: Shape) -> Check:

@@ -20,7 +20,7 @@ from sandbox.lattice.calls import CallLog
 from sandbox.lattice.control import PREFIX, control
 from sandbox.lattice.credentials import Credentials
 from sandbox.lattice.directory import Directory
-from sandbox.lattice.dispatch import Dispatcher
+from sandbox.lattice.dispatch import OPERATIONS, Dispatcher
 from sandbox.lattice.faults import Faults
 from sandbox.lattice.latency import Latencies, Latency
 from sandbox.lattice.metadata import PREFIX as METADATA
@@ -94,11 +94,11 @@ class LatticeServer:
         )
         self._dispatcher = Dispatcher(
             self.state,
-            throttles=Throttles(limits or {}, clock),
+            throttles=Throttles(OPERATIONS, limits or {}, clock),
             metadata=self.metadata,
             clock=clock,
-            latencies=Latencies(latency, seed),
-            faults=Faults(seed),
+            latencies=Latencies(OPERATIONS, latency, seed),
+            faults=Faults(OPERATIONS, seed),
             validate_answers=validate_answers,
         )
         self._runner: web.ServerRunner | None = None

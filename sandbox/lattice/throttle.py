@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sandbox.lattice.calls import ANY, Operations
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -20,17 +22,27 @@ class Rate:
 class Throttles:
     """The buckets, filled as time passes. `rates` says operation → rate; `*` stands for each operation not named."""
 
-    def __init__(self, rates: Mapping[str, Rate], clock: Callable[[], float]) -> None:
-        self.rates: dict[str, Rate] = dict(rates)
-        """May be changed at any time."""
+    def __init__(self, operations: Operations, rates: Mapping[str, Rate], clock: Callable[[], float]) -> None:
+        self._operations = operations
         self._clock = clock
         self._levels: dict[str, tuple[float, float]] = {}
+        self.rates = rates
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """May be set anew at any time. Raises `ValueError` for an operation that is not there."""
+        return self._rates
+
+    @rates.setter
+    def rates(self, rates: Mapping[str, Rate]) -> None:
+        self._operations.require(*rates)
+        self._rates = dict(rates)
 
     def take(self, operation: str) -> int | None:
         """Take one call out of the bucket: None if it may go on, else after how many whole seconds it might."""
-        if not self.rates:
+        if not self._rates:
             return None
-        rate = self.rates.get(operation) or self.rates.get("*")
+        rate = self._rates.get(operation) or self._rates.get(ANY)
         if rate is None:
             return None
         now = self._clock()

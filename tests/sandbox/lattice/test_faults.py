@@ -8,7 +8,7 @@ import anyio
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from sandbox.lattice import Delay, Fail, Hang, LatticeServer, Partial, Rate, Refuse, Reset, Throttle
+from sandbox.lattice import Constant, Delay, Fail, Hang, LatticeServer, Partial, Rate, Refuse, Reset, Throttle
 from sandbox.lattice.faults import fault_from_json
 from tests.sandbox.lattice.harness import VPC, Account, Clock, connect
 
@@ -100,6 +100,60 @@ async def test_a_fault_falls_on_the_calls_that_match_from_the_first_to_the_last(
     await account.all_of("list_services")
 
 
+async def test_a_fault_of_every_operation_falls_only_on_calls_that_can_go_wrong_so(account: Account):
+    partial = account.server.faults.add("*", Partial(positions=(1,)))
+    fail = account.server.faults.add("*", Fail())
+    await account.lattice.list_services()
+    group = await account.group()
+    where = {"targetGroupIdentifier": group["id"]}
+    shown = await account.lattice.get_target_group(**where)
+    assert (shown["status"], fail.happened, partial.matched) == ("CREATE_FAILED", 1, 0)
+    account.server.faults.remove(fail)
+    group = await account.group("other")
+    where = {"targetGroupIdentifier": group["id"]}
+    one, two = {"id": "10.0.0.1", "port": 80}, {"id": "10.0.0.2", "port": 80}
+    assert (await account.lattice.register_targets(**where, targets=[one]))["successful"] == [one]
+    answer = await account.lattice.register_targets(**where, targets=[one, two])
+    assert [failure["id"] for failure in answer["unsuccessful"]] == [two["id"]]
+    assert partial.happened == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "effect"), [("CreateServices", Refuse()), ("CreateService", Partial()), ("GetService", Fail())]
+)
+def test_a_fault_that_cannot_happen_is_refused(operation, effect):
+    server = LatticeServer()
+    with pytest.raises(ValueError, match=r"cannot suffer|no operation"):
+        server.faults.add(operation, effect)
+
+
+async def test_an_error_on_demand_has_what_the_model_requires_of_it(account: Account):
+    service = await account.service()
+    account.server.faults.add("GetService", Refuse("ConflictException", 409), times=1)
+    account.server.faults.add("UpdateService", Refuse("ServiceQuotaExceededException", 402), times=1)
+    account.server.faults.add("DeleteService", Refuse("ConflictException", 409), times=1)
+    where = {"serviceIdentifier": service["id"]}
+    with pytest.raises(account.lattice.exceptions.ClientError) as raised:
+        await account.lattice.get_service(**where)
+    assert "resourceId" not in raised.value.response  # GetService has no such error
+    with pytest.raises(account.lattice.exceptions.ServiceQuotaExceededException) as raised:
+        await account.lattice.update_service(**where)
+    assert raised.value.response["serviceCode"] == "vpc-lattice"
+    with pytest.raises(account.lattice.exceptions.ConflictException) as raised:
+        await account.lattice.delete_service(**where)
+    assert raised.value.response["resourceId"] == service["id"]
+
+
+def test_limits_and_latencies_are_of_operations_that_there_are():
+    server = LatticeServer()
+    with pytest.raises(ValueError, match="ListService"):
+        server.throttles.rates = {"ListService": Rate(1, 1)}
+    with pytest.raises(ValueError, match="ListService"):
+        server.latencies.distributions = {"ListService": Constant(1)}
+    with pytest.raises(ValueError, match="ListService"):
+        LatticeServer(limits={"ListService": Rate(1, 1)})
+
+
 async def test_limits_fill_up_as_time_passes(account: Account):
     account.server.throttles.rates = {"ListServices": Rate(per_second=0.5, burst=2)}
     for _ in range(2):
@@ -176,9 +230,22 @@ async def test_another_process_puts_faults_and_limits_in_force(account: Account)
     [
         [],
         {"effect": {"kind": "reset"}},
-        {"operation": "X", "effect": {"kind": "explode"}},
-        {"operation": "X", "effect": {"kind": "reset", "when": 1}},
-        {"operation": "X", "effect": {"kind": "reset"}, "often": True},
+        {"operation": "ListServices"},
+        {"operation": "ListServices", "effect": {"kind": "explode"}},
+        {"operation": "ListServices", "effect": {"kind": "reset", "when": 1}},
+        {"operation": "ListServices", "effect": {"kind": "reset"}, "often": True},
+        {"operation": "ListServices", "effect": {"kind": "reset"}, "times": "twice"},
+        {"operation": "ListServices", "effect": {"kind": "reset"}, "times": 0},
+        {"operation": "ListServices", "effect": {"kind": "reset"}, "first": 0},
+        {"operation": "ListServices", "effect": {"kind": "error", "status": "500"}},
+        {"operation": "ListServices", "effect": {"kind": "error", "status": 200}},
+        {"operation": "ListServices", "effect": {"kind": "delay", "seconds": -1}},
+        {"operation": "ListServices", "effect": {"kind": "throttle", "retry_after": -1}},
+        {"operation": "RegisterTargets", "effect": {"kind": "partial", "positions": []}},
+        {"operation": "RegisterTargets", "effect": {"kind": "partial", "positions": ["a"]}},
+        {"operation": "ListService", "effect": {"kind": "reset"}},
+        {"operation": "ListServices", "effect": {"kind": "partial"}},
+        {"operation": "GetService", "effect": {"kind": "fail"}},
     ],
     ids=str,
 )
@@ -205,7 +272,8 @@ async def test_a_fault_that_makes_no_sense_is_refused(account: Account, fault):
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )
 def test_every_effect_can_be_said_in_json(effect, expected):
-    document = {"operation": "CreateService", "effect": effect, "match": {"name": "bad"}, "first": 2, "times": 3}
+    operation = "RegisterTargets" if effect["kind"] == "partial" else "CreateService"
+    document = {"operation": operation, "effect": effect, "match": {"name": "bad"}, "first": 2, "times": 3}
     fault = fault_from_json(document)
     assert (fault.effect, fault.first, fault.times) == (expected, 2, 3)
     assert fault.when is not None
@@ -224,6 +292,23 @@ async def test_another_process_makes_what_no_operation_makes(account: Account):
     assert (await ask(account, "GET", "nothing"))[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("certificates", {"domain": 1}),
+        ("certificates", {"domain": "a.example.com", "status": "FINE"}),
+        ("certificates", {"domain": "a.example.com", "alternativeNames": ["not a name"]}),
+        ("shared-networks", {"name": "Shared", "account": "999999999999"}),
+        ("shared-networks", {"name": "shared", "account": 999999999999}),
+    ],
+    ids=str,
+)
+async def test_what_no_account_could_have_is_not_made(account: Account, path, document):
+    status, answer = await ask(account, "POST", path, document)
+    assert (status, bool(answer["message"])) == (400, True)
+    assert (len(account.server.state.networks), len(account.server.state.certificates)) == (0, 0)
+
+
 async def test_another_process_sets_latencies_times_quotas_and_consistency(account: Account):
     server = account.server
     uniform = {"ListServices": {"kind": "uniform", "low": 0.0, "high": 0.0}}
@@ -240,6 +325,8 @@ async def test_another_process_sets_latencies_times_quotas_and_consistency(accou
     assert (await ask(account, "PUT", "consistency", {"seconds": None}))[1] == {"seconds": None}
     for path, document in (
         ("latencies", {"*": 1}),
+        ("latencies", {"ListService": {"kind": "constant", "seconds": 1}}),
+        ("limits", {"ListService": {"per_second": 1, "burst": 1}}),
         ("timings", {"tea": [1, 2]}),
         ("quotas", {"services": "many"}),
         ("consistency", {"seconds": [2, 1]}),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from sandbox.lattice import Quotas, Timings
 from sandbox.lattice.dispatch import LATTICE_HANDLERS, Dispatcher
+from sandbox.lattice.dispatch import OPERATIONS as OPERATIONS_KNOWN
 from sandbox.lattice.metadata import Metadata
 from sandbox.lattice.protocols import Incoming
 from sandbox.lattice.routing import StateDirectory
@@ -75,7 +76,7 @@ class Sandbox:
         )
         self.dispatcher = Dispatcher(
             self.state,
-            throttles=Throttles({}, self.clock),
+            throttles=Throttles(OPERATIONS_KNOWN, {}, self.clock),
             metadata=Metadata(
                 account="123456789012",
                 region="us-west-2",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.lattice import Constant, LatticeServer, LogNormal, Uniform
+from sandbox.lattice.dispatch import OPERATIONS
 from sandbox.lattice.latency import Latencies, distribution_to_json, distributions_from_json
 
 seconds = st.floats(0.001, 10)
@@ -19,7 +20,7 @@ distributions = st.one_of(
 
 @given(distributions, st.integers())
 def test_what_is_drawn_is_a_duration_and_the_same_for_the_same_seed(distribution, seed):
-    first, second = ([Latencies(distribution, seed).draw("X")] for _ in range(2))
+    first, second = ([Latencies(OPERATIONS, distribution, seed).draw("ListServices")] for _ in range(2))
     assert first == second
     assert first[0] >= 0
 
@@ -37,9 +38,9 @@ def test_a_log_normal_one_has_the_median_and_the_percentile_that_it_was_given():
 
 
 def test_operations_have_their_own():
-    latencies = Latencies({"CreateService": Constant(2.0), "*": Constant(1.0)}, 0)
+    latencies = Latencies(OPERATIONS, {"CreateService": Constant(2.0), "*": Constant(1.0)}, 0)
     assert [latencies.draw("CreateService"), latencies.draw("ListServices")] == [2.0, 1.0]
-    assert Latencies({"CreateService": Constant(2.0)}, 0).draw("ListServices") == 0.0
+    assert Latencies(OPERATIONS, {"CreateService": Constant(2.0)}, 0).draw("ListServices") == 0.0
 
 
 def test_the_latency_changes_no_identity():
