@@ -9,6 +9,7 @@ Pure: no I/O, no clock but the time passed in. `plan_service` and `plan_target_g
 - `rules`       the rules of a listener, in steps after each of which every request gets the old or the new answer
 - `priorities`  numbers for the rules that move the fewest
 - `groups`      target groups and their targets
+- `take_over`   what of a plan is held back where another controller was before
 """
 
 from controller.lattice.plan.context import PlanContext
@@ -29,11 +30,13 @@ from controller.lattice.plan.operations import (
     Unused,
 )
 from controller.lattice.plan.services import plan_service
+from controller.lattice.plan.take_over import Held, hold_back
 
 __all__ = [
     "Active",
     "AssociationOf",
     "Gone",
+    "Held",
     "ListenerOf",
     "Need",
     "Operation",
@@ -45,6 +48,7 @@ __all__ = [
     "Resource",
     "Settled",
     "Unused",
+    "hold_back",
     "plan_service",
     "plan_target_group",
 ]
