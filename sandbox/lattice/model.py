@@ -15,13 +15,10 @@ Nothing here knows of VPC Lattice; the resource families in the modules beside t
 """
 
 import re
-import sys
-import unicodedata
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Set
 from datetime import datetime
 from functools import cache, cached_property
-from itertools import pairwise
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
@@ -352,7 +349,7 @@ def _map_check(shape: Shape) -> Check:
 def _string_check(shape: Shape) -> Check:
     enum = frozenset(shape.metadata.get("enum", ()))
     source = shape.metadata.get("pattern")
-    pattern = re.compile(_categories_spelled_out(source), re.ASCII) if source else None
+    pattern = _compile_pattern(source) if source else None
     bounded = "min" in shape.metadata or "max" in shape.metadata
 
     def check(value: Any, path: str, problems: list[FieldProblem]) -> None:
@@ -369,22 +366,16 @@ def _string_check(shape: Shape) -> Check:
     return check
 
 
-@cache
-def _categories_spelled_out(pattern: str) -> str:
-    """The pattern with the characters themselves for `\\p{L}` and the like, which Python's `re` does not know.
-
-    They stand within brackets wherever a model has them, so ranges can take their place.
-    """
-    return re.sub(r"\\p\{([LNZ])\}", lambda found: _ranges(found[1]), pattern)
+_CATEGORIES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": r"\s"}
+"""Unicode's categories in the models' patterns, which Python's `re` does not know → what comes nearest there."""
 
 
-@cache
-def _ranges(category: str) -> str:
-    """The characters of a general category of Unicode (L letters, N numbers, Z separators), as ranges."""
-    codes = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == category]
-    breaks = [0, *(place for place in range(1, len(codes)) if codes[place] != codes[place - 1] + 1), len(codes)]
-    spans = [(codes[start], codes[end - 1]) for start, end in pairwise(breaks)]
-    return "".join(f"{re.escape(chr(low))}-{re.escape(chr(high))}" for low, high in spans)
+def _compile_pattern(source: str) -> re.Pattern[str]:
+    """The pattern of a shape; only where it speaks of Unicode's categories does it mean more than ASCII."""
+    translated = source
+    for category, near in _CATEGORIES.items():
+        translated = translated.replace(category, near)
+    return re.compile(translated, re.ASCII if translated == source else re.UNICODE)
 
 
 def _number_check(shape: Shape) -> Check:

@@ -22,8 +22,9 @@ class Resource:
 
     kind: ClassVar[str] = ""
     """The resource type that errors name."""
+    of_service: ClassVar[str] = "vpc-lattice"
     tag_type: ClassVar[str] = ""
-    """The resource type by which the tagging API filters, after `vpc-lattice:`."""
+    """The resource type by which the tagging API filters, after the service and a colon."""
 
     number: int
     id: str
@@ -315,16 +316,30 @@ class AccessLogSubscription(Resource):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
+@dataclass(slots=True, eq=False, kw_only=True)
+class Certificate(Resource):
     """A certificate in AWS Certificate Manager; times in seconds since the epoch."""
 
-    arn: str
+    kind: ClassVar[str] = "CERTIFICATE"
+    of_service: ClassVar[str] = "acm"
+    tag_type: ClassVar[str] = "certificate"
+
     domain: str
     alternative_names: tuple[str, ...]
     status: str
-    created_at: float
-    number: int
+    origin: str
+    """AMAZON_ISSUED or IMPORTED (API: `CertificateType`)."""
+    key_algorithm: str
+    made: float
+    """When it was requested, or first imported."""
+    imported: float | None = None
+    """When it was imported the last time."""
+    not_before: float
+    not_after: float
+    body: bytes = b""
+    """The certificate itself, in PEM; empty where the account has no more than the facts about it."""
+    chain: bytes = b""
+    private_key: bytes = b""
 
 
 R = TypeVar("R", bound=Resource)

@@ -36,6 +36,9 @@ from sandbox.lattice.timings import Span, Timings
 from sandbox.lattice.transitions import Transitions
 from sandbox.lattice.visibility import Visibility
 
+AMAZON_VALIDITY = 395 * 86_400.0
+"""Seconds for which a certificate of Amazon's is good (ACM user guide, "Certificate characteristics")."""
+
 PAGE_SIZE = 100
 """The most that a list answers at once, and what it answers unasked (API: `MaxResults`)."""
 
@@ -255,18 +258,35 @@ class State:
         return network
 
     def add_certificate(self, domain: str, *alternative_names: str, status: str = "ISSUED") -> Certificate:
-        """Put a certificate into AWS Certificate Manager; the domain is always one of its alternative names."""
-        digits = f"{self.random.getrandbits(128):032x}"
-        uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        certificate = Certificate(
-            arn=f"arn:aws:acm:{self.region}:{self.account}:certificate/{uuid}",
+        """Put a certificate of Amazon's into AWS Certificate Manager; the domain is always one of its names."""
+        now = self._clock()
+        return self.new_certificate(
+            {},
             domain=domain,
             alternative_names=tuple(dict.fromkeys((domain, *alternative_names))),
             status=status,
-            created_at=self._clock(),
+            origin="AMAZON_ISSUED",
+            key_algorithm="RSA_2048",
+            not_before=now,
+            not_after=now + AMAZON_VALIDITY,
+        )
+
+    def new_certificate(self, tags: dict[str, str], **of: Any) -> Certificate:
+        """Put a certificate with these members into AWS Certificate Manager, made now."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        uuid = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        certificate = Certificate(
             number=self.next_number(),
+            id=uuid,
+            arn=f"arn:aws:acm:{self.region}:{self.account}:certificate/{uuid}",
+            created_at=self.now(),
+            updated_at=self.now(),
+            tags=tags,
+            made=self._clock(),
+            **of,
         )
         self.certificates[certificate.arn] = certificate
+        self.register(certificate)
         return certificate
 
 

@@ -1,8 +1,8 @@
-"""The Resource Groups Tagging API over the tags of VPC Lattice resources.
+"""The Resource Groups Tagging API over the tags of VPC Lattice resources, and of certificates.
 
 Source: its API reference. Filters are answered from the indexes by tag, so that a query costs what it finds, not what
 the account holds. Resource types are `vpc-lattice:` and the last type in the ARN (`service`, `targetgroup`,
-`listener`…).
+`listener`…), and `acm:certificate`.
 """
 
 from collections.abc import Callable, Iterable
@@ -54,7 +54,7 @@ def get_resources(state: State, call: Call) -> Described:
         (
             resource
             for resource in _shown(state, params.get("TagFilters", ()))
-            if resource.number > position and (types is None or resource.tag_type in types)
+            if resource.number > position and (types is None or _is_of(resource, types))
         ),
         key=attrgetter("number"),
     )
@@ -65,15 +65,14 @@ def get_resources(state: State, call: Call) -> Described:
     }
 
 
-def _types(filters: Iterable[str]) -> frozenset[str] | None:
-    """The resource types asked for; None for all of VPC Lattice's."""
-    wanted = set()
-    for entry in filters:
-        service, _, kind = entry.partition(":")
-        if service == "vpc-lattice" and not kind:
-            return None
-        wanted.add(kind if service == "vpc-lattice" else entry)
-    return frozenset(wanted) if wanted else None
+def _types(filters: Iterable[str]) -> frozenset[tuple[str, str]] | None:
+    """The resource types asked for, as service and type, which is empty for all of a service's; None for all."""
+    wanted = frozenset((service, kind) for service, _, kind in (entry.partition(":") for entry in filters))
+    return wanted or None
+
+
+def _is_of(resource: Resource, types: frozenset[tuple[str, str]]) -> bool:
+    return (resource.of_service, resource.tag_type) in types or (resource.of_service, "") in types
 
 
 Condition = tuple[str, list[str]]

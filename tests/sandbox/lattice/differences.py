@@ -375,7 +375,6 @@ ROWS: tuple[Row, ...] = (
     *_rows(
         "Certificate.DomainValidationOptions*",
         "Certificate.ExtendedKeyUsages",
-        "Certificate.InUseBy",
         "Certificate.Options.*",
         "Certificate.RenewalEligibility",
         "Certificate.SignatureAlgorithm",

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.certificates import issue
+
 VPC = "vpc-0123456789abcdef0"
 POLICY = '{"Version":"2012-10-17","Statement":[]}'
 BUCKET, GROUP = "arn:aws:s3:::access-logs-bucket", "arn:aws:logs:us-west-2:123456789012:log-group:access"
@@ -178,6 +180,9 @@ TARGET_GROUPS = (
     Step("DeleteTargetGroup", TARGETS, shows={"status": "DELETE_IN_PROGRESS"}),
 )
 
+OWN = issue("own.example.com")
+IMPORTED = {"CertificateArn": "{own[CertificateArn]}"}
+
 OTHERS = (
     Step("GetCallerIdentity", shows={"Account": "123456789012"}, service="sts"),
     Step(
@@ -193,6 +198,16 @@ OTHERS = (
     ),
     Step("ListCertificates", {"CertificateStatuses": ["ISSUED"]}, service="acm"),
     Step("DescribeCertificate", {"CertificateArn": "{certificate[arn]}"}, service="acm"),
+    Step(
+        "ImportCertificate",
+        {"Certificate": OWN.certificate, "PrivateKey": OWN.key, "Tags": [{"Key": "team", "Value": "one"}]},
+        "own",
+        service="acm",
+    ),
+    Step("AddTagsToCertificate", IMPORTED | {"Tags": [{"Key": "stage", "Value": "test"}]}, service="acm"),
+    Step("ListTagsForCertificate", IMPORTED, service="acm"),
+    Step("ImportCertificate", IMPORTED | {"Certificate": OWN.certificate, "PrivateKey": OWN.key}, service="acm"),
+    Step("DeleteCertificate", IMPORTED, service="acm"),
     Step("DescribeTags", {"Filters": [{"Name": "resource-type", "Values": ["instance"]}]}, service="ec2"),
     Step("ListServiceQuotas", {"ServiceCode": "vpc-lattice"}, service="service-quotas"),
 )

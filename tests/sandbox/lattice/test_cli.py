@@ -42,7 +42,11 @@ async def aws(server: LatticeServer, *words: str, refused: bool = False, **optio
     """What the CLI prints: the answer, or, where it is to be refused, the text of the error."""
     arguments = [str(AWS), *words, "--endpoint-url", server.url, "--region", server.region, "--output", "json"]
     for name, value in options.items():
-        arguments += ["--" + xform_name(name, "-"), value if isinstance(value, str) else json.dumps(value)]
+        option = "--" + xform_name(name, "-")
+        if isinstance(value, bytes):
+            arguments.append(f"{option}={value.decode()}")
+        else:
+            arguments += [option, value if isinstance(value, str) else json.dumps(value)]
     environment = os.environ | {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
