@@ -1,8 +1,8 @@
 """What went wrong, from botocore's exceptions to the four outcomes of `controller.lattice.errors`.
 
 The one place that knows AWS's error codes. Error shapes are those of the service model (VPC Lattice API reference,
-"Common errors" and the errors of each operation); the Resource Groups Tagging API and STS use the same conventions with
-a few codes of their own.
+"Common errors" and the errors of each operation); the Resource Groups Tagging API, STS and ACM use the same conventions
+with a few codes of their own.
 """
 
 import re
@@ -41,7 +41,12 @@ _CREDENTIALS: Final = {
     "RequestExpired": "AWS refuses the request as too old: check this machine's clock",
     "MissingAuthenticationTokenException": "the request reached AWS without credentials",
 }
-_IAM_PREFIX: Final = {"GetResources": "tag", "GetCallerIdentity": "sts"}
+_IAM_PREFIX: Final = {
+    "GetResources": "tag",
+    "GetCallerIdentity": "sts",
+    "ListCertificates": "acm",
+    "DescribeCertificate": "acm",
+}
 _IAM_ACTION: Final = {"BatchUpdateRule": "UpdateRule"}
 _PERFORM: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")
 

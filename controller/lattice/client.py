@@ -51,6 +51,7 @@ PAGE: Final = 100
 LATTICE: Final = "vpc-lattice"
 TAGGING: Final = "resourcegroupstaggingapi"
 STS: Final = "sts"
+ACM: Final = "acm"
 
 _READS: Final = ("Get", "List", "Describe")
 _IDENTIFIER: Final = re.compile("(^name|^id|^arn|Identifier|Arn|Id)$")
@@ -155,7 +156,7 @@ class LatticeClient:
         session = get_session()
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=timestamp)
         async with AsyncExitStack() as stack:
-            for service in (LATTICE, TAGGING, STS):
+            for service in (LATTICE, TAGGING, STS, ACM):
                 made = session.create_client(
                     service,
                     region_name=self._region,
@@ -200,13 +201,15 @@ class LatticeClient:
         *,
         lane: Lane = Lane.LIVE,
         token: str | None = None,
+        service: str = LATTICE,
     ) -> dict[str, Any]:
-        """Call an operation of VPC Lattice by the API's name, such as `CreateService`, and return its answer.
+        """Call an operation by the API's name, such as `CreateService`, and return its answer.
 
-        `token` is the client token of a create; without one, a random one is made for this call. Raises RetryError,
-        TerminalError, SuspectError or, for writes, FencedError.
+        `token` is the client token of a create; without one, a random one is made for this call. `service` is VPC
+        Lattice, or another of the services named in this module. Raises RetryError, TerminalError, SuspectError or, for
+        writes, FencedError.
         """
-        return await self._call(LATTICE, operation, params, lane, token)
+        return await self._call(service, operation, params, lane, token)
 
     async def pages(
         self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE

@@ -1,0 +1,67 @@
+"""Certificates in AWS Certificate Manager (ACM), as far as VPC Lattice uses them, and which of them serves a name.
+
+A Lattice service has one certificate. Where no listener names it, it is found by the service's custom domain name:
+among the certificates that are issued and cover the name, one that has the name itself goes before one that covers it
+by a wildcard, and the newest before older ones.
+
+**Keep what works.** A service that has a certificate keeps it for as long as it does as well: it is issued, covers the
+name no less exactly than the best, and does not end within `EXPIRES_SOON`. A second certificate for a name therefore
+changes nothing by itself, and takes over in time before the first one ends. ACM renews its own certificates in place,
+earlier than that.
+
+Source: ACM API reference, `CertificateSummary`; VPC Lattice user guide, "Bring Your Own Certificate": names are matched
+against the subject alternative names, wildcards one label deep; RSA keys of 2,048 bits only.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from controller.lattice.model import Frozen
+
+DAY: Final = 86_400.0
+
+EXPIRES_SOON: Final = 30 * DAY
+"""Seconds before its end from which on a certificate is given up for one that lasts longer."""
+
+
+class Certificate(Frozen, frozen=True):
+    """A certificate that is issued, with the names that it covers."""
+
+    arn: str
+    names: tuple[str, ...]
+    """Subject alternative names, in lower case; a wildcard begins with `*.`."""
+    made: float
+    """When it was requested or last imported, in seconds since the epoch."""
+    ends_soon: bool = False
+    """Whether it ends within `EXPIRES_SOON`, as of when it was read."""
+
+
+class Choice(Frozen, frozen=True):
+    """The certificate for a name, and those that do as well: a service that has one of these keeps it."""
+
+    arn: str
+    as_well: frozenset[str] = frozenset()
+
+
+class Known(Frozen, frozen=True):
+    """What is known of ACM at a moment."""
+
+    certificates: Sequence[Certificate] | None = None
+    """Those that are issued; None while they have not been read."""
+    revision: int = 0
+    """The same as long as all the rest is."""
+
+
+def choose(certificates: Iterable[Certificate], hostname: str) -> Choice | None:
+    """The certificate to use for this name, which is no wildcard; None where none of them covers it."""
+    exact = [one for one in certificates if hostname.lower() in one.names]
+    fitting = exact or [one for one in certificates if _wildcard(hostname) in one.names]
+    if not fitting:
+        return None
+    best = max(fitting, key=lambda one: (not one.ends_soon, one.made, one.arn))
+    return Choice(arn=best.arn, as_well=frozenset(one.arn for one in fitting if not one.ends_soon) - {best.arn})
+
+
+def _wildcard(hostname: str) -> str:
+    """The one wildcard name that covers a name."""
+    return f"*.{hostname.lower().partition('.')[2]}"
