@@ -4,10 +4,10 @@
 conflicts, quotas, throttling, faults on demand and a log of all calls. What the documentation does not say that the
 real service can do is refused; `docs/sandbox-lattice.md` cites the page for each thing that is allowed.
 
-Layers, each importing only those before it: `errors`, `model`, `timings`, `transitions`, `quotas`, `recording`,
-`resources` (records), `visibility`, `credentials`, `state` (indexes, identities, time); the resource families;
-`protocols`, `signatures`, `metadata`, `ec2`, `faults`, `latency`, `calls`, `throttle`; `dispatch` (a request to its
-reply, synchronously); `control`, `routing` and `server` (sockets).
+Layers, each importing only those before it: `errors`, `model`, `calls`, `timings`, `latency`, `transitions`, `quotas`,
+`recording`, `resources` (records), `visibility`, `credentials`, `state` (indexes, identities, time); the resource
+families; `protocols`, `signatures`, `metadata`, `ec2`, `faults`, `throttle`; `dispatch` (a request to its reply,
+synchronously); `control`, `routing` and `server` (sockets).
 """
 
 from sandbox.lattice.calls import CallLog, CallRecord, is_write

@@ -131,12 +131,18 @@ def _set_consistency(dispatcher: Dispatcher, query: dict[str, str], document: An
     return _consistency(dispatcher, query, document)
 
 
-def _set_recording(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+def _set_recording(dispatcher: Dispatcher, query: dict[str, str], document: Any) -> Any:
     recording = recording_from_json(document)
+    dispatcher.latencies.distributions = recording.latencies
     state = dispatcher.state
     state.timings, state.quotas = recording.timings, recording.quotas
     state.visibility.span = recording.consistency
-    return {"timings": asdict(state.timings), "quotas": asdict(state.quotas), "consistency": state.visibility.span}
+    return {
+        "timings": asdict(state.timings),
+        "quotas": asdict(state.quotas),
+        "consistency": state.visibility.span,
+        "latencies": _latencies(dispatcher, query, document),
+    }
 
 
 def _require_modelled(service: str, operation: str, **params: Any) -> None:
@@ -219,7 +225,10 @@ ROUTES: dict[tuple[str, str], tuple[Control, str]] = {
     ("PUT", "quotas"): (_set_quotas, "{quota: number}; what is not named stays"),
     ("GET", "consistency"): (_consistency, "by how much lists lag"),
     ("PUT", "consistency"): (_set_consistency, '{"seconds": [least, greatest] or null}'),
-    ("PUT", "recording"): (_set_recording, "what make fidelity wrote: its times, quotas and lag are in force"),
+    ("PUT", "recording"): (
+        _set_recording,
+        "what make fidelity wrote: its times, quotas, lag and latencies are in force",
+    ),
     ("POST", "certificates"): (_add_certificate, '{"domain", "alternativeNames", "status"}'),
     ("POST", "shared-networks"): (
         _share_network,

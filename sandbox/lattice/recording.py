@@ -1,13 +1,13 @@
 """What was seen of the real service, to make the sandbox like it: times, quotas and errors in a JSON file.
 
 `make fidelity` runs the contract tests of VPC Lattice in an AWS account and writes such a file; here it is read. The
-times become the sandbox's `Timings`, the quotas its `Quotas`, the lag of lists its `consistency`; what a file does not
-tell stays as it is by default. The errors are for people, and for the comparison of two runs: the sandbox's messages
-are its own.
+times become the sandbox's `Timings`, the quotas its `Quotas`, the lag of lists its `consistency`, how long answers took
+its `latency`; what a file does not tell stays as it is by default. The errors are for people, and for the comparison of
+two runs: the sandbox's messages are its own.
 
     {"format": "lattice-recording/1", "region": "us-west-2", "recorded": "2026-01-31T12:00:00Z",
      "timings": {"service_create": [0.8, 2.1]}, "quotas": {"services": 500},
-     "consistency": [0.1, 0.4],
+     "consistency": [0.1, 0.4], "latencies": {"*": {"kind": "lognormal", "median": 0.03, "p99": 0.2}},
      "errors": {"a name that is taken": {"code": "ConflictException", "status": 409, "message": "…"}}}
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.lattice.latency import Distribution, distributions_from_json
 from sandbox.lattice.quotas import Quotas
 from sandbox.lattice.timings import Span, Timings, check_span
 
@@ -44,6 +45,8 @@ class Recording:
     quotas: Quotas = field(default_factory=Quotas)
     consistency: Span | None = None
     """After how many seconds lists showed what was new."""
+    latencies: Mapping[str, Distribution] = field(default_factory=dict)
+    """Operation → how long its answers took, `*` for those that were asked too seldom."""
     errors: Mapping[str, SeenError] = field(default_factory=dict)
     """What was wrongly asked → how it was refused."""
 
@@ -69,6 +72,7 @@ def recording_from_json(document: Any) -> Recording:
             timings=timings_from_json(document.get("timings", {}), Timings()),
             quotas=quotas_from_json(document.get("quotas", {}), Quotas()),
             consistency=_span(document.get("consistency")),
+            latencies=distributions_from_json(document.get("latencies", {})),
             errors={asked: SeenError(**seen) for asked, seen in document.get("errors", {}).items()},
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 Everything is made through `Account`, which keeps three promises. What is made bears a name that begins with `fid-` and
 the number of the run, and a tag that says so. There is never more of a kind than `BOUNDS` says, whatever a test does.
-And what is seen, how long a change took and how something was refused, is noted down for the recording.
+And what is seen, how long an answer and a change took and how something was refused, is noted down for the recording.
 """
 
 import time
@@ -76,10 +76,16 @@ class Account:
         self.times: dict[str, list[float]] = {}
         """Change, as `Timings` names it → how long each took."""
         self.errors: dict[str, SeenError] = {}
+        self.answers: dict[str, list[float]] = {}
+        """Operation → how long each answer took."""
+        self._sent = 0.0
         self.made: Counter[str] = Counter()
         self.lattice.meta.events.register("provide-client-params.vpc-lattice.*", self._tag)
         self.lattice.meta.events.register("before-call.vpc-lattice.*", self._spend)
         self.lattice.meta.events.register("after-call.vpc-lattice.*", self._refund)
+        for service, client in (("vpc-lattice", self.lattice), ("resource-groups-tagging-api", self.tagging)):
+            client.meta.events.register_last(f"before-send.{service}.*", self._begin)
+            client.meta.events.register_first(f"response-received.{service}.*", self._end)
 
     def name(self, what: str) -> str:
         """The name of something that this run makes."""
@@ -99,6 +105,15 @@ class Account:
         """What was refused has made nothing; what has no known outcome counts."""
         if model.name in BOUNDS and 400 <= http_response.status_code < 500:
             self.made[model.name] -= 1
+
+    def _begin(self, **_: Any) -> None:
+        self._sent = time.monotonic()
+
+    def _end(self, event_name: str, response_dict: dict[str, Any] | None, **_: Any) -> None:
+        """An attempt has its answer; one that ended without is not one that was slow."""
+        if response_dict is not None:
+            operation = event_name.rpartition(".")[2]
+            self.answers.setdefault(operation, []).append(time.monotonic() - self._sent)
 
     def refused(self, asked: str, call: Callable[..., Any], *codes: str, **params: Any) -> None:
         """Ask for what must be refused, with one of these codes, or with any of a client's mistakes if there are none.

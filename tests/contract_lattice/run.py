@@ -1,11 +1,13 @@
 """Running the contracts in an account, and writing down what was seen."""
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.lattice.latency import LogNormal, distribution_to_json
 from sandbox.lattice.quotas import CODES
 from sandbox.lattice.recording import FORMAT
 from sandbox.lattice.timings import Timings
@@ -60,9 +62,28 @@ def recording(account: Account, limits: Mapping[str, int], now: str) -> dict[str
         "timings": {name: _span(account.times[name]) for name in sorted(known)},
         "quotas": dict(limits),
         "consistency": _span(account.times["list_lag"]) if "list_lag" in account.times else None,
+        "latencies": _latencies(account.answers),
         "errors": {asked: asdict(seen) for asked, seen in sorted(account.errors.items())},
         "observed": {name: [round(took, 3) for took in times] for name, times in sorted(account.times.items())},
     }
+
+
+OFTEN = 10
+"""Answers of an operation from which on they count as a distribution of its own."""
+
+
+def _latencies(answers: Mapping[str, list[float]]) -> dict[str, Any]:
+    """By operation, as far as there are enough answers, and of all others."""
+    seen = {name: took for name, took in sorted(answers.items()) if len(took) >= OFTEN}
+    if rest := [one for name, took in answers.items() if name not in seen for one in took]:
+        seen["*"] = rest
+    return {name: distribution_to_json(_distribution(took)) for name, took in seen.items()}
+
+
+def _distribution(took: list[float]) -> LogNormal:
+    """The one with the median of these times, and with the 99th percentile that they come nearest to."""
+    ordered = sorted(took)
+    return LogNormal(round(statistics.median(ordered), 6), round(ordered[int(0.99 * (len(ordered) - 1) + 0.5)], 6))
 
 
 def _span(times: list[float]) -> list[float]:

@@ -98,7 +98,14 @@ def test_a_run_keeps_all_contracts_leaves_nothing_and_records_what_the_sandbox_c
     low, high = recording.timings.service_create
     assert 0 < low <= high < 30
     assert recording.errors["a service name that is taken"].code == "ConflictException"
-    twin = LatticeServer(timings=recording.timings, quotas=recording.quotas, consistency=recording.consistency)
+    assert {"GetService", "*"} <= recording.latencies.keys()
+    twin = LatticeServer(
+        timings=recording.timings,
+        quotas=recording.quotas,
+        consistency=recording.consistency,
+        latency=recording.latencies,
+    )
+    assert 0 < twin.latencies.draw("GetService") < 30
     assert twin.state.timings.service_create == (low, high)
 
 

@@ -45,6 +45,7 @@ def test_a_sandbox_takes_over_times_and_quotas(tmp_path):
         {"quotas": {"services": True}},
         {"errors": {"x": {"kode": 1}}},
         {"consistency": [2, 1]},
+        {"latencies": {"*": {"kind": "constant", "seconds": -1}}},
     ],
     ids=str,
 )
@@ -63,8 +64,10 @@ def test_a_file_that_is_no_json_is_refused(tmp_path):
 async def test_a_running_sandbox_is_given_a_recording(account: Account):
     url = f"{account.server.url}/_sandbox/recording"
     async with aiohttp.ClientSession() as session:
-        async with session.put(url, json=RECORDING | {"consistency": [1, 2]}) as answer:
+        taken = {"consistency": [1, 2], "latencies": {"GetService": {"kind": "constant", "seconds": 0.25}}}
+        async with session.put(url, json=RECORDING | taken) as answer:
             assert answer.status == 200
+        assert account.server.latencies.draw("GetService") == 0.25
         async with session.put(url, json=RECORDING | {"quotas": []}) as answer:
             assert answer.status == 400
     state = account.server.state
