@@ -10,15 +10,16 @@ the API server, stops writing by itself before anybody else may start.
 
 What to do with a Lease as seen is decided by `decide`, which does no I/O; every write carries the resourceVersion that
 the decision was made on, so of two candidates that decide alike one meets a Conflict. `LeaderElector` is the
-candidate; `controller.kube.lease_keeper` runs it in a thread of its own.
+candidate; `controller.kube.lease_keeper` runs it in a thread of its own. What the Lease's annotations are for is told
+in `controller.kube.lease_marks`.
 
 Source: client-go `tools/leaderelection`; coordination.k8s.io/v1 LeaseSpec.
 """
 
 import logging
 import math
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any, Final, Literal
@@ -30,6 +31,15 @@ import orjson
 from controller.api.meta import Struct
 from controller.kube.client import MERGE_PATCH, KubeClient
 from controller.kube.errors import ApiError, Conflict, Forbidden, NotFound, Unauthorized
+from controller.kube.lease_marks import (
+    EVERYTHING,
+    TAKE_OVER,
+    LeaseRecord,
+    Marks,
+    changed,
+    marks_of_holder,
+    take_over_left,
+)
 from controller.kube.lease_times import JITTER, LeaseTimes
 from controller.kube.times import boottime, micro_time, utc_now
 
@@ -68,16 +78,6 @@ class Fence:
         self._until = -math.inf
 
 
-class LeaseRecord(Struct, frozen=True):
-    """A Lease's `spec`. The times are other people's clocks: for readers, never for deciding."""
-
-    holder_identity: str = ""
-    lease_duration_seconds: int = 0
-    acquire_time: str | None = None
-    renew_time: str | None = None
-    lease_transitions: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A Lease as it was first seen with this content; `at` is the moment on our own clock, in seconds."""
@@ -85,6 +85,7 @@ class Sighting:
     record: LeaseRecord
     resource_version: str
     at: float
+    marks: Marks = field(default_factory=dict)
 
 
 Decision = Literal["create", "renew", "take", "wait"]
@@ -106,11 +107,12 @@ def decide(seen: Sighting | None, identity: str, now: float, lease_duration: flo
     return "take" if now - seen.at > duration else "wait"
 
 
-def sighted(before: Sighting | None, record: LeaseRecord, resource_version: str, now: float) -> Sighting:
+def sighted(
+    before: Sighting | None, record: LeaseRecord, resource_version: str, now: float, marks: Marks | None = None
+) -> Sighting:
     """The sighting after the Lease was read: an unchanged record keeps the moment at which it was first seen."""
-    if before is not None and before.record == record:
-        return Sighting(record, resource_version, before.at)
-    return Sighting(record, resource_version, now)
+    at = before.at if before is not None and before.record == record else now
+    return Sighting(record, resource_version, at, marks or {})
 
 
 def record_to_write(
@@ -130,6 +132,7 @@ def record_to_write(
 
 class _Metadata(Struct, frozen=True):
     resource_version: str = ""
+    annotations: dict[str, str] | None = None
 
 
 class _Lease(Struct, frozen=True):
@@ -181,6 +184,7 @@ class LeaderElector:
         self._renewed_at = -math.inf
         self._in_doubt = False
         self._previous_holder = ""
+        self._take_over: str | None = None
         self._complaint = ""
         self._complained_at = -math.inf
 
@@ -205,6 +209,16 @@ class LeaderElector:
         """How often the Lease has changed hands, as last seen."""
         seen = self._seen
         return seen.record.lease_transitions if seen is not None else 0
+
+    @property
+    def take_over(self) -> str:
+        """What of a take-over is left, as the Lease says that we hold (`lease_marks`)."""
+        seen = self._seen
+        return EVERYTHING if seen is None else seen.marks.get(TAKE_OVER, "")
+
+    def note_take_over(self, left: str) -> None:
+        """Have the next renewal write what is left of the take-over. May be called by another thread."""
+        self._take_over = left
 
     async def acquire(self) -> None:
         """Return when we hold the Lease."""
@@ -260,7 +274,7 @@ class LeaderElector:
             renew_time=moment,
             lease_transitions=seen.record.lease_transitions,
         )
-        await self._write(record, seen.resource_version, seconds)
+        await self._write(record, self._marks(record), seen.resource_version, seconds)
         return True
 
     def _lead_no_more(self) -> None:
@@ -297,11 +311,21 @@ class LeaderElector:
         if decision != "renew":
             # Noted before the answer, which may be lost although the write took effect.
             self._previous_holder = self.holder
-        await self._write(record, self._seen.resource_version if self._seen else None, deadline - sent)
+        version = self._seen.resource_version if self._seen else None
+        await self._write(record, self._marks(record), version, deadline - sent)
         self._renewed_at = sent
         self._leads = True
         self._fence.move(sent + duration)
         return True
+
+    def _marks(self, record: LeaseRecord) -> dict[str, str | None]:
+        """What the annotations have to become with this record, which is ours, also where it gives the Lease back."""
+        seen = self._seen
+        left = self._take_over
+        if left is None and seen is not None:
+            left = take_over_left(seen.record, seen.marks)
+        ours = msgspec.structs.replace(record, holder_identity=self._identity)
+        return changed({} if seen is None else seen.marks, marks_of_holder(ours, EVERYTHING if left is None else left))
 
     async def _look(self, seconds: float) -> None:
         try:
@@ -312,7 +336,9 @@ class LeaderElector:
             return
         self._see(answer)
 
-    async def _write(self, record: LeaseRecord, resource_version: str | None, seconds: float) -> None:
+    async def _write(
+        self, record: LeaseRecord, marks: Mapping[str, str | None], resource_version: str | None, seconds: float
+    ) -> None:
         spec = msgspec.to_builtins(record)
         # An empty holder must be written out: it is how a Lease is given back.
         spec["holderIdentity"] = record.holder_identity
@@ -323,12 +349,15 @@ class LeaderElector:
             body: dict[str, Any] = {
                 "apiVersion": "coordination.k8s.io/v1",
                 "kind": "Lease",
-                "metadata": {"name": self._name, "namespace": self._namespace},
+                "metadata": {"name": self._name, "namespace": self._namespace, "annotations": marks},
                 "spec": spec,
             }
             answer = await self._client.request("POST", self._collection, body=orjson.dumps(body), timeout=timeout)
         else:
-            body = {"metadata": {"resourceVersion": resource_version}, "spec": spec}
+            metadata: dict[str, Any] = {"resourceVersion": resource_version}
+            if marks:
+                metadata["annotations"] = marks
+            body = {"metadata": metadata, "spec": spec}
             answer = await self._client.request(
                 "PATCH", self._path, body=orjson.dumps(body), content_type=MERGE_PATCH, timeout=timeout
             )
@@ -340,7 +369,9 @@ class LeaderElector:
         except msgspec.DecodeError as error:
             raise ApiError(200, "Unreadable", f"the Lease cannot be read: {error}") from error
         self._in_doubt = False
-        self._seen = sighted(self._seen, lease.spec or LeaseRecord(), lease.metadata.resource_version, self._clock())
+        found = lease.metadata
+        record = lease.spec or LeaseRecord()
+        self._seen = sighted(self._seen, record, found.resource_version, self._clock(), found.annotations)
 
     def _complain(self, error: ApiError) -> None:
         """Log a failure; the same again once a minute, and otherwise for debugging: there is one every two seconds."""

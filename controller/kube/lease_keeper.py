@@ -4,9 +4,9 @@ The thread has its own event loop and its own Kubernetes client, so that a main 
 seconds, does not cost the lease. But a main loop that is stuck must not keep it either: it beats like a heart, and when
 it has not for as long as the renew deadline, the thread stops renewing, and another replica takes over.
 
-What passes between the threads: the fence, which is one number; the time of the last beat, another; and two futures,
-one each way, for "we lead" and "stop". The thread is awaited by a task of the main loop, so it cannot outlive `run`,
-and what it raises is raised there.
+What passes between the threads: the fence, which is one number; the time of the last beat, another; what is left of a
+take-over, a text; and two futures, one each way, for "we lead" and "stop". The thread is awaited by a task of the main
+loop, so it cannot outlive `run`, and what it raises is raised there.
 
 The lease is given back only when the work has ended and every write had its answer. Otherwise it is left to run out:
 the next leader starts later, and reads nothing that a straggler changes afterwards.
@@ -24,6 +24,7 @@ import anyio.to_thread
 
 from controller.kube.client import KubeClient
 from controller.kube.lease import Fence, LeaderElector
+from controller.kube.lease_marks import EVERYTHING
 from controller.kube.lease_times import LeaseTimes
 from controller.kube.times import boottime
 
@@ -95,6 +96,16 @@ class LeaseKeeper:
     def holder(self) -> str:
         """Who held the lease when it was last seen; empty if nobody, or not seen yet."""
         return self._elector.holder if self._elector is not None else ""
+
+    @property
+    def take_over(self) -> str:
+        """What of a take-over is left, as the Lease that we hold says (`lease_marks`)."""
+        return self._elector.take_over if self._elector is not None else EVERYTHING
+
+    def note_take_over(self, left: str) -> None:
+        """Have the next renewal write what is left of the take-over; for whom `run` lets lead."""
+        if self._elector is not None:
+            self._elector.note_take_over(left)
 
     @property
     def complaint(self) -> str:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from controller.kube.client import KubeClient
 from controller.kube.errors import ApiError, Conflict, NotFound, Unreachable
-from controller.kube.lease import Fence, LeaderElector, LeaseRecord, Sighting, decide, record_to_write, sighted
+from controller.kube.lease import Fence, LeaderElector, Sighting, decide, record_to_write, sighted
+from controller.kube.lease_marks import EVERYTHING, HELD_BY, TAKE_OVER, LeaseRecord
 from controller.kube.lease_times import LeaseTimes
 from tests.kube.scripted import ScriptedServer, answer, failure
 
@@ -75,6 +76,7 @@ class World:
         self.time = 0.0
         self.version = 0
         self.spec: dict[str, Any] | None = None
+        self.annotations: dict[str, str] = {}
 
     def candidate(self, name: str, offset: float) -> tuple[LeaderElector, Fence, "Wire"]:
         wire = Wire(self)
@@ -103,7 +105,10 @@ class World:
         if method != "GET":
             self.version += 1
             self.spec = (self.spec or {}) | sent["spec"]
-        return orjson.dumps({"metadata": {"resourceVersion": str(self.version)}, "spec": self.spec})
+            marks = self.annotations | sent["metadata"].get("annotations", {})
+            self.annotations = {name: value for name, value in marks.items() if value is not None}
+        metadata = {"resourceVersion": str(self.version), "annotations": self.annotations}
+        return orjson.dumps({"metadata": metadata, "spec": self.spec})
 
 
 class Turn:
@@ -270,6 +275,54 @@ def test_giving_back_after_an_answer_that_was_lost_looks_first() -> None:
     assert world.spec["holderIdentity"] == ""
 
 
+def test_whoever_follows_another_holder_writes_so_with_the_lease() -> None:
+    world = World()
+    world.version, world.spec = 1, {"holderIdentity": "", "leaseTransitions": 4}
+    elector, _, wire = world.candidate("me", 0.0)
+    attempt = elector._attempt(10.0)
+    for _ in range(2):
+        attempt.send(None)
+    wire.mishap = "answer lost"
+    assert not finish(attempt)
+    assert (world.annotations[HELD_BY], world.annotations[TAKE_OVER]) == ("me@5", EVERYTHING)
+    wire.mishap = "none"
+    assert finish(elector._attempt(10.0))
+    assert elector.take_over == EVERYTHING
+
+
+def test_what_is_left_of_a_take_over_is_written_with_the_next_renewal_and_found_by_the_next_replica() -> None:
+    world = World()
+    first, _, _ = world.candidate("one", 0.0)
+    assert finish(first._attempt(10.0))
+    first.note_take_over("something")
+    assert world.annotations[TAKE_OVER] == EVERYTHING
+    assert finish(first._attempt(10.0))
+    finish(first.release())
+    second, _, _ = world.candidate("two", 0.0)
+    assert finish(second._attempt(10.0))
+    assert second.take_over == "something"
+    assert world.annotations[HELD_BY] == "two@1"
+    second.note_take_over("")
+    assert finish(second._attempt(10.0))
+    assert TAKE_OVER not in world.annotations
+    third, _, _ = world.candidate("three", 0.0)
+    world.time = 16.0
+    finish(third._attempt(10.0))
+    world.time = 32.0
+    assert finish(third._attempt(10.0))
+    assert third.take_over == ""
+
+
+def test_a_lease_that_is_deleted_while_we_hold_it_remembers_what_we_know() -> None:
+    world = World()
+    elector, _, _ = world.candidate("me", 0.0)
+    finish(elector._attempt(10.0))
+    elector.note_take_over("")
+    world.spec, world.annotations = None, {}
+    assert finish(elector._attempt(10.0))
+    assert world.annotations == {HELD_BY: "me@0"}
+
+
 def test_a_candidate_that_is_not_healthy_does_not_take_the_lease() -> None:
     world = World()
     elector, fence, _ = world.candidate("me", 0.0)
@@ -382,7 +435,7 @@ async def test_a_lease_that_is_held_is_given_back(client: KubeClient, server: Sc
     await elector.release()
     assert not fence.valid_for(0)
     given_back = server.asked("patch")[-1]
-    assert given_back.body["metadata"] == {"resourceVersion": "1"}
+    assert given_back.body["metadata"]["resourceVersion"] == "1"
     assert given_back.body["spec"]["holderIdentity"] == ""
     assert given_back.body["spec"]["leaseTransitions"] == 3
 
@@ -398,7 +451,7 @@ async def test_the_lease_is_renewed_every_period_and_lost_after_the_deadline(
     await elector.acquire()
     await elector.hold()
     assert time.slept == [2.0] * 6, "renewed at 2, then not, so lost at 12"
-    assert server.asked("patch")[0].body["metadata"] == {"resourceVersion": "1"}
+    assert server.asked("patch")[0].body["metadata"]["resourceVersion"] == "1"
 
 
 async def test_a_lease_taken_by_another_is_lost_at_once(client: KubeClient, server: ScriptedServer) -> None:
