@@ -69,6 +69,7 @@ def _environment(kubeconfig: Path, lattice: LatticeServer, dataplane: DataPlane)
     return {
         "KUBECONFIG": str(kubeconfig),
         "AWS_ENDPOINT_URL": lattice.url,
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": lattice.url,
         "LATTICE_ENDPOINT": lattice.url,
         "AWS_ACCESS_KEY_ID": "sandbox",
         "AWS_SECRET_ACCESS_KEY": "sandbox",
@@ -120,7 +121,16 @@ async def start(
             kube = await stack.enter_async_context(KubeServer(port=ports.kubernetes, seed=seed))
             cluster = Cluster(kube.url, kube.kubeconfig())
         lattice = await stack.enter_async_context(
-            LatticeServer(port=ports.lattice, account=ACCOUNT, region=REGION, seed=seed, timings=timings)
+            LatticeServer(
+                port=ports.lattice,
+                account=ACCOUNT,
+                region=REGION,
+                vpc=VPC,
+                cluster=CLUSTER,
+                seed=seed,
+                timings=timings,
+                validate_answers=True,
+            )
         )
         choices = Random(seed)  # noqa: S311 -- spreads requests, guards nothing
         dataplane = DataPlane(lattice.directory, network=network, random=choices, port=ports.dataplane)

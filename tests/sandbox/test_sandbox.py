@@ -3,6 +3,7 @@
 import os
 import socket
 
+import aiohttp
 import anyio
 import pytest
 
@@ -53,6 +54,28 @@ async def test_what_clients_are_told_goes_with_the_sandbox(tmp_path):
         assert {sandbox.kubeconfig.stat().st_mode & 0o777, sandbox.environment_file.stat().st_mode & 0o777} == {0o600}
     assert not sandbox.kubeconfig.exists()
     assert not sandbox.environment_file.exists()
+
+
+async def test_the_instance_metadata_tells_what_the_environment_tells(tmp_path):
+    async with start(tmp_path) as sandbox, aiohttp.ClientSession() as session:
+        there = sandbox.environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] + "/latest/"
+        ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+        async with session.put(there + "api/token", headers=ttl) as answer:
+            token = {"X-aws-ec2-metadata-token": await answer.text()}
+
+        async def told(path: str) -> str:
+            async with session.get(f"{there}meta-data/{path}", headers=token) as answer:
+                assert answer.status == 200
+                return await answer.text()
+
+        interface = f"network/interfaces/macs/{await told('mac')}"
+        for name, path in {
+            "AWS_REGION": "placement/region",
+            "AWS_ACCOUNT_ID": f"{interface}/owner-id",
+            "CLUSTER_VPC_ID": f"{interface}/vpc-id",
+            "CLUSTER_NAME": "tags/instance/aws:eks:cluster-name",
+        }.items():
+            assert await told(path) == sandbox.environment[name]
 
 
 @pytest.mark.parametrize(("before", "after"), [({}, ""), ({"NO_PROXY": "corp", "no_proxy": "corp"}, ",corp")])
