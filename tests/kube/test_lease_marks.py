@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from controller.kube.client import KubeClient
 from controller.kube.errors import ApiError
-from controller.kube.lease import Sighting, record_to_write
+from controller.kube.lease import Decision, Sighting, record_to_write
 from controller.kube.lease_marks import (
     EVERYTHING,
     HELD_BY,
@@ -60,7 +60,7 @@ class Lease:
     def ours(self, identity: str, left: str) -> None:
         seen = None if self.record is None else Sighting(self.record, "1", 0.0, self.marks)
         assert self.found() == self.expected()
-        decision = "create" if seen is None else "take"
+        decision: Decision = "create" if seen is None else "take"
         self.record = record_to_write(seen, identity, decision, lease_duration=15, moment=self.moment())
         self.mark(marks_of_holder(self.record, left))
 
