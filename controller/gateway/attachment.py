@@ -18,8 +18,8 @@ import msgspec
 
 from controller.api.gateway import GROUP, Gateway, Listener, ParentReference, Route
 from controller.gateway import conditions
-from controller.gateway.hostnames import effective_hostnames, is_wildcard
-from controller.gateway.listeners import ListenerState, listener_states
+from controller.gateway.hostnames import effective_hostnames, have_common, is_wildcard
+from controller.gateway.listeners import ROUTE_KINDS, ListenerState, listener_states
 from controller.gateway.selectors import selects
 from controller.gateway.view import View
 
@@ -96,8 +96,7 @@ def attach(view: View, route: Route, parent_ref: ParentReference, controller_nam
             parent_ref,
             gateway,
             conditions.NOT_ALLOWED_BY_LISTENERS,
-            f"allowedRoutes of listener {_names(usable)} of Gateway {namespace}/{gateway.name} admits no {route.kind}"
-            f" from namespace {route.namespace}.",
+            _not_allowed(usable, gateway, route),
         )
     return _with_hostnames(parent_ref, gateway, allowed, route)
 
@@ -105,22 +104,22 @@ def attach(view: View, route: Route, parent_ref: ParentReference, controller_nam
 def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
     """How many routes are attached to each listener, by its name.
 
-    As the specification counts: by the listener's allowedRoutes and the routes' parentRefs alone, whatever became of
-    listener or route. Raises `UnknownError`.
+    As the specification counts: by the listener's allowedRoutes, the routes' parentRefs and what their hostnames have
+    in common, whatever became of listener or route. Raises `UnknownError`.
     """
     states = listener_states(gateway)
     counts = {state.listener.name: 0 for state in states}
     # Routes of a namespace that refer to the Gateway alike are judged together: there are many, but few kinds of them.
-    alike: dict[tuple[object, ...], tuple[Route, list[ParentReference], int]] = {}
+    alike: dict[tuple[object, ...], tuple[Route, list[ParentReference], list[tuple[str, ...]]]] = {}
     for route in view.routes_of_gateway(gateway.namespace, gateway.name):
         refs = [ref for ref in route.spec.parent_refs or () if refers_to(ref, route, gateway)]
         if refs and not route.deleting:
             kind = (route.kind, route.namespace, *((ref.section_name, ref.port) for ref in refs))
-            alike[kind] = (route, refs, alike[kind][2] + 1 if kind in alike else 1)
-    for route, refs, number in alike.values():
+            alike.setdefault(kind, (route, refs, []))[2].append(route.spec.hostnames or ())
+    for route, refs, hostnames in alike.values():
         for state in states:
             if any(selects_listener(ref, state.listener) for ref in refs) and allows(view, gateway, state, route):
-                counts[state.listener.name] += number
+                counts[state.listener.name] += sum(have_common(state.listener.hostname, wanted) for wanted in hostnames)
     return counts
 
 
@@ -200,6 +199,18 @@ def _no_such_listener(ref: ParentReference, gateway: Gateway) -> str:
     )
     present = ", ".join(f"{listener.name} (port {listener.port})" for listener in gateway.spec.listeners) or "none"
     return f"Gateway {gateway.namespace}/{gateway.name} has no listener {wanted}".rstrip() + f"; it has: {present}."
+
+
+def _not_allowed(states: Sequence[ListenerState], gateway: Gateway, route: Route) -> str:
+    listeners = f"listener {_names(states)} of Gateway {gateway.namespace}/{gateway.name}"
+    fit = [protocol for protocol, kinds in ROUTE_KINDS.items() if route.kind in kinds]
+    present = dict.fromkeys(state.listener.protocol for state in states)
+    if not present.keys() & set(fit):
+        return (
+            f"VPC Lattice serves a {route.kind} by listeners of protocol {' or '.join(fit)} alone; {listeners} has"
+            f" {' and '.join(present)}."
+        )
+    return f"allowedRoutes of {listeners} admits no {route.kind} from namespace {route.namespace}."
 
 
 def _names(states: Sequence[ListenerState]) -> str:

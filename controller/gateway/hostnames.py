@@ -3,10 +3,10 @@
 A hostname is a name or, with a first label `*`, a wildcard for one or more labels in its place. An absent hostname,
 on either side, leaves the other side's as it is.
 
-Source: Gateway API v1.6, `HTTPRouteSpec.hostnames` and `Listener.hostname`.
+Source: Gateway API v1.6, `HTTPRouteSpec.hostnames`, that of the other kinds, and `Listener.hostname`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 NONE = ""
 """The effective hostname of a route without hostnames under a listener without one: it answers to any name."""
@@ -36,6 +36,11 @@ def intersect(one: str, other: str) -> str | None:
     if matches(other, one):
         return one
     return None
+
+
+def have_common(listener: str | None, route: Sequence[str]) -> bool:
+    """Whether a route with these hostnames matches a listener with that one, as far as hostnames go."""
+    return not listener or not route or any(intersect(listener, hostname) is not None for hostname in route)
 
 
 def effective_hostnames(listener: str | None, route: Iterable[str]) -> tuple[str, ...]:

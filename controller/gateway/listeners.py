@@ -3,7 +3,11 @@
 Nothing here looks at routes. A listener that is not accepted serves nothing, and so does each of several that cannot
 be told apart: the specification forbids to pick one of them as the winner.
 
-Source: Gateway API v1.6, `Listener`, `ListenerStatus`, `GatewaySpec.listeners`.
+gRPC is served over HTTPS alone, because a target group of protocol version GRPC takes no other listener. A TLS listener
+passes connections through: VPC Lattice has no listener that terminates TLS and forwards what it finds in it as TCP.
+
+Source: Gateway API v1.6, `Listener`, `ListenerStatus`, `GatewaySpec.listeners`; VPC Lattice user guide, "Target groups"
+(considerations for the gRPC protocol version), "HTTPS listeners", "TLS listeners".
 """
 
 import re
@@ -13,14 +17,22 @@ from typing import Final
 import msgspec
 
 from controller.api.gateway import GROUP, Gateway, Listener
+from controller.api.keys import RouteKind
 from controller.gateway import conditions
 from controller.gateway.memory import Memory
 
-ROUTE_KINDS: Final[Mapping[str, tuple[str, ...]]] = {"HTTP": ("HTTPRoute",), "HTTPS": ("HTTPRoute",)}
+ROUTE_KINDS: Final[Mapping[str, tuple[RouteKind, ...]]] = {
+    "HTTP": ("HTTPRoute",),
+    "HTTPS": ("HTTPRoute", "GRPCRoute"),
+    "TLS": ("TLSRoute",),
+}
 """The protocols that VPC Lattice can listen on for us, with the kinds of routes that each can carry."""
 
 CERTIFICATE_ARN: Final = "application-networking.k8s.aws/certificate-arn"
 """The TLS option that names the certificate of a listener, in ACM."""
+
+_TLS_MODES: Final = {"HTTPS": "Terminate", "TLS": "Passthrough"}
+_DEFAULT_TLS_MODE: Final = "Terminate"
 
 _CERTIFICATE = re.compile(r"arn:[a-z0-9-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-z-]+")
 
@@ -35,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 class ListenerState(msgspec.Struct, frozen=True):
     listener: Listener
-    kinds: tuple[str, ...]
+    kinds: tuple[RouteKind, ...]
     """Kinds of routes that the listener takes (`supportedKinds`)."""
     accepted: Verdict
     conflicted: Verdict
@@ -76,7 +88,7 @@ def _state(listener: Listener, all_listeners: Sequence[Listener]) -> ListenerSta
     )
 
 
-def _kinds(listener: Listener) -> tuple[str, ...]:
+def _kinds(listener: Listener) -> tuple[RouteKind, ...]:
     possible = ROUTE_KINDS.get(listener.protocol, ())
     asked = listener.allowed_routes.kinds
     if not asked:
@@ -91,11 +103,12 @@ def _acceptance(listener: Listener, conflicted: Verdict) -> Verdict:
             conditions.UNSUPPORTED_PROTOCOL,
             f"Protocol {listener.protocol} is not supported; use one of {', '.join(ROUTE_KINDS)}.",
         )
-    if listener.protocol == "HTTPS" and listener.tls is not None and listener.tls.mode not in {None, "Terminate"}:
+    wanted, mode = _TLS_MODES.get(listener.protocol), (listener.tls and listener.tls.mode) or _DEFAULT_TLS_MODE
+    if wanted is not None and mode != wanted:
         return Verdict(
             False,
-            conditions.UNSUPPORTED_PROTOCOL,
-            f"An HTTPS listener with tls.mode {listener.tls.mode} is not supported; use Terminate.",
+            conditions.UNSUPPORTED_VALUE,
+            f"tls.mode: a listener of protocol {listener.protocol} with mode {mode} is not supported; use {wanted}.",
         )
     if conflicted.status:
         return Verdict(False, conflicted.reason, conflicted.message)
@@ -138,7 +151,7 @@ def _resolution(listener: Listener) -> Verdict:
             f"allowedRoutes.kinds: a {listener.protocol} listener cannot take {', '.join(refused)};"
             f" it can take {', '.join(possible) or 'no routes'}.",
         )
-    if _certificate_option(listener) and certificate_arn(listener) is None:
+    if listener.protocol == "HTTPS" and _certificate_option(listener) and certificate_arn(listener) is None:
         return Verdict(
             False,
             conditions.INVALID_CERTIFICATE_REF,

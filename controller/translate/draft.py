@@ -9,16 +9,16 @@ A draft is remembered: it depends on the route and on the view's answers, but fo
 
 from collections.abc import Mapping, Sequence
 
-from controller.api.gateway import Route
+from controller.api.gateway import Listener, Route, TLSRoute
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway import conditions, hostnames
 from controller.gateway.attachment import Attachment, Refusal, attach
-from controller.gateway.listeners import CERTIFICATE_ARN, certificate_arn
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
 from controller.translate import names, tags
 from controller.translate.annotations import SERVICE_NAME_OVERRIDE, TAGS, is_standalone
 from controller.translate.backends import Backend
+from controller.translate.certificates import Source, certificate_source
 from controller.translate.compile import CompiledRoute, DroppedRule, compile_route
 from controller.translate.context import TranslateContext
 from controller.translate.rules import Contribution, backends_of, group_of
@@ -36,7 +36,8 @@ class Share(Frozen, frozen=True):
     """Port and protocol of its listeners, by port."""
     networks: tuple[str, ...]
     """Names of the service networks, sorted; none for a standalone service."""
-    certificate_arn: str | None = None
+    certificate: Source | None = None
+    """Where its certificate comes from; None where it needs none."""
 
 
 class ParentDraft(Frozen, frozen=True):
@@ -82,11 +83,10 @@ def _draft_route(view: View, route: Route, ctx: TranslateContext) -> Draft:
     ]
     compiled = compile_route(view, route)
     unsupported = _unsupported(route, ref, compiled)
-    certificate = _certificate(attachments)
     placement = _Placement(route)
     judged: list[tuple[Attachment, Refusal | None, frozenset[str]]] = []
     for attachment in attachments:
-        refusal = attachment.refusal or unsupported or _lacks_certificate(attachment, certificate)
+        refusal = attachment.refusal or unsupported or _lacks_hostname(route, attachment)
         placed = placement.place(attachment) if refusal is None else frozenset()
         if refusal is None and not placed:
             refusal = Refusal(
@@ -95,7 +95,7 @@ def _draft_route(view: View, route: Route, ctx: TranslateContext) -> Draft:
                 " one listener a port.",
             )
         judged.append((attachment, refusal, placed))
-    shares = placement.shares(ref, certificate)
+    shares = placement.shares(ref)
     return Draft(
         route=route,
         ref=ref,
@@ -124,6 +124,7 @@ class _Placement:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._ports: dict[str, dict[int, str]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
         self._networks: dict[str, set[str]] = {}
 
     def place(self, attachment: Attachment) -> frozenset[str]:
@@ -136,19 +137,19 @@ class _Placement:
                 if self._ports.setdefault(hostname, {}).setdefault(port, protocol) != protocol:
                     continue
                 placed.add(hostname)
+                self._listeners.setdefault(hostname, []).append(matched.listener)
                 if gateway is not None and not is_standalone(self._route, gateway):
                     self._networks.setdefault(hostname, set()).add(gateway.name)
         return frozenset(placed)
 
-    def shares(self, ref: RouteRef, certificate: str | None) -> tuple[Share, ...]:
+    def shares(self, ref: RouteRef) -> tuple[Share, ...]:
         order = {hostname: index for index, hostname in enumerate(self._route.spec.hostnames or ())}
         served = sorted(self._ports, key=lambda hostname: order.get(hostname, len(order)))
-        return tuple(self._share(ref, hostname, certificate, first=index == 0) for index, hostname in enumerate(served))
+        return tuple(self._share(ref, hostname, first=index == 0) for index, hostname in enumerate(served))
 
-    def _share(self, ref: RouteRef, hostname: str, certificate: str | None, *, first: bool) -> Share:
+    def _share(self, ref: RouteRef, hostname: str, *, first: bool) -> Share:
         networks = tuple(sorted(self._networks.get(hostname, ())))
         listeners = tuple(sorted(self._ports[hostname].items()))
-        secure = any(protocol == "HTTPS" for _, protocol in listeners)
         return Share(
             key=ServiceKey(ref.kind, hostname=hostname, networks=networks, namespace=ref.namespace)
             if hostname != hostnames.NONE
@@ -157,7 +158,7 @@ class _Placement:
             first=first,
             listeners=listeners,
             networks=networks,
-            certificate_arn=certificate if secure and hostname != hostnames.NONE else None,
+            certificate=certificate_source(hostname, self._listeners[hostname]),
         )
 
 
@@ -184,25 +185,12 @@ def problems_text(dropped: Sequence[DroppedRule]) -> str:
     return " ".join(problem for rule in dropped for problem in rule.problems)
 
 
-def _certificate(attachments: Sequence[Attachment]) -> str | None:
-    """The first certificate that a matched listener names: a service has one for all its listeners."""
-    for attachment in attachments:
-        for matched in attachment.listeners:
-            if matched.listener.protocol == "HTTPS" and (arn := certificate_arn(matched.listener)):
-                return arn
-    return None
-
-
-def _lacks_certificate(attachment: Attachment, certificate: str | None) -> Refusal | None:
-    """A custom domain name over HTTPS needs its certificate; the domain that Lattice assigns has one already."""
-    if certificate is not None:
-        return None
-    for matched in attachment.listeners:
-        named = [hostname for hostname in matched.hostnames if hostname != hostnames.NONE]
-        if matched.listener.protocol == "HTTPS" and named:
-            return Refusal(
-                conditions.CERTIFICATE_NOT_FOUND,
-                f"Listener {matched.listener.name} serves {', '.join(named)} over HTTPS without a certificate; name one"
-                f" by the TLS option {CERTIFICATE_ARN} of the Gateway's listener.",
-            )
+def _lacks_hostname(route: Route, attachment: Attachment) -> Refusal | None:
+    """A TLS listener knows its connections by the service's custom domain name, and by nothing else."""
+    if isinstance(route, TLSRoute) and any(hostnames.NONE in matched.hostnames for matched in attachment.listeners):
+        return Refusal(
+            conditions.UNSUPPORTED_VALUE,
+            "VPC Lattice passes TLS connections through by their server names alone; name at least one in"
+            " spec.hostnames.",
+        )
     return None

@@ -6,7 +6,7 @@ Facts form a tree, which `lattice-controller explain` prints.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,15 +21,14 @@ from controller.api.gateway import (
     RouteRule,
     TLSRoute,
 )
-from controller.api.keys import ServiceKey
+from controller.api.keys import RouteKind, ServiceKey
 from controller.api.meta import Condition, Object
 from controller.gateway import conditions
 from controller.gateway.attachment import Refusal, attach, refers_to, selects_listener
 from controller.gateway.listeners import ListenerState, listener_states
 from controller.gateway.precedence import route_age
 from controller.gateway.view import View
-from controller.lattice.model import Forward, Match
-from controller.lattice.observed import ObservedRule
+from controller.lattice.model import Action, Forward, Match
 from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule, rules_of
 from controller.translate.context import TranslateContext
@@ -175,12 +174,17 @@ def _rules(view: View, draft: Draft, services: Sequence[ServiceKey], seen: Seen)
             kind="rule",
             name=str(index),
             well=forwards,
-            told="" if forwards else "answers 500: no backend takes requests",
+            told="" if forwards else _unserved(draft.ref.kind),
             below=(
                 *_matches(draft, compiled[index], places, services, seen),
                 *_backends(view, draft, index, rule, services, seen),
             ),
         )
+
+
+def _unserved(kind: RouteKind) -> str:
+    answer = "refuses connections" if kind == "TLSRoute" else "answers 500"
+    return f"{answer}: no backend takes requests"
 
 
 def _matches(
@@ -192,49 +196,68 @@ def _matches(
 ) -> Iterator[Fact]:
     told_of: set[tuple[object, ...]] = set()
     for each in rule.matches:
+        name = _match_text(draft.ref.kind, each.match)
         requests = same_requests(each.match)
         place = places.get((rule.index, requests))
         if place is None or requests in told_of:
             told = "left out: an earlier match takes the same requests"
-            yield Fact(kind="match", name=_match_text(each.match), told=told)
+            yield Fact(kind="match", name=name, told=told)
             continue
         told_of.add(requests)
         found = _lattice_rules(draft, each.match, services, seen)
-        priorities = sorted({(port, one.priority) for port, one in found if one is not None})
+        present = sorted({(port, one.priority) for port, one in found if one is not None}, key=str)
         missing = sorted({port for port, one in found if one is None})
         yield Fact(
             kind="match",
-            name=_match_text(each.match),
+            name=name,
             well=not missing if found else None,
             told="; ".join(
                 (
                     f"place {place} of {len(places)}",
-                    *(f"priority {priority} on port {port}" for port, priority in priorities),
+                    *(f"{_place_text(priority)} on port {port}" for port, priority in present),
                     *(f"{NOT_THERE} on port {port}" for port in missing),
                 )
             ),
         )
 
 
+class _Place(NamedTuple):
+    """Where Lattice has a match, and what it does there."""
+
+    priority: int | None
+    """None for the default action of a listener."""
+    action: Action | None
+
+
 def _lattice_rules(
     draft: Draft, match: Match, services: Sequence[ServiceKey], seen: Seen
-) -> list[tuple[int, ObservedRule | None]]:
-    """For each listener of these services, by its port, the rule that Lattice has for this match."""
-    wanted = same_requests(match)
+) -> list[tuple[int, _Place | None]]:
+    """For each listener of these services, by its port, where Lattice has this match."""
     return [
-        (port, next((rule for rule in present if rule.match and same_requests(rule.match) == wanted), None))
+        (port, _present(seen, share.key, port, match))
         for share in draft.shares
         if share.key in services
         for port, _ in share.listeners
-        for present in [_present(seen, share.key, port)]
     ]
 
 
-def _present(seen: Seen, key: ServiceKey, port: int) -> Sequence[ObservedRule]:
+def _present(seen: Seen, key: ServiceKey, port: int, match: Match) -> _Place | None:
     service = seen.services.get(key)
     observed = None if service is None else service.observed
     listener = None if observed is None else (observed.listeners or {}).get(port)
-    return () if listener is None else tuple(listener.rules.values())
+    if listener is None:
+        return None
+    if key.kind == "TLSRoute":
+        return _Place(None, listener.default_action)
+    wanted = same_requests(match)
+    return next(
+        (
+            _Place(rule.priority, rule.action)
+            for rule in listener.rules.values()
+            if rule.match and same_requests(rule.match) == wanted
+        ),
+        None,
+    )
 
 
 def _backends(
@@ -278,7 +301,7 @@ def _weighed(
     return Fact(kind="backend", name=name, well=weights == {weight} if weights else None, told=told)
 
 
-def _weight_in(rule: ObservedRule | None, groups: set[str | None]) -> int | None:
+def _weight_in(rule: _Place | None, groups: set[str | None]) -> int | None:
     if rule is None or not isinstance(rule.action, Forward):
         return None
     return next((weight for group, weight in rule.action.weights if group in groups), None)
@@ -368,7 +391,13 @@ def _backend_name(route: Route, ref: BackendRef) -> str:
     return f"{ref.kind} {ref.namespace or route.namespace}/{ref.name}{port}"
 
 
-def _match_text(match: Match) -> str:
+def _place_text(priority: int | None) -> str:
+    return "the default action" if priority is None else f"priority {priority}"
+
+
+def _match_text(kind: RouteKind, match: Match) -> str:
+    if kind == "TLSRoute":
+        return "all connections"
     path = f"path {match.path_exact}" if match.path_exact is not None else f"prefix {match.path_prefix or '/'}"
     headers = [f"header {header.name}={header.value}" for header in match.headers]
     return ", ".join([f"{match.method} {path}" if match.method else path, *headers])

@@ -2,18 +2,27 @@
 
 Of matches that fit the same requests only the first is kept: no request would reach the others.
 
-Source: Gateway API v1.6, `HTTPRouteRule.matches`; VPC Lattice API reference, `CreateRule`.
+Source: Gateway API v1.6, `HTTPRouteRule.matches`, `GRPCRouteRule.matches`; VPC Lattice API reference, `CreateRule`,
+`TargetGroupConfig`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.api.keys import RouteKind, RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.precedence import MatchRank
 from controller.lattice.model import Action, DesiredRule, FixedResponse, Forward, Frozen, Match
 from controller.translate.annotations import MAX_PRIORITY
 from controller.translate.backends import Backend
 from controller.translate.compile import CompiledRule
 from controller.translate.matches import same_requests
+
+_PROTOCOLS: Final[Mapping[RouteKind, tuple[str, str]]] = {
+    "HTTPRoute": ("HTTP", "HTTP1"),
+    "GRPCRoute": ("HTTP", "GRPC"),
+    "TLSRoute": ("TCP", ""),
+}
+"""Protocol and protocol version of the target groups of each kind of route."""
 
 
 class Contribution(Frozen, frozen=True):
@@ -49,11 +58,14 @@ def backends_of(contributions: Sequence[Contribution]) -> tuple[Backend, ...]:
 
 def group_of(key: ServiceKey, backend: Backend) -> TargetGroupKey:
     """The target group of a backend in this service."""
+    protocol, version = _PROTOCOLS[key.kind]
     return TargetGroupKey(
         owner=key,
         namespace=backend.namespace,
         service=backend.service,
         port=backend.port,
+        protocol=protocol,
+        protocol_version=version,
         ip_address_type=backend.ip_address_type,
     )
 

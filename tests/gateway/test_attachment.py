@@ -4,7 +4,17 @@ import pytest
 
 from controller.api.gateway import HTTPRoute
 from controller.gateway.attachment import Attachment, attach, attached_routes
-from tests.support.view import CONTROLLER, FakeView, gateway, gateway_class, listener, namespace, route
+from tests.support.view import (
+    CONTROLLER,
+    FakeView,
+    gateway,
+    gateway_class,
+    grpc_route,
+    listener,
+    namespace,
+    route,
+    tls_route,
+)
 
 
 def judge(view: FakeView, of: HTTPRoute) -> Attachment | None:
@@ -181,8 +191,14 @@ def test_a_wildcard_beside_a_full_hostname_is_left_out():
     assert attachment.wildcards == ("*.example.com",)
 
 
-def test_routes_are_counted_by_parent_ref_and_allowed_routes_alone():
-    own = gateway("my-hotel", "default", listener("a", hostname="a.example.com"), listener("tls", 443, "TLS"))
+def test_routes_are_counted_by_parent_ref_allowed_routes_and_hostnames():
+    own = gateway(
+        "my-hotel",
+        "default",
+        listener("a", hostname="a.example.com"),
+        listener("https", 443, "HTTPS"),
+        listener("tls", 8443, "TLS", hostname="*.example.com", tls={"mode": "Passthrough"}),
+    )
     counts = attached_routes(
         view(
             own,
@@ -191,7 +207,53 @@ def test_routes_are_counted_by_parent_ref_and_allowed_routes_alone():
             route("going", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
             route("elsewhere", parents=[{"name": "other"}]),
             route("twice", parents=[{"name": "my-hotel", "sectionName": "a"}, {"name": "my-hotel", "port": 80}]),
+            grpc_route("calls", hostnames=["a.example.com"]),
+            tls_route("sealed", hostnames=["a.example.com", "b.example.com"]),
+            tls_route("astray", hostnames=["a.example.org"]),
         ),
         own,
     )
-    assert counts == {"a": 3, "tls": 0}
+    assert counts == {"a": 2, "https": 3, "tls": 1}
+
+
+HOTEL = gateway(
+    "my-hotel",
+    "default",
+    listener("http", 80, "HTTP"),
+    listener("https", 443, "HTTPS"),
+    listener("tls", 8443, "TLS", tls={"mode": "Passthrough"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "accepting"),
+    [
+        (route("rates"), ["http", "https"]),
+        (grpc_route("calls"), ["https"]),
+        (tls_route("sealed", hostnames=["a.example.com"]), ["tls"]),
+    ],
+    ids=lambda value: value.kind if hasattr(value, "kind") else "",
+)
+def test_each_kind_is_accepted_by_the_listeners_that_can_carry_it(made, accepting):
+    attachment = attach(view(HOTEL, made), made, made.spec.parent_refs[0], CONTROLLER)
+    assert attachment is not None
+    assert attachment.refusal is None
+    assert [matched.listener.name for matched in attachment.listeners] == accepting
+
+
+@pytest.mark.parametrize(
+    ("make_route", "section", "told"),
+    [
+        (grpc_route, "http", "serves a GRPCRoute by listeners of protocol HTTPS alone; listener http of"),
+        (grpc_route, "tls", "has TLS"),
+        (tls_route, "https", "serves a TLSRoute by listeners of protocol TLS alone"),
+        (route, "tls", "serves a HTTPRoute by listeners of protocol HTTP or HTTPS alone"),
+    ],
+)
+def test_a_listener_of_a_protocol_that_cannot_carry_the_kind_does_not_allow_it(make_route, section, told):
+    made = make_route("rates", parents=[{"name": "my-hotel", "sectionName": section}])
+    attachment = attach(view(HOTEL, made), made, made.spec.parent_refs[0], CONTROLLER)
+    assert attachment is not None
+    assert attachment.refusal is not None
+    assert attachment.refusal.reason == "NotAllowedByListeners"
+    assert told in attachment.refusal.message

@@ -16,11 +16,21 @@ def tls(**options: str):
     return {"tls": {"mode": "Terminate", "certificateRefs": [{"name": "unused"}], "options": options}}
 
 
-@pytest.mark.parametrize("protocol", ["HTTP", "HTTPS"])
-def test_http_and_https_take_http_routes(protocol):
-    state = states(listener(protocol=protocol))["http"]
+PASSTHROUGH = {"tls": {"mode": "Passthrough"}}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fields", "kinds"),
+    [
+        ("HTTP", {}, ("HTTPRoute",)),
+        ("HTTPS", {}, ("HTTPRoute", "GRPCRoute")),
+        ("TLS", PASSTHROUGH, ("TLSRoute",)),
+    ],
+)
+def test_a_protocol_takes_the_kinds_of_routes_that_lattice_serves_by_it(protocol, fields, kinds):
+    state = states(listener(protocol=protocol, **fields))["http"]
     assert state.usable
-    assert state.kinds == ("HTTPRoute",)
+    assert state.kinds == kinds
     assert state.resolved.status
     assert not state.conflicted.status
 
@@ -32,10 +42,58 @@ def test_other_protocols_are_unsupported(protocol):
     assert state.kinds == ()
 
 
-def test_https_passthrough_is_unsupported():
-    state = states(listener(protocol="HTTPS", tls={"mode": "Passthrough"}))["http"]
-    assert state.accepted.reason == "UnsupportedProtocol"
-    assert "Passthrough" in state.accepted.message
+@pytest.mark.parametrize(
+    ("protocol", "fields", "use"),
+    [
+        ("HTTPS", PASSTHROUGH, "use Terminate"),
+        ("TLS", {"tls": {"mode": "Terminate"}}, "use Passthrough"),
+        ("TLS", {}, "use Passthrough"),
+    ],
+)
+def test_https_is_terminated_and_tls_passed_through(protocol, fields, use):
+    state = states(listener(protocol=protocol, **fields))["http"]
+    assert (state.accepted.status, state.accepted.reason) == (False, "UnsupportedValue")
+    assert use in state.accepted.message
+
+
+def test_a_tls_listener_is_told_apart_as_others_are():
+    found = states(
+        listener("a", 443, "TLS", hostname="a.x", **PASSTHROUGH),
+        listener("b", 443, "TLS", hostname="b.x", **PASSTHROUGH),
+        listener("c", 444, "TLS", **PASSTHROUGH),
+        listener("d", 444, "TLS", **PASSTHROUGH),
+        listener("e", 445, "TLS", hostname="a.x", **PASSTHROUGH),
+        listener("f", 445, "HTTPS", hostname="b.x"),
+    )
+    assert {name: state.conflicted.reason for name, state in found.items()} == {
+        "a": "NoConflicts",
+        "b": "NoConflicts",
+        "c": "HostnameConflict",
+        "d": "HostnameConflict",
+        "e": "ProtocolConflict",
+        "f": "ProtocolConflict",
+    }
+
+
+def test_kinds_that_a_protocol_cannot_carry_are_refused():
+    allowed = {"kinds": [{"kind": "GRPCRoute"}, {"kind": "TLSRoute"}, {"kind": "HTTPRoute"}]}
+    found = states(
+        listener("http", 80, "HTTP", allowedRoutes=allowed),
+        listener("https", 443, "HTTPS", allowedRoutes=allowed),
+        listener("tls", 8443, "TLS", allowedRoutes=allowed, **PASSTHROUGH),
+    )
+    assert {name: (state.kinds, state.resolved.reason) for name, state in found.items()} == {
+        "http": (("HTTPRoute",), "InvalidRouteKinds"),
+        "https": (("HTTPRoute", "GRPCRoute"), "InvalidRouteKinds"),
+        "tls": (("TLSRoute",), "InvalidRouteKinds"),
+    }
+
+
+def test_a_certificate_does_not_count_where_tls_is_passed_through():
+    state = states(listener(protocol="TLS", tls={"mode": "Passthrough", "options": {CERTIFICATE_ARN: "no-arn"}}))[
+        "http"
+    ]
+    assert state.resolved.status
 
 
 def test_one_port_has_one_protocol():
