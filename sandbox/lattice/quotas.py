@@ -1,7 +1,8 @@
-"""The quotas of an account, with the codes that Service Quotas gives them.
+"""The quotas of an account, with the names and codes that Service Quotas gives them.
 
-Names, defaults and codes: "Amazon VPC Lattice endpoints and quotas", AWS General Reference
-(https://docs.aws.amazon.com/general/latest/gr/vpc-lattice-service.html).
+Names, defaults and codes: "Quotas for Amazon VPC Lattice", VPC Lattice User Guide
+(https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html). Of the two that cannot be adjusted, the service model
+bounds the security groups of an association, and an auth policy that is too large is not valid.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,20 @@ CODES = {
     "services_per_network": "L-75D4A19E",
     "vpcs_per_network": "L-EF6E2D62",
 }
-"""Field of `Quotas` → quota code. Quotas that cannot be adjusted have no code: their excess is a validation error."""
+"""Field of `Quotas` → quota code, of those that can be adjusted."""
+
+NAMES = {
+    "services": "Services per region",
+    "service_networks": "Service networks per region",
+    "target_groups": "Target groups per region",
+    "listeners_per_service": "Listeners per service",
+    "rules_per_listener": "Rules per listener",
+    "target_groups_per_service": "Target groups per service",
+    "targets_per_target_group": "Targets per target group",
+    "services_per_network": "Service associations per service network",
+    "vpcs_per_network": "VPC associations per service network",
+}
+"""Field of `Quotas` → the quota's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,4 @@ class Quotas:
         """Raise `ServiceQuotaExceededException` if `wanted` of `resource_type` are more than the quota allows."""
         limit: int = getattr(self, quota)
         if wanted > limit:
-            raise quota_exceeded(
-                resource_type, resource_id, CODES[quota], f"the quota {quota.replace('_', ' ')} is {limit}"
-            )
+            raise quota_exceeded(resource_type, resource_id, CODES[quota], f"the quota {NAMES[quota]!r} is {limit}")

@@ -1,11 +1,11 @@
 """Service Quotas, as far as it tells the quotas of VPC Lattice that are in force in the account.
 
 Source: Service Quotas API reference `ListServiceQuotas`; codes as in `sandbox.lattice.quotas`, which tell quotas
-apart. What cannot be adjusted has no code, and is not among them.
+apart. What cannot be adjusted is not among them.
 """
 
 from sandbox.lattice.errors import SERVICE_CODE, ApiError
-from sandbox.lattice.quotas import CODES
+from sandbox.lattice.quotas import CODES, NAMES
 from sandbox.lattice.resources import Described
 from sandbox.lattice.state import Call, Handler, State, make_token, token_position
 
@@ -40,6 +40,7 @@ def _quota(state: State, name: str) -> Described:
         "ServiceName": "Amazon VPC Lattice",
         "QuotaArn": f"arn:aws:servicequotas:{state.region}:{state.account}:{SERVICE_CODE}/{code}",
         "QuotaCode": code,
+        "QuotaName": NAMES[name],
         "Value": float(getattr(state.quotas, name)),
         "Unit": "None",
         "Adjustable": True,

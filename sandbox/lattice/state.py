@@ -189,6 +189,7 @@ class State:
         check_tags(tags)
         if len(record.tags | tags) > MAX_TAGS:
             raise invalid("tags", f"a resource has at most {MAX_TAGS} tags")
+        self.visibility.retagged(record)
         self.remove_tags(record, tags)
         for key, value in tags.items():
             record.tags[key] = value
@@ -196,6 +197,7 @@ class State:
 
     def remove_tags(self, record: Resource, keys: Iterable[str]) -> None:
         """Remove the tags with these keys, as far as they are there."""
+        self.visibility.retagged(record)
         for key in keys:
             value = record.tags.pop(key, None)
             if value is not None:

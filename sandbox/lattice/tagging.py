@@ -5,13 +5,14 @@ the account holds. Resource types are `vpc-lattice:` and the last type in the AR
 `listener`…), and `acm:certificate`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
 from sandbox.lattice.errors import ApiError, not_emulated
 from sandbox.lattice.resources import Described, Resource
 from sandbox.lattice.state import Call, Handler, State, make_token, token_position
+from sandbox.lattice.visibility import Tags
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 100
@@ -23,23 +24,25 @@ def _invalid(message: str) -> ApiError:
     return ApiError("InvalidParameterException", 400, message)
 
 
-def _mapping(resource: Resource) -> Described:
+def _mapping(resource: Resource, former: Mapping[Resource, Tags]) -> Described:
     return {
         "ResourceARN": resource.arn,
-        "Tags": [{"Key": key, "Value": value} for key, value in resource.tags.items()],
+        "Tags": [{"Key": key, "Value": value} for key, value in former.get(resource, resource.tags).items()],
     }
 
 
 def get_resources(state: State, call: Call) -> Described:
     params = call.params
+    former = state.visibility.former_tags()
     for name in NOT_EMULATED:
         if params.get(name):
             raise not_emulated("resourcegroupstaggingapi", f"{name} of GetResources")
     if "ResourceARNList" in params:
         if given := [name for name in NOT_WITH_ARNS if params.get(name)]:
             raise _invalid(f"ResourceARNList cannot be given together with {', '.join(given)}")
-        found = [resource for arn in params["ResourceARNList"] if (resource := state.tagged.get(arn)) and resource.tags]
-        return {"PaginationToken": "", "ResourceTagMappingList": [_mapping(resource) for resource in found]}
+        there = (resource for arn in params["ResourceARNList"] if (resource := state.tagged.get(arn)))
+        found = [_mapping(resource, former) for resource in there if former.get(resource, resource.tags)]
+        return {"PaginationToken": "", "ResourceTagMappingList": found}
     size = params.get("ResourcesPerPage", PAGE_SIZE)
     if not 1 <= size <= MAX_PAGE_SIZE:
         raise _invalid(f"ResourcesPerPage must be from 1 to {MAX_PAGE_SIZE}")
@@ -53,7 +56,7 @@ def get_resources(state: State, call: Call) -> Described:
     matching = sorted(
         (
             resource
-            for resource in _shown(state, params.get("TagFilters", ()))
+            for resource in _shown(state, params.get("TagFilters", ()), former)
             if resource.number > position and (types is None or _is_of(resource, types))
         ),
         key=attrgetter("number"),
@@ -61,7 +64,7 @@ def get_resources(state: State, call: Call) -> Described:
     more = len(matching) > size
     return {
         "PaginationToken": make_token(call.operation, matching[size - 1].number) if more else "",
-        "ResourceTagMappingList": [_mapping(resource) for resource in matching[:size]],
+        "ResourceTagMappingList": [_mapping(resource, former) for resource in matching[:size]],
     }
 
 
@@ -79,7 +82,7 @@ Condition = tuple[str, list[str]]
 """A tag's key, and the values that it may have; none for any."""
 
 
-def _shown(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resource]:
+def _shown(state: State, filters: Iterable[dict[str, Any]], former: Mapping[Resource, Tags]) -> Iterable[Resource]:
     """The resources that are shown and satisfy all filters."""
     conditions: list[Condition] = []
     for entry in filters:
@@ -87,11 +90,16 @@ def _shown(state: State, filters: Iterable[dict[str, Any]]) -> Iterable[Resource
             raise _invalid("each tag filter needs a key")
         conditions.append((entry["Key"], entry.get("Values") or []))
     found = _matching(state, conditions)
-    return state.visibility.shown(found, Resource, lambda resource: bool(resource.tags) and _fits(resource, conditions))
+    if former:
+        found = [resource for resource in found if resource not in former]
+        found += [resource for resource, tags in former.items() if tags and _fits(tags, conditions)]
+    return state.visibility.shown(
+        found, Resource, lambda resource: bool(resource.tags) and _fits(resource.tags, conditions)
+    )
 
 
-def _fits(resource: Resource, conditions: Iterable[Condition]) -> bool:
-    return all(key in resource.tags and (not values or resource.tags[key] in values) for key, values in conditions)
+def _fits(tags: Tags, conditions: Iterable[Condition]) -> bool:
+    return all(key in tags and (not values or tags[key] in values) for key, values in conditions)
 
 
 def _matching(state: State, conditions: list[Condition]) -> Iterable[Resource]:
@@ -106,7 +114,7 @@ def _matching(state: State, conditions: list[Condition]) -> Iterable[Resource]:
         for key, values in conditions
     ]
     fewest = min(candidates, key=lambda holders: sum(map(len, holders)))
-    return [resource for holders in fewest for resource in holders.values() if _fits(resource, conditions)]
+    return [resource for holders in fewest for resource in holders.values() if _fits(resource.tags, conditions)]
 
 
 def _each(state: State, call: Call, change: Callable[[Resource], None]) -> Described:

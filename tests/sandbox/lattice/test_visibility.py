@@ -119,6 +119,37 @@ async def test_what_was_deleted_before_it_was_shown_is_never_shown(lagging: Acco
         lagging.clock.advance(LAG / 2)
 
 
+async def test_the_tagging_api_knows_changed_tags_late_and_lattice_at_once(lagging: Account):
+    network = await lagging.network(tags={"owner": "a", "kept": "1"})
+    arn = network["arn"]
+    lagging.clock.advance(LAG)
+
+    async def tagged(**condition: object) -> list[dict[str, str]]:
+        answer = await lagging.tagging.get_resources(**condition)
+        found = answer["ResourceTagMappingList"]
+        assert [entry["ResourceARN"] for entry in found] in ([], [arn])
+        return [{tag["Key"]: tag["Value"] for tag in entry["Tags"]} for entry in found]
+
+    def owner(value: str) -> dict[str, object]:
+        return {"TagFilters": [{"Key": "owner", "Values": [value]}]}
+
+    await lagging.lattice.tag_resource(resourceArn=arn, tags={"owner": "b"})
+    lagging.clock.advance(LAG / 2)
+    await lagging.lattice.untag_resource(resourceArn=arn, tagKeys=["kept"])
+    assert (await lagging.lattice.list_tags_for_resource(resourceArn=arn))["tags"] == {"owner": "b"}
+    before = {"owner": "a", "kept": "1"}
+    assert await tagged(**owner("a")) == await tagged(ResourceARNList=[arn]) == await tagged() == [before]
+    assert await tagged(**owner("b")) == []
+    lagging.clock.advance(LAG)
+    assert await tagged(**owner("b")) == await tagged(ResourceARNList=[arn]) == await tagged() == [{"owner": "b"}]
+    assert await tagged(**owner("a")) == []
+    await lagging.lattice.untag_resource(resourceArn=arn, tagKeys=["owner"])
+    assert await tagged() == [{"owner": "b"}]
+    await lagging.lattice.delete_service_network(serviceNetworkIdentifier=network["id"])
+    lagging.clock.advance(LAG)
+    assert await tagged() == []
+
+
 async def test_nothing_lags_once_it_is_no_longer_asked_for(lagging: Account):
     await lagging.network("late")
     lagging.server.state.visibility.span = None
