@@ -65,7 +65,7 @@ class Sandbox:
 _LOCAL = "127.0.0.1,localhost"
 
 
-def _environment(kubeconfig: Path, lattice: LatticeServer, dataplane: DataPlane) -> dict[str, str]:
+def _environment(kubeconfig: Path, authority: Path, lattice: LatticeServer, dataplane: DataPlane) -> dict[str, str]:
     return {
         "KUBECONFIG": str(kubeconfig),
         "AWS_ENDPOINT_URL": lattice.url,
@@ -80,6 +80,7 @@ def _environment(kubeconfig: Path, lattice: LatticeServer, dataplane: DataPlane)
         "CLUSTER_NAME": CLUSTER,
         "CLUSTER_VPC_ID": VPC,
         "DATA_PLANE": dataplane.url,
+        "DATA_PLANE_CA": str(authority),
     }
 
 
@@ -134,15 +135,17 @@ async def start(
         )
         choices = Random(seed)  # noqa: S311 -- spreads requests, guards nothing
         dataplane = DataPlane(lattice.directory, network=network, random=choices, port=ports.dataplane)
-        await stack.enter_async_context(dataplane.serving())
+        stack.enter_context(dataplane.listening())
         workloads = Workloads(cluster.url, token=cluster.token, ssl=cluster.tls, network=network, seed=seed)
         checker = HealthChecker(lattice.directory, network=network, speed=health_speed)
         kubeconfig = files.write("kubeconfig", yaml.safe_dump(dict(cluster.kubeconfig)))
-        environment = _environment(kubeconfig, lattice, dataplane)
+        authority = files.write("ca.pem", dataplane.authority.pem)
+        environment = _environment(kubeconfig, authority, lattice, dataplane)
         environment_file = files.write("env", _shell(environment))
         sandbox = Sandbox(cluster, kube, lattice, dataplane, workloads, kubeconfig, environment, environment_file)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         try:
+            await tasks.start(dataplane.run)
             await tasks.start(workloads.run)
             await tasks.start(checker.run)
             yield sandbox

@@ -4,9 +4,11 @@ One task a target, so that a slow one delays no other. A target's verdict is wha
 truth: a target that is registered anew starts at INITIAL again without being told. Checked are the targets of groups
 that a service uses and whose health check is enabled, unless they are draining.
 
-The checks are those of `HealthCheckConfig`: GET on the path, on the check's port or the target's, over a connection
-that is closed after it (User Guide, "Health checks for your target groups"). On a laptop nobody waits for minutes, so
-`speed` shortens the interval, but never the time-out: a slow target stays a slow target.
+The checks are those of `HealthCheckConfig`: GET on the path, on the check's port or the target's, over HTTP or HTTPS of
+either version, in a connection that is closed after it. "The time that it takes for the target to respond does not
+affect the interval for the next health check request" (User Guide, "Health checks for your target groups"). On a laptop
+nobody waits for minutes, so `speed` shortens the interval, but never the time-out: a slow target stays a slow target,
+and where its answer takes longer than the shortened interval, the next check follows at once.
 """
 
 import aiohttp
@@ -16,6 +18,9 @@ from yarl import URL
 
 from sandbox.dataplane.failures import describe
 from sandbox.dataplane.health import Health, matches_code
+from sandbox.dataplane.http1target import unverified
+from sandbox.dataplane.http2target import Http2Targets
+from sandbox.dataplane.messages import Caller, Request, TargetError
 from sandbox.lattice.directory import Directory, HealthCheck, Target, TargetGroup
 from sandbox.network import Network
 
@@ -40,6 +45,7 @@ class HealthChecker:
         """Check until cancelled."""
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session, anyio.create_task_group() as tasks:
+            probe = _Probe(session, Http2Targets(tasks), self._network)
             task_status.started()
             while True:
                 wanted = {
@@ -52,20 +58,20 @@ class HealthChecker:
                     self._watched.pop(key).cancel()
                 for key in wanted - self._watched.keys():
                     self._watched[key] = anyio.CancelScope()
-                    tasks.start_soon(self._watch, session, key, self._watched[key])
+                    tasks.start_soon(self._watch, probe, key, self._watched[key])
                 await anyio.sleep(self._poll)
 
-    async def _watch(self, session: aiohttp.ClientSession, key: _Key, scope: anyio.CancelScope) -> None:
+    async def _watch(self, probe: "_Probe", key: _Key, scope: anyio.CancelScope) -> None:
         with scope:
-            await self._watch_until_gone(session, key)
+            await self._watch_until_gone(probe, key)
         if self._watched.get(key) is scope:
             del self._watched[key]
 
-    async def _watch_until_gone(self, session: aiohttp.ClientSession, key: _Key) -> None:
-        against = 0
+    async def _watch_until_gone(self, probe: "_Probe", key: _Key) -> None:
+        against, due = 0, anyio.current_time()
         while (found := self._find(key)) is not None:
             group, target = found
-            failure = await self._check(session, group.health_check, target)
+            failure = await probe.failure(group.health_check, target)
             if (found := self._find(key)) is None:
                 return
             group, target = found
@@ -74,7 +80,8 @@ class HealthChecker:
             against = after.against
             if after.verdict != before.verdict:
                 self._directory.report_health(*key, healthy=after.verdict == "HEALTHY", reason=failure or "")
-            await anyio.sleep(group.health_check.interval / self._speed)
+            due = max(due + group.health_check.interval / self._speed, anyio.current_time())
+            await anyio.sleep_until(due)
 
     def _find(self, key: _Key) -> tuple[TargetGroup, Target] | None:
         """The target and its group as they are now; None if the target is no longer checked."""
@@ -85,22 +92,39 @@ class HealthChecker:
                     return group, target
         return None
 
-    async def _check(self, session: aiohttp.ClientSession, check: HealthCheck, target: Target) -> str | None:
+
+class _Probe:
+    """Asks a target once."""
+
+    def __init__(self, session: aiohttp.ClientSession, http2: Http2Targets, network: Network) -> None:
+        self._session = session
+        self._http2 = http2
+        self._network = network
+        self._tls = unverified("http/1.1")
+
+    async def failure(self, check: HealthCheck, target: Target) -> str | None:
         """Why the target fails its check; None if it passes."""
-        if check.protocol != "HTTP" or check.protocol_version != "HTTP1":
-            return f"the sandbox's pods do not speak {check.protocol} {check.protocol_version}"
         try:
             address = self._network.socket_address(target.ip)
-            url = URL(f"http://{address}:{check.port or target.port}{check.path}", encoded=True)
-            timeout = aiohttp.ClientTimeout(total=check.timeout)
-            async with session.get(url, timeout=timeout, allow_redirects=False) as answer:
-                if matches_code(check.matcher, answer.status):
-                    return None
-                return f"status {answer.status} is not of {check.matcher}"
+            with anyio.fail_after(check.timeout):
+                status = await self._status(check, address, f"{target.ip}:{check.port or target.port}")
         except TimeoutError:
             return f"no answer in {check.timeout} s"
-        except (aiohttp.ClientError, ValueError) as error:
+        except (aiohttp.ClientError, TargetError, ValueError) as error:
             return describe(error)
+        return None if matches_code(check.matcher, status) else f"status {status} is not of {check.matcher}"
+
+    async def _status(self, check: HealthCheck, address: str, authority: str) -> int:
+        port = int(authority.rpartition(":")[2])
+        if check.protocol_version == "HTTP2":
+            request = Request(Caller(address), "HTTP/2", "GET", authority, check.path, [], None)
+            tls = check.protocol == "HTTPS"
+            asked = self._http2.send(request, [], address=address, port=port, tls=tls, idle=check.timeout, hold=False)
+            async with asked as answer:
+                return answer.status
+        url = URL(f"{check.protocol.lower()}://{address}:{port}{check.path}", encoded=True)
+        async with self._session.get(url, headers={"Host": authority}, allow_redirects=False, ssl=self._tls) as got:
+            return got.status
 
 
 def _checked(group: TargetGroup, target: Target) -> bool:

@@ -7,7 +7,7 @@ the data plane and its health checker use it, and neither imports the other's in
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 TargetStatus = Literal["INITIAL", "HEALTHY", "UNHEALTHY", "UNAVAILABLE", "UNUSED", "DRAINING"]
 
@@ -76,6 +76,28 @@ class Service:
     networks: frozenset[str]
     """Ids of the service networks with which the service has an ACTIVE association."""
     listeners: Mapping[int, Listener]
+    certificate_arn: str | None = None
+    """The certificate for the custom domain."""
+    idle_timeout: float = 60
+    """Seconds for which a connection may be idle."""
+
+
+class KeyPair(NamedTuple):
+    """A certificate with what stands above it, and its private key, as PEM."""
+
+    chain: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate of AWS Certificate Manager."""
+
+    arn: str
+    names: tuple[str, ...]
+    """The domains that it is for, which may be wildcards."""
+    imported: KeyPair | None = None
+    """What was imported; None for one that ACM issued itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +144,9 @@ class Directory(Protocol):
 
     def target_group(self, group_id: str) -> TargetGroup | None:
         """The group of that id."""
+
+    def certificate(self, arn: str) -> Certificate | None:
+        """The issued certificate of that ARN, as it is now: an import under the same ARN replaces it."""
 
     def target_groups(self) -> Iterable[TargetGroup]:
         """All groups, for the health checker."""

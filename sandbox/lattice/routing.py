@@ -34,6 +34,16 @@ class StateDirectory:
         group = self._state.target_groups.get(group_id)
         return None if group is None else _group_view(group)
 
+    def certificate(self, arn: str) -> directory.Certificate | None:
+        certificate = self._state.certificates.get(arn)
+        if certificate is None or certificate.status != "ISSUED":
+            return None
+        imported = None
+        if certificate.body:
+            chain = b"\n".join((certificate.body, certificate.chain))
+            imported = directory.KeyPair(chain.decode(), certificate.private_key.decode())
+        return directory.Certificate(arn, certificate.alternative_names, imported)
+
     def target_groups(self) -> Iterable[directory.TargetGroup]:
         self._state.transitions.run_due()
         return [_group_view(group) for group in self._state.target_groups]
@@ -60,6 +70,8 @@ def _service_view(service: Service) -> directory.Service:
                 network_id for network_id, association in service.associations.items() if association.status == "ACTIVE"
             ),
             listeners={listener.port: _listener_view(listener) for listener in service.listeners.values()},
+            certificate_arn=service.certificate_arn,
+            idle_timeout=service.idle_timeout,
         )
     return service.routing
 

@@ -74,6 +74,7 @@ def update_service(state: State, call: Call) -> Described:
     service.auth_type = params.get("authType", service.auth_type)
     service.idle_timeout = params.get("idleTimeoutSeconds", service.idle_timeout)
     service.updated_at = state.now()
+    state.rerouted(service)
     return service.describe()
 
 

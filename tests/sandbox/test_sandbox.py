@@ -2,6 +2,7 @@
 
 import os
 import socket
+from pathlib import Path
 
 import aiohttp
 import anyio
@@ -51,9 +52,11 @@ async def test_a_directory_belongs_to_one_sandbox_at_a_time(tmp_path):
 
 async def test_what_clients_are_told_goes_with_the_sandbox(tmp_path):
     async with start(tmp_path) as sandbox:
-        assert {sandbox.kubeconfig.stat().st_mode & 0o777, sandbox.environment_file.stat().st_mode & 0o777} == {0o600}
-    assert not sandbox.kubeconfig.exists()
-    assert not sandbox.environment_file.exists()
+        authority = Path(sandbox.environment["DATA_PLANE_CA"])
+        files = [sandbox.kubeconfig, sandbox.environment_file, authority]
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+        assert await anyio.Path(authority).read_text() == sandbox.dataplane.authority.pem
+    assert not any(file.exists() for file in files)
 
 
 async def test_the_instance_metadata_tells_what_the_environment_tells(tmp_path):

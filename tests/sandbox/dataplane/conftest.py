@@ -1,11 +1,17 @@
 """A directory to route by, and targets to route to."""
 
+import ssl
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
+import h2.events
 import pytest
+import trustme
 from aiohttp import web
+from anyio.streams.tls import TLSStream
+from h2.config import H2Configuration
+from h2.connection import H2Connection
 
 from sandbox.lattice.directory import (
     FixedResponse,
@@ -29,11 +35,15 @@ class InMemoryDirectory:
     def __init__(self):
         self.services = {}
         self.groups = {}
+        self.certificates = {}
         self.reports = []
         self.reported = anyio.Event()
 
     def service_by_domain(self, domain):
         return self.services.get(domain.lower())
+
+    def certificate(self, arn):
+        return self.certificates.get(arn)
 
     def target_group(self, group_id):
         return self.groups.get(group_id)
@@ -62,18 +72,30 @@ class InMemoryDirectory:
             targets=tuple(Target(ip, port, status) for ip, port in targets),
         )
 
-    def service(self, rules=(), *, domain=FQDN, port=80, protocol="HTTP", networks=("sn-1",), default=None):
+    def service(
+        self, rules=(), *, domain=FQDN, port=80, protocol="HTTP", networks=("sn-1",), default=None, custom=None, **more
+    ):
         """A service with one listener; `rules` are pairs of a match and a group id or action, in order of priority."""
         made = tuple(
             Rule(f"rule-{number}", number, match, Forward({action: 1}) if isinstance(action, str) else action)
             for number, (match, action) in enumerate(rules, 1)
         )
         listener = Listener("listener-1", port, protocol, made, default or FixedResponse(404))
-        self.services[domain] = Service("svc-1", "rates-default", domain, None, frozenset(networks), {port: listener})
+        service = Service("svc-1", "rates-default", domain, custom, frozenset(networks), {port: listener}, **more)
+        self.services[domain] = service
+        if custom is not None:
+            self.services[custom] = service
 
-    def forward_all_to(self, group_id, *targets, **fields):
+    def listen(self, port, protocol, default):
+        """One more listener of the service."""
+        service = self.services[FQDN]
+        listener = Listener(f"listener-{port}", port, protocol, (), default)
+        service = replace(service, listeners={**service.listeners, port: listener})
+        self.services = dict.fromkeys(self.services, service)
+
+    def forward_all_to(self, group_id, *targets, service=None, **fields):
         self.group(group_id, *targets, **fields)
-        self.service([(Match(path_prefix="/"), group_id)])
+        self.service([(Match(path_prefix="/"), group_id)], **(service or {}))
 
 
 @pytest.fixture
@@ -117,3 +139,83 @@ async def raw_target(network, serve):
         yield ip, port
         tasks.cancel_scope.cancel()
     network.release(ip)
+
+
+@dataclass
+class Asked:
+    """What an HTTP/2 target of the tests has been asked."""
+
+    method: str
+    target: str
+    authority: str
+    fields: list
+    body: bytes
+    trailers: list
+
+
+@asynccontextmanager
+async def http2_target(network, handler, *, tls=False, http1=False):
+    """A target over h2 alone, that answers with status and body, and with trailers where the handler gives a third.
+
+    With `http1`, it speaks HTTP/1.1 instead. Its certificate is nobody's.
+    """
+    ip = network.allocate()
+    address = network.socket_address(ip)
+    secure = None
+    if tls:
+        secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        secure.set_alpn_protocols(["http/1.1" if http1 else "h2"])
+        trustme.CA().issue_cert("unknown.example").configure_cert(secure)
+    listener = await anyio.create_tcp_listener(local_host=address, local_port=0)
+    port = listener.extra(anyio.abc.SocketAttribute.local_port)
+
+    async def once(stream):
+        async with stream:
+            try:
+                if secure is not None:
+                    stream = await TLSStream.wrap(stream, ssl_context=secure, standard_compatible=False)
+                await (_serve_http1 if http1 else _serve_http2)(stream, handler)
+            except (anyio.EndOfStream, anyio.BrokenResourceError, ssl.SSLError):
+                return
+
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, once)
+        yield ip, port
+        tasks.cancel_scope.cancel()
+    network.release(ip)
+
+
+async def _serve_http1(stream, handler):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += await stream.receive()
+    line, *fields = head.decode().split("\r\n")
+    method, target, _ = line.split(" ")
+    host = next(field[6:] for field in fields if field.lower().startswith("host: "))
+    status, body = await handler(Asked(method, target, host, fields, b"", []))
+    await stream.send(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body)) + body)
+
+
+async def _serve_http2(stream, handler):
+    connection = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+    connection.initiate_connection()
+    await stream.send(connection.data_to_send())
+    asked = {}
+    while True:
+        for event in connection.receive_data(await stream.receive()):
+            if isinstance(event, h2.events.RequestReceived):
+                head = dict(event.headers)
+                parts = head[":method"], head[":path"], head[":authority"]
+                asked[event.stream_id] = Asked(*parts, list(event.headers), b"", [])
+            elif isinstance(event, h2.events.DataReceived):
+                asked[event.stream_id].body += event.data
+                connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.TrailersReceived):
+                asked[event.stream_id].trailers += event.headers
+            elif isinstance(event, h2.events.StreamEnded):
+                status, body, *trailers = await handler(asked[event.stream_id])
+                connection.send_headers(event.stream_id, [(":status", str(status)), ("x-by", "h2")])
+                connection.send_data(event.stream_id, body, end_stream=not trailers)
+                if trailers:
+                    connection.send_headers(event.stream_id, trailers[0], end_stream=True)
+        await stream.send(connection.data_to_send())

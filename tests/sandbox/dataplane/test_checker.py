@@ -9,7 +9,7 @@ from aiohttp import web
 from sandbox.dataplane import HealthChecker
 from sandbox.lattice.directory import HealthCheck
 
-from .conftest import http_target
+from .conftest import http2_target, http_target
 
 pytestmark = pytest.mark.anyio
 
@@ -82,9 +82,26 @@ async def test_a_target_outside_the_network_is_unhealthy_not_a_crash(directory, 
     assert (await report(directory))[2] is False
 
 
-async def test_what_the_pods_do_not_speak_is_unhealthy(directory, network, checker):
-    directory.group("tg-1", ("10.244.0.9", 80), status="INITIAL", check=replace(CHECK, protocol_version="HTTP2"))
-    assert "HTTP2" in (await report(directory))[3]
+@pytest.mark.parametrize("version", ["HTTP1", "HTTP2"])
+@pytest.mark.parametrize("protocol", ["HTTP", "HTTPS"])
+async def test_targets_are_checked_over_every_protocol_and_version(directory, network, checker, protocol, version):
+    seen = []
+
+    async def handler(request):
+        seen.append((request.method, request.target, request.authority))
+        return 204, b""
+
+    async with http2_target(network, handler, tls=protocol == "HTTPS", http1=version == "HTTP1") as (ip, port):
+        check = replace(CHECK, protocol=protocol, protocol_version=version)
+        directory.group("tg-1", (ip, port), status="INITIAL", check=check)
+        assert await report(directory) == (ip, port, True, "")
+    assert seen[0] == ("GET", "/healthz?deep=1", f"{ip}:{port}")
+
+
+async def test_a_target_that_speaks_another_version_is_unhealthy(directory, network, checker, patient):
+    async with http_target(network, patient) as target:
+        directory.group("tg-1", target, status="INITIAL", check=replace(CHECK, protocol_version="HTTP2"))
+        assert (await report(directory))[:3] == (*target, False)
 
 
 async def test_a_silent_target_fails_when_the_time_is_out(directory, network, checker):

@@ -120,7 +120,6 @@ class TestFindingTheService:
         [
             b"GET / HTTP/1.0\r\n\r\n",
             b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-            b"CONNECT rates.example:443 HTTP/1.1\r\nHost: rates.example:443\r\nConnection: close\r\n\r\n",
         ],
     )
     async def test_a_request_for_no_path_of_no_host_is_bad(self, plane, head):
@@ -164,31 +163,39 @@ class TestRouting:
                     seen[(await answer.json())["name"]] += 1
             assert seen["ver2"] > seen["ver1"] > 0
 
-    async def test_without_a_healthy_target_the_service_is_unavailable(self, plane, client, directory, network):
+    async def test_without_a_target_in_service_there_is_nothing_to_connect_to(self, plane, client, directory, network):
+        async with http_target(network, echo("parking")) as target:
+            directory.forward_all_to("tg-1", target, status="INITIAL")
+            async with asked(client, plane) as answer:
+                assert answer.status == 500
+                assert "tg-1 has no target" in await answer.text()
+
+    async def test_a_service_fails_open_where_all_targets_are_unhealthy(self, plane, client, directory, network):
         async with http_target(network, echo("parking")) as target:
             directory.forward_all_to("tg-1", target, status="UNHEALTHY")
             async with asked(client, plane) as answer:
-                assert answer.status == 503
-                assert "tg-1 has no healthy target" in await answer.text()
+                assert answer.status == 200
 
     @pytest.mark.parametrize(
         ("target", "fields"),
-        [(("192.168.0.1", 80), {}), (("10.244.9.9", 80), {"protocol": "HTTPS"}), (("10.244.9.9", 1), {})],
-        ids=["outside the network", "another protocol", "nobody listens"],
+        [(("192.168.0.1", 80), {}), (("10.244.9.9", 80), {"protocol": "TCP"}), (("10.244.9.9", 1), {})],
+        ids=["outside the network", "a group for TLS listeners", "nobody listens"],
     )
-    async def test_a_target_that_cannot_be_reached_makes_it_unavailable(self, plane, client, directory, target, fields):
+    async def test_a_target_that_cannot_be_reached_is_an_internal_error(self, plane, client, directory, target, fields):
         directory.forward_all_to("tg-1", target, **fields)
         async with asked(client, plane) as answer:
-            assert answer.status == 503
+            assert answer.status == 500
             assert "127." not in await answer.text()
 
     @pytest.mark.parametrize(
         ("weights", "why"), [({"tg-1": 0}, "weight above 0"), ({"tg-gone": 1}, "target group tg-gone is gone")]
     )
-    async def test_without_a_group_to_choose_the_service_is_unavailable(self, plane, client, directory, weights, why):
+    async def test_without_a_group_to_choose_there_is_nothing_to_connect_to(
+        self, plane, client, directory, weights, why
+    ):
         directory.service(default=Forward(weights))
         async with asked(client, plane) as answer:
-            assert answer.status == 503
+            assert answer.status == 500
             assert why in await answer.text()
 
 
@@ -298,14 +305,15 @@ class TestForwarding:
 
 
 class TestBreaking:
-    async def test_a_target_that_drops_the_request_makes_it_unavailable(self, plane, client, directory, network):
+    async def test_a_target_that_drops_the_request_makes_a_bad_gateway(self, plane, client, directory, network):
         async def drop(stream):
             await stream.receive()
 
         async with raw_target(network, drop) as target:
             directory.forward_all_to("tg-1", target)
             async with asked(client, plane, method="POST") as answer:
-                assert answer.status == 503
+                assert answer.status == 502
+        assert next(iter(plane.log)).reason == "TargetConnectionClosed"
 
     @pytest.mark.parametrize("framing", [b"Content-Length: 10", b"Transfer-Encoding: chunked"])
     async def test_an_answer_that_breaks_off_breaks_off_for_the_caller(
@@ -324,16 +332,16 @@ class TestBreaking:
                     await answer.read()
         assert next(iter(plane.log)).failure
 
-    async def test_a_target_that_stays_silent_is_given_up(self, directory, network, client):
+    async def test_a_target_that_stays_silent_is_given_up(self, plane, directory, network, client):
         async def hang(stream):
             await stream.receive()
             await anyio.sleep_forever()
 
-        plane = DataPlane(directory, network=network, random=Random(7), idle_timeout=0.05)
-        async with raw_target(network, hang) as target, plane.serving():
-            directory.forward_all_to("tg-1", target)
+        async with raw_target(network, hang) as target:
+            directory.forward_all_to("tg-1", target, service={"idle_timeout": 0.05})
             async with asked(client, plane) as answer:
-                assert answer.status == 504
+                assert answer.status == 502
+        assert next(iter(plane.log)).reason == "TargetDataTimeout"
 
     async def test_a_caller_that_leaves_frees_the_target(self, plane, directory, network):
         begun, freed = anyio.Event(), anyio.Event()
