@@ -8,12 +8,14 @@ target group that rules point to is urgent, for until it is done traffic goes to
 
 import logging
 import random
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 
+from controller.acm.client import AcmClient
 from controller.api.keys import Key, ObjectKey, ObjectKind, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
@@ -29,6 +31,7 @@ from controller.lattice.poller import Poller
 from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
 from controller.recent import Recent
+from controller.reconcile.certificates import Discovery
 from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
@@ -134,6 +137,7 @@ class Work:
             poller=Poller(inventory, self._wake, clock),
             queue=queue,
             changes=changes,
+            discovery=Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time, changed=self._found_another),
         )
         self._reconciler = Reconciler(self._env, metrics)
         self._pool = WorkerPool(
@@ -186,6 +190,7 @@ class Work:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
             tasks.start_soon(self._scan)
+            tasks.start_soon(self._env.discovery.run)
             if self._resync_interval is not None:
                 tasks.start_soon(self._resync, self._resync_interval)
             await told.wait()
@@ -233,6 +238,10 @@ class Work:
 
     def _wake(self, key: Key) -> None:
         self._env.wake(key)
+
+    def _found_another(self, key: Key) -> None:
+        """ACM has another certificate for a service than it had."""
+        self._put(key, LIVE)
 
     def _add_again(self, key: Key) -> None:
         self._env.add(key)

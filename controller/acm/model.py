@@ -13,7 +13,7 @@ Source: ACM API reference, `CertificateSummary`; VPC Lattice user guide, "Bring 
 against the subject alternative names, wildcards one label deep; RSA keys of 2,048 bits only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from controller.lattice.model import Frozen
@@ -43,25 +43,20 @@ class Choice(Frozen, frozen=True):
     as_well: frozenset[str] = frozenset()
 
 
-class Known(Frozen, frozen=True):
-    """What is known of ACM at a moment."""
+class Issued:
+    """The certificates that are issued, found by the names that they cover."""
 
-    certificates: Sequence[Certificate] | None = None
-    """Those that are issued; None while they have not been read."""
-    revision: int = 0
-    """The same as long as all the rest is."""
+    def __init__(self, certificates: Iterable[Certificate]) -> None:
+        self._by_name: dict[str, list[Certificate]] = {}
+        for certificate in certificates:
+            for name in certificate.names:
+                self._by_name.setdefault(name, []).append(certificate)
 
-
-def choose(certificates: Iterable[Certificate], hostname: str) -> Choice | None:
-    """The certificate to use for this name, which is no wildcard; None where none of them covers it."""
-    exact = [one for one in certificates if hostname.lower() in one.names]
-    fitting = exact or [one for one in certificates if _wildcard(hostname) in one.names]
-    if not fitting:
-        return None
-    best = max(fitting, key=lambda one: (not one.ends_soon, one.made, one.arn))
-    return Choice(arn=best.arn, as_well=frozenset(one.arn for one in fitting if not one.ends_soon) - {best.arn})
-
-
-def _wildcard(hostname: str) -> str:
-    """The one wildcard name that covers a name."""
-    return f"*.{hostname.lower().partition('.')[2]}"
+    def choose(self, hostname: str) -> Choice | None:
+        """The certificate to use for this name, which is no wildcard; None where none covers it."""
+        name = hostname.lower()
+        fitting = self._by_name.get(name) or self._by_name.get(f"*.{name.partition('.')[2]}")
+        if not fitting:
+            return None
+        best = max(fitting, key=lambda one: (not one.ends_soon, one.made, one.arn))
+        return Choice(arn=best.arn, as_well=frozenset(one.arn for one in fitting if not one.ends_soon) - {best.arn})

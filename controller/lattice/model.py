@@ -94,6 +94,9 @@ class DesiredService(Frozen, frozen=True):
     """The user's tags alone, which listeners, rules and associations carry too."""
     custom_domain: str | None = None
     certificate_arn: str | None = None
+    """None leaves it the certificate that it has."""
+    certificates_as_well: frozenset[str] = frozenset()
+    """Others that do as well: it keeps the one of these that it has."""
     networks: tuple[str, ...] = ()
     """Names of the service networks with which it is associated; none for a standalone service."""
     listeners: tuple[DesiredListener, ...] = ()
@@ -141,6 +144,7 @@ class DesiredTargetGroup(Frozen, frozen=True):
     """All tags but `MANAGED_BY`: the identity's and the user's."""
     targets: frozenset[Target] = frozenset()
     alternative_name: str | None = None
-    """What it is called if, when it is made, the group of that name serves the route's other custom domain."""
+    """What it is called if, when it is made, the group of that name serves the route's other custom domain, or holds the
+    targets of another backend."""
     alternative_tags: Mapping[str, str] = {}
     """Its identity then: `identity_tags` and what sets it apart."""

@@ -19,8 +19,10 @@ from controller.lattice.plan import PlanContext
 from controller.lattice.poller import Poller
 from controller.lattice.refs import ResourceRef
 from controller.reconcile.board import Board
+from controller.reconcile.certificates import Discovery
 from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
+from controller.reconcile.take_over import TakeOver
 from controller.translate.context import TranslateContext
 from controller.translate.route import translate_route
 from workqueue import BULK, LIVE, URGENT, Queue, current_priority
@@ -44,7 +46,9 @@ class Environment:
     poller: Poller
     queue: Queue[Key]
     changes: Changes
+    discovery: Discovery
     board: Board = field(default_factory=Board)
+    take_over: TakeOver = field(default_factory=TakeOver)
     parked: dict[Key, int] = field(default_factory=dict)
     """The priorities of keys that wait for Lattice."""
     looked_over: set[RouteRef] = field(default_factory=set)

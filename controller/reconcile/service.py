@@ -6,17 +6,21 @@ from controller import logs
 from controller.api.keys import ObjectKey, RouteRef, ServiceKey
 from controller.api.resources import ROUTES
 from controller.lattice.apply import Applied
+from controller.lattice.errors import SuspectError
 from controller.lattice.inventory.mirror import route_of_service
 from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
+from controller.reconcile.certificates import has_certificate, with_certificate
 from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers
 from controller.reconcile.pass_on import (
     failure_of_plan,
     hold,
+    part,
     pass_on,
     programmed_before,
     rests,
+    settled,
     tell_failure,
     twice,
     working_for,
@@ -71,16 +75,34 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
             for ref in refs:
                 env.add(ref.key)
         return None
+    return await _change(env, key, translation, observed)
+
+
+async def _change(
+    env: Environment, key: ServiceKey, translation: ServiceTranslation, observed: ObservedService | None
+) -> Result | None:
+    desired, lacking = await with_certificate(env.discovery, translation, observed, lane=env.lane)
+    if lacking is not None and not has_certificate(observed):
+        env.changes.left_alone(key)
+        _report(env, key, translation, lacking)
+        return pass_on(env, key, Applied(done=False), failure=lacking)
     plan = plan_service(desired, observed, env.plan_context())
-    applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    holders = [*(contributor.ref for contributor in translation.routes), *filter(None, [_route_of(observed)])]
+    held = part(env, key, holders, plan, observed)
+    try:
+        applied = await env.applier.apply(held.plan, key=key, lane=env.lane)
+    except SuspectError:
+        env.discovery.doubt(key)
+        raise
     env.changes.applied(key, applied)
+    settled(env, key, holders, held, applied)
     hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:
         env.board.worked(key)
-    failure = failure_of_plan(applied.problems)
+    failure = failure_of_plan(applied.problems) or lacking
     outcome = failure or _outcome(env, translation, applied)
-    _report(env, key, translation, outcome)
-    gone = applied.done and desired is None
+    _report(env, key, translation, outcome, whole=not held.operations)
+    gone = applied.done and desired is None and not held.operations
     if gone:
         route = env.board.let_go(key)
         if route is not None:
@@ -146,10 +168,18 @@ def _lasting(
     return Pending() if programmed_before(env, refs) else outcome
 
 
-def _report(env: Environment, key: ServiceKey, translation: ServiceTranslation, outcome: ServiceOutcome | None) -> None:
+def _report(
+    env: Environment,
+    key: ServiceKey,
+    translation: ServiceTranslation,
+    outcome: ServiceOutcome | None,
+    *,
+    whole: bool = True,
+) -> None:
+    """Tell the routes what became of the service; `whole` is false while something of it is held back."""
     refs = [contributor.ref for contributor in translation.routes]
     news = env.board.post_service(key, _lasting(env, key, refs, outcome))
-    finished = isinstance(outcome, Programmed) and env.board.rested(key)
+    finished = whole and isinstance(outcome, Programmed) and env.board.rested(key)
     if news:
         for ref in refs:
             env.add(ref.key)

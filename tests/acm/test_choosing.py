@@ -3,11 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.acm.model import Certificate, choose
+from controller.acm.model import Certificate, Choice, Issued
 
 
 def certificate(arn: str, *names: str, made: float = 1.0, ends_soon: bool = False) -> Certificate:
     return Certificate(arn=arn, names=names, made=made, ends_soon=ends_soon)
+
+
+def choose(certificates: list[Certificate], hostname: str) -> Choice | None:
+    return Issued(certificates).choose(hostname)
 
 
 def test_a_name_of_its_own_goes_before_a_newer_wildcard():

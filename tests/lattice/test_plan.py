@@ -370,6 +370,16 @@ def test_a_new_certificate_updates_the_service() -> None:
     assert plan.operations[0].arguments["certificateArn"] == "arn:new"
 
 
+def test_a_certificate_that_does_as_well_is_kept() -> None:
+    desired = service(certificate_arn="arn:new", certificates_as_well=frozenset({"arn:old"}))
+    assert calls(plan_service(desired, observed_service(certificate_arn="arn:old"), context())) == []
+    assert calls(plan_service(desired, observed_service(certificate_arn="arn:other"), context())) == ["UpdateService"]
+
+
+def test_no_wish_for_a_certificate_takes_none_away() -> None:
+    assert calls(plan_service(service(), observed_service(certificate_arn="arn:old"), context())) == []
+
+
 def test_a_group_from_nothing_is_created_and_filled_when_active() -> None:
     plan = plan_target_group(group("parking", "10.0.0.1"), None, context())
     assert calls(plan) == ["CreateTargetGroup", "RegisterTargets"]

@@ -254,26 +254,9 @@ def test_a_wrong_rule_priority_is_told_and_ignored(ctx):
     assert "rule-0-priority is ignored" in conditions(translation)["Accepted"].message
 
 
-def test_https_with_a_hostname_needs_a_certificate(ctx):
-    https = gateway("my-hotel", "default", listener("https", 443, "HTTPS"))
-    reason, message = refused(translate(hotel(https, route("rates", PARKING, hostnames=["a.example.com"])), ctx))
-    assert reason == "CertificateNotFound"
-    assert "a.example.com" in message
-    assert "certificate-arn" in message
-
-
 def test_https_without_a_hostname_needs_none(ctx):
     https = gateway("my-hotel", "default", listener("https", 443, "HTTPS"))
     assert translate(hotel(https, route("rates", PARKING)), ctx).parents[0].accepted
-
-
-def test_a_certificate_of_any_matched_listener_serves_all(ctx):
-    view = hotel(
-        gateway("my-hotel", "default", listener("https", 443, "HTTPS")),
-        gateway("other", "default", listener("https", 8443, "HTTPS", tls=CERTIFICATE)),
-        route("rates", PARKING, parents=[{"name": "my-hotel"}, {"name": "other"}], hostnames=["a.example.com"]),
-    )
-    assert [parent.accepted for parent in translate(view, ctx).parents] == [True, True]
 
 
 def test_two_parents_that_want_one_port_with_two_protocols(ctx):

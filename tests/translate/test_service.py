@@ -2,6 +2,8 @@
 
 from controller.api.keys import RouteRef, ServiceKey
 from controller.lattice.model import DesiredService, FixedResponse, Forward, HeaderMatch, Match
+from controller.translate.certificates import ByName, Named
+from controller.translate.route import translate_route
 from controller.translate.service import ServiceTranslation, translate_service
 from tests.support.view import FakeView, backend, gateway, gateway_class, listener, path, route, rule, service
 
@@ -230,3 +232,40 @@ def test_fixed_priorities_are_lattices_and_unique(ctx):
         "/b": 101,
         "/c": None,
     }
+
+
+def certificate(ctx, *gateways, hostnames=("a.example.com",), of="a.example.com"):
+    """Where the certificate of a hostname's service comes from, for a route with all of these Gateways as parents."""
+    parents = [{"name": each.name} for each in gateways]
+    view = hotel(*gateways, route("rates", rule(backend("parking")), parents=parents, hostnames=list(hostnames)))
+    key = next(key for key in translate_route(view, RATES, ctx).services if key.hostname == of)
+    return translate_service(view, key, ctx).certificate
+
+
+def test_a_certificate_is_found_by_name_where_no_listener_names_one(ctx):
+    https = gateway("my-hotel", "default", listener("https", 443, "HTTPS"))
+    assert certificate(ctx, https) == ByName()
+
+
+def test_the_first_listener_of_a_hostname_that_names_a_certificate_decides(ctx):
+    first = gateway("my-hotel", "default", listener("https", 443, "HTTPS"))
+    second = gateway("other", "default", listener("https", 8443, "HTTPS", tls=CERTIFICATE))
+    assert certificate(ctx, first, second) == Named(arn=ARN)
+
+
+def test_the_certificate_of_a_listener_serves_the_hostnames_of_that_listener(ctx):
+    named = listener("a", 443, "HTTPS", hostname="a.example.com", tls=CERTIFICATE)
+    unnamed = listener("b", 443, "HTTPS", hostname="b.example.com")
+    https = gateway("my-hotel", "default", named, unnamed)
+    hostnames = ("a.example.com", "b.example.com")
+    assert certificate(ctx, https, hostnames=hostnames) == Named(arn=ARN)
+    assert certificate(ctx, https, hostnames=hostnames, of="b.example.com") == ByName()
+
+
+def test_a_name_that_is_served_over_http_alone_needs_no_certificate(ctx):
+    assert certificate(ctx, gateway("my-hotel", "default", listener())) is None
+
+
+def test_no_name_needs_no_certificate(ctx):
+    https = gateway("my-hotel", "default", listener("https", 443, "HTTPS"))
+    assert certificate(ctx, https, hostnames=(), of="") is None

@@ -144,7 +144,8 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
         claim = difference({MANAGED_BY: context.identity.owner}, observed.tags, frozenset())
         after = retag(draft, f"service {observed.name}", observed.arn, claim)
     draft.needs.append(Active(desired.key))
-    if desired.certificate_arn is not None and desired.certificate_arn != observed.certificate_arn:
+    good = {desired.certificate_arn, *desired.certificates_as_well}
+    if desired.certificate_arn is not None and observed.certificate_arn not in good:
         draft.add(
             "UpdateService",
             f"service {observed.name}",
