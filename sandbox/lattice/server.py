@@ -5,6 +5,7 @@ The server reads a request whole, has it served in one step, and carries the rep
 answer, as a reset of the connection, or as silence.
 """
 
+import re
 import socket
 import ssl
 import struct
@@ -32,6 +33,9 @@ from sandbox.lattice.state import State
 from sandbox.lattice.throttle import Rate, Throttles
 from sandbox.lattice.timings import Span, Timings
 
+OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
+"""How the regions begin that are not of the partition `aws` (AWS General Reference, "Amazon Resource Names")."""
+
 GRACE = 0.01
 """Seconds that a request under way has when the server stops; aiohttp takes 0 for no limit."""
 
@@ -44,7 +48,7 @@ class LatticeServer:
     are what the instance metadata service and the instance's tags tell. `consistency` is by how many seconds lists
     lag. With `secrets` (key id → secret) signatures are verified, and the keys of sessions that it gives out are taken
     too. `clock` tells seconds since the epoch. With `validate_answers` every answer is held against the service model,
-    and a request whose answer does not fit gets a 500 that says so.
+    and a request whose answer does not fit gets a 500 that says so. Raises `ValueError` for what no account could be.
     """
 
     def __init__(
@@ -68,6 +72,12 @@ class LatticeServer:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         validate_answers: bool = False,
     ) -> None:
+        if not re.fullmatch(r"[0-9]{12}", account):
+            raise ValueError(f"an account is twelve digits, not {account!r}")
+        if region.startswith(OTHER_PARTITIONS):
+            raise ValueError(
+                f"{region} is of another partition than aws, whose ARNs and names the sandbox does not make"
+            )
         self._host = host
         self._port = port
         self._tls = tls

@@ -179,6 +179,14 @@ def test_reads_and_writes_are_told_apart_by_name(operation, write):
     assert is_write(operation) is write
 
 
+@pytest.mark.parametrize(
+    ("account", "region"), [("1234", "us-west-2"), ("12345678901x", "us-west-2"), ("123456789012", "cn-north-1")]
+)
+def test_an_account_that_there_cannot_be_is_refused(account, region):
+    with pytest.raises(ValueError, match=r"twelve digits|partition"):
+        LatticeServer(account=account, region=region)
+
+
 async def test_who_is_asking(account: Account):
     assert (await account.sts.get_caller_identity())["Account"] == "123456789012"
 
