@@ -68,6 +68,40 @@ def route(
     }
 
 
+def grpc_route(
+    name: str,
+    *rules: Json,
+    namespace: str = "default",
+    parents: Iterable[Json] = (),
+    hostnames: Sequence[str] = (),
+) -> Json:
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "GRPCRoute",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "parentRefs": list(parents) or [parent()],
+            "rules": list(rules),
+            **({"hostnames": list(hostnames)} if hostnames else {}),
+        },
+    }
+
+
+def tls_route(
+    name: str, hostname: str, *backends: Json, namespace: str = "default", parents: Iterable[Json] = ()
+) -> Json:
+    return {
+        "apiVersion": GATEWAY_API,
+        "kind": "TLSRoute",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "parentRefs": list(parents) or [parent()],
+            "hostnames": [hostname],
+            "rules": [{"backendRefs": list(backends)}],
+        },
+    }
+
+
 def namespace(name: str, **labels: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
