@@ -99,6 +99,11 @@ class Metrics:
             buckets=_QUEUE_SECONDS,
             registry=registry,
         )
+        self._held_plans = Gauge(
+            "lattice_controller_take_over_held_plans",
+            "Services and target groups of another controller's making of which something is held back until released.",
+            registry=registry,
+        )
         self._leader = Gauge(
             "leader_election_master_status",
             "Whether this replica holds the lease of that name: 1 or 0.",
@@ -121,6 +126,10 @@ class Metrics:
         """Have the numbers of workers read from these functions at each scrape."""
         self._active_workers.labels(controller).set_function(busy)
         self._workers.labels(controller).set_function(size)
+
+    def held_plans(self, number: Callable[[], float]) -> None:
+        """Have the number of plans that a take-over holds back read from this function at each scrape."""
+        self._held_plans.set_function(number)
 
     def kubernetes(self, host: str) -> Callable[[str, str, str, float], None]:
         """What a client of the API server `host` calls after a request: verb, resource, code, seconds."""

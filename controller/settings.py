@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """False (DISABLE_TAGGING_SERVICE_API) where the VPC has no way to the Resource Groups Tagging API."""
     protect_from_deletion: bool
     """Whether what a deleted route has in Lattice stays until the route allows its deletion."""
+    take_over_release: bool
+    """Whether what another controller left may be removed and re-routed without a release for each route."""
     call_rate: CallRate | None
     call_rates: Mapping[str, CallRate]
     """By API operation; all others have `call_rate`, or, if that is None, the built-in ceiling."""
@@ -95,6 +97,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_bind: Bind | None
     """None: not served."""
     leader_elect: bool
+    read_only: bool
+    """Nothing is written, neither to Lattice nor to Kubernetes; what would be done is told instead."""
     lease_times: LeaseTimes
     kubeconfig: str | None
     """None: KUBECONFIG, then the pod's service account, then `~/.kube/config`."""
@@ -162,6 +166,11 @@ def add_flags(parser: ArgumentParser) -> None:
         metavar="DURATION",
         help="between renewals, and between attempts to take the Lease (default %(default)s)",
     )
+    parser.add_argument(
+        "--read-only",
+        action="store_true",
+        help="write nothing, neither to VPC Lattice nor to Kubernetes, and take no Lease: tell what would be done",
+    )
     parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
 
 
@@ -187,6 +196,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         lattice_endpoint=reader.text("LATTICE_ENDPOINT", _parse_url, "a URL, such as http://127.0.0.1:4566"),
         use_tagging_api=not reader.text("DISABLE_TAGGING_SERVICE_API", _parse_bool, "true or false"),
         protect_from_deletion=bool(reader.text("PROTECT_FROM_DELETION", _parse_bool, "true or false")),
+        take_over_release=bool(reader.text("TAKE_OVER_RELEASE", _parse_bool, "true or false")),
         call_rate=rates.get("*"),
         call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
         log_level=reader.text("LOG_LEVEL", _parse_level, "debug, info or error") or "info",
@@ -196,6 +206,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         metrics_bind=reader.bind("--metrics-bind-address", getattr(flags, "metrics_bind_address", "0")),
         health_bind=reader.bind("--health-probe-bind-address", getattr(flags, "health_probe_bind_address", "0")),
         leader_elect=getattr(flags, "leader_elect", False),
+        read_only=getattr(flags, "read_only", False),
         lease_times=reader.lease_times(flags),
         kubeconfig=getattr(flags, "kubeconfig", None),
         ignored=tuple(name for name in UNSUPPORTED if environ.get(name, "").strip().lower() not in {"", *_FALSE}),

@@ -9,14 +9,14 @@ target group that rules point to is urgent, for until it is done traffic goes to
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 
 from controller.acm.client import AcmClient
-from controller.api.keys import Key, ObjectKey, ObjectKind, TargetGroupKey, tenant
+from controller.api.keys import Key, ObjectKey, ObjectKind, RouteRef, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
 from controller.kube.client import KubeClient
@@ -36,6 +36,7 @@ from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
+from controller.reconcile.take_over import TakeOver
 from controller.reconcile.view import INDEXERS
 from controller.settings import Settings
 from controller.translate.context import TranslateContext
@@ -79,6 +80,9 @@ GAP = 2.0
 """How many lease durations a follower remembers what changed: that of the lease that runs out, and as long again for
 what its holder had not done yet when it died."""
 
+NARROW_RETRY = 5.0
+"""Seconds between attempts to learn for which routes another controller can have worked."""
+
 SYNC_PATIENCE = 30.0
 """Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
 
@@ -95,8 +99,10 @@ class Work:
         settings: Settings,
         *,
         me: str,
+        note_take_over: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`me` identifies this replica in its Events."""
+        """`me` identifies this replica in its Events. `note_take_over` is told what is left of a take-over, for the
+        next that leads."""
         clock = MonotonicClock()
         self._metrics = metrics
         self._resync_interval = settings.resync
@@ -129,6 +135,7 @@ class Work:
                 controller_name=CONTROLLER_NAME,
                 identity=identity,
                 protect_from_deletion=settings.protect_from_deletion,
+                take_over_released=settings.take_over_release,
             ),
             kube=kube,
             events=EventRecorder(kube, COMPONENT, instance=me),
@@ -137,14 +144,17 @@ class Work:
             poller=Poller(inventory, self._wake, clock),
             queue=queue,
             changes=changes,
+            take_over=TakeOver(note_take_over),
             discovery=Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time, changed=self._found_another),
         )
+        self.take_over = self._env.take_over
         self._reconciler = Reconciler(self._env, metrics)
         self._pool = WorkerPool(
             queue, self._reconciler.reconcile, size=settings.workers, on_error=self._reconciler.failed
         )
         metrics.workers("lattice-controller", lambda: self._pool.busy, lambda: self._pool.size)
         metrics.mirrors(self.cluster.mirrors)
+        metrics.held_plans(lambda: self.take_over.plans_held)
 
     async def run(self) -> None:
         """Mirror the cluster, write Events and look after what is waited for, until cancelled."""
@@ -174,12 +184,16 @@ class Work:
                     await anyio.sleep(FOLLOWER_LOOKS)
                     self._env.inventory.forget()
 
-    async def lead(self, told: anyio.Event, *, grace: float) -> None:
-        """Work until told to stop; then let what is in work finish, for at most `grace` seconds."""
+    async def lead(self, told: anyio.Event, *, grace: float, left: str = "") -> None:
+        """Work until told to stop; then let what is in work finish, for at most `grace` seconds.
+
+        `left` says what is left of a take-over from another controller.
+        """
         if told.is_set():
             return
         self._following.cancel()
         self._env.inventory.doubt()
+        self.take_over.begin(left)
         self._leading = True
         for resource in INDEXERS:
             for obj in self.cluster.informer(resource).store.undecodable.values():
@@ -190,6 +204,7 @@ class Work:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
             tasks.start_soon(self._scan)
+            tasks.start_soon(self._narrow)
             tasks.start_soon(self._env.discovery.run)
             if self._resync_interval is not None:
                 tasks.start_soon(self._resync, self._resync_interval)
@@ -285,6 +300,29 @@ class Work:
                 self._add(resource, None, route, BULK)
                 if number % SCAN_SLICE == 0:
                     await anyio.lowlevel.checkpoint()
+
+    async def _narrow(self) -> None:
+        """Find out for which routes another controller can have worked, as soon as that can be known."""
+        inventory = self._env.inventory
+        while self.take_over.left.everything:
+            if self.cluster.doubts().keys().isdisjoint(ROUTES):
+                try:
+                    await inventory.ensure_loaded()
+                except LatticeError as error:
+                    log.warning("what is to be taken over is not known yet", extra={"error": str(error)})
+                else:
+                    self.take_over.narrow({*self._routes(), *inventory.routes()})
+                    for ref in self.take_over.left.routes:
+                        self._env.queue.add(ref.key, BULK)
+                    return
+            await anyio.sleep(NARROW_RETRY)
+
+    def _routes(self) -> Iterator[RouteRef]:
+        """All routes, those that cannot be decoded too."""
+        for kind, resource in ROUTES.items():
+            store = self.cluster.informer(resource).store
+            for route in (*store.list(), *store.undecodable.values()):
+                yield RouteRef(kind, route.namespace, route.name)
 
     async def _resync(self, interval: float, spread: Callable[[], float] = random.random) -> None:
         while True:

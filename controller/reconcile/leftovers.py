@@ -19,18 +19,26 @@ async def add_leftovers(env: Environment, route: RouteRef, *, again: bool) -> bo
     """
     if route in env.looked_over and not again:
         return True
+    asked_for, left_over = await what_there_is(env, route)
+    for key in left_over:
+        env.changes.seen(key)
+        env.add(key)
+    if asked_for or left_over:
+        env.looked_over.add(route)
+    else:
+        env.looked_over.discard(route)
+    return bool(asked_for or left_over)
+
+
+async def what_there_is(env: Environment, route: RouteRef) -> tuple[list[Key], list[Key]]:
+    """The keys of what bears the route's name in Lattice: what the route asks for, and what it does not.
+
+    Raises `UnknownError` and `LatticeError`.
+    """
     wanted = translate_route(env.view, route, env.ctx)
     services = await env.inventory.services_of(route, lane=env.lane)
     desired = [translate_target_group(env.view, key, env.ctx) for key in wanted.target_groups]
     groups = env.inventory.target_groups_of(route, [group for group in desired if group is not None])
-    asked_for: set[Key] = {*wanted.services, *wanted.target_groups}
+    wanted_keys: set[Key] = {*wanted.services, *wanted.target_groups}
     there: list[Key] = [*services, *groups]
-    for key in there:
-        if key not in asked_for:
-            env.changes.seen(key)
-            env.add(key)
-    if there:
-        env.looked_over.add(route)
-    else:
-        env.looked_over.discard(route)
-    return bool(there)
+    return [key for key in there if key in wanted_keys], [key for key in there if key not in wanted_keys]

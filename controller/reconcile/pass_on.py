@@ -12,7 +12,8 @@ from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.resources import ROUTES
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
-from controller.lattice.plan import Problem
+from controller.lattice.observed import ObservedService, ObservedTargetGroup
+from controller.lattice.plan import Held, Plan, Problem
 from controller.reconcile.environment import Environment
 from controller.translate.annotations import SERVICE_ARN
 from controller.translate.outcomes import Failed
@@ -116,6 +117,35 @@ def rests(
         if ref != why.route and route is not None:
             env.tell(ROUTES[ref.kind], route, why.reason, why.to_others)
     return why
+
+
+def part(
+    env: Environment,
+    key: ServiceKey | TargetGroupKey,
+    routes: Sequence[RouteRef],
+    plan: Plan,
+    observed: ObservedService | ObservedTargetGroup | None,
+) -> Held:
+    """The plan for what belongs to these routes, in two parts where it is not taken over yet.
+
+    Of what is held back the routes tell; the key is added again whenever one of them was looked at, and so when it is
+    released. Raises `UnknownError`.
+    """
+    held, news = env.take_over.judge(env.view, env.ctx, key, routes, plan, observed)
+    for ref in env.take_over.waits_for(key):
+        env.board.wait(key, ref.key)
+        if news:
+            env.add(ref.key)
+    return held
+
+
+def settled(
+    env: Environment, key: ServiceKey | TargetGroupKey, routes: Iterable[RouteRef], held: Held, applied: Applied
+) -> None:
+    """Note that what a key has is ours, if all of its plan was applied; its routes may be taken over now."""
+    if applied.done and not held.operations and env.take_over.settled(key):
+        for ref in routes:
+            env.add(ref.key)
 
 
 def tell_failure(

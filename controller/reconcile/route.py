@@ -18,10 +18,11 @@ from controller.kube.route_status import merge_route_parents
 from controller.kube.times import rfc3339
 from controller.kube.writes import patch_annotations, patch_status, update_finalizers
 from controller.reconcile.environment import Environment
-from controller.reconcile.leftovers import add_leftovers
+from controller.reconcile.leftovers import add_leftovers, what_there_is
 from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.outcomes import route_report
 from controller.translate.route import RouteTranslation, translate_route
+from controller.translate.take_over import HELD_BACK, TAKEN_OVER, held_message
 from controller.translate.withheld import withheld
 from workqueue import Result
 
@@ -35,6 +36,7 @@ async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
         for rested in env.board.released_by(key):
             env.add(rested)
     if route is None:
+        await _take_over(env, ref)
         return None
     with logs.key(key, object=str(ref), generation=route.metadata.generation):
         translation = translate_route(env.view, ref, env.ctx)
@@ -50,7 +52,22 @@ async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
         if route is not None and not route.deleting:
             with _told(env, resource, route, "Retry-Reconcile", "cannot write annotations and status"):
                 await _report(env, resource, route, translation)
+        elif route is not None and (held := env.take_over.held_for(ref)):
+            env.tell(resource, route, HELD_BACK, held_message(held), warning=True)
+        await _take_over(env, ref)
     return None
+
+
+async def _take_over(env: Environment, ref: RouteRef) -> None:
+    """Note that a route is taken over from another controller, once all that there is of it is ours."""
+    left = env.take_over.left
+    if left.everything or ref not in left or env.take_over.held_for(ref):
+        return
+    asked_for, left_over = await what_there_is(env, ref)
+    translation = translate_route(env.view, ref, env.ctx)
+    keys = {*asked_for, *translation.services, *translation.target_groups}
+    if not left_over and all(env.take_over.is_ours(key) for key in keys):
+        env.take_over.taken(ref)
 
 
 @contextmanager
@@ -88,7 +105,8 @@ async def _release(env: Environment, resource: Resource[Any], route: Route, ref:
 
 
 async def _report(env: Environment, resource: Resource[Any], route: Route, translation: RouteTranslation) -> None:
-    report = route_report(translation, env.board.outcomes(translation.services))
+    held = env.take_over.held_for(translation.ref)
+    report = route_report(translation, env.board.outcomes(translation.services), held)
     if not report.ready:
         return
     present = route.metadata.annotations or {}
@@ -116,3 +134,5 @@ def _tell_refusals(env: Environment, resource: Resource[Any], route: Route, pare
             if condition["type"] in {"Accepted", "ResolvedRefs"} and condition["status"] == "False":
                 message = f"{condition['reason']}: {condition['message']}"
                 env.tell(resource, route, "FailedBuildModel", message, warning=True)
+            elif condition["type"] == TAKEN_OVER:
+                env.tell(resource, route, condition["reason"], condition["message"], warning=True)

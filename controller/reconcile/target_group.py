@@ -10,9 +10,11 @@ from controller.reconcile.environment import Environment
 from controller.reconcile.pass_on import (
     failure_of_plan,
     hold,
+    part,
     pass_on,
     programmed_before,
     rests,
+    settled,
     tell_failure,
     twice,
     working_for,
@@ -52,8 +54,11 @@ async def _pass(
     if rests(env, key, refs, _route_of(observed), wanted=desired is not None):
         return None
     plan = plan_target_group(desired, observed, env.plan_context())
-    applied = await env.applier.apply(plan, key=key, lane=env.lane)
+    holders = [*refs, *filter(None, [_route_of(observed)])]
+    held = part(env, key, holders, plan, observed)
+    applied = await env.applier.apply(held.plan, key=key, lane=env.lane)
     env.changes.applied(key, applied)
+    settled(env, key, holders, held, applied)
     hold(env, key, _route_of(env.inventory.target_group(key)))
     failure = failure_of_plan(applied.problems)
     _report(env, key, service, failure, wanted=desired is not None)
@@ -61,7 +66,7 @@ async def _pass(
     first = registered is not None and registered.registered and not (observed is not None and observed.registered)
     if first:
         env.add(key.owner)
-    gone = applied.done and desired is None
+    gone = applied.done and desired is None and not held.operations
     if gone:
         route = env.board.let_go(key)
         if route is not None:

@@ -16,6 +16,7 @@ TAGS: Final = TAG_PREFIX + "tags"
 ALLOW_TAKEOVER_FROM: Final = TAG_PREFIX + "allow-takeover-from"
 PAUSED: Final = TAG_PREFIX + "paused"
 ALLOW_DELETION: Final = TAG_PREFIX + "allow-deletion"
+TAKE_OVER: Final = TAG_PREFIX + "take-over"
 
 ASSIGNED_DOMAIN_NAME: Final = TAG_PREFIX + "lattice-assigned-domain-name"
 SERVICE_ARN: Final = TAG_PREFIX + "lattice-service-arn"

@@ -14,5 +14,7 @@ class TranslateContext(Frozen, frozen=True):
     identity: Identity
     protect_from_deletion: bool = False
     """Whether what a deleted route has in Lattice stays until the route allows its deletion; see `withheld`."""
+    take_over_released: bool = False
+    """Whether what another controller left may be changed everywhere; see `take_over`."""
     drafts: Memory[Any] = msgspec.field(default_factory=Memory)
     """Drafts of routes; see `draft`."""

@@ -17,8 +17,10 @@ from controller.api.keys import ServiceKey
 from controller.api.meta import Condition, condition_to_json
 from controller.gateway import conditions
 from controller.lattice.model import Frozen
+from controller.lattice.plan import Operation
 from controller.translate.annotations import ASSIGNED_DOMAIN_NAME, SERVICE_ARN
 from controller.translate.route import ACCEPTED_MESSAGE, ParentTranslation, RouteTranslation
+from controller.translate.take_over import HELD_BACK, TAKEN_OVER, held_message
 
 
 class Found(Frozen, frozen=True):
@@ -84,8 +86,11 @@ class RouteReport(Frozen, frozen=True):
     """Whether to write it now: every service has an outcome, or something failed."""
 
 
-def route_report(translation: RouteTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome]) -> RouteReport:
-    """The report of a route; `outcomes` of services that the route does not feed do not count."""
+def route_report(
+    translation: RouteTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome], held: Sequence[Operation] = ()
+) -> RouteReport:
+    """The report of a route; `outcomes` of services that the route does not feed do not count. `held` is what is held
+    back of what another controller made for the route (`take_over`)."""
     own = {key: outcomes.get(key, Pending()) for key in translation.services}
     decided = all(not isinstance(outcome, Pending) for outcome in own.values())
     failed = any(isinstance(outcome, Failed) for outcome in own.values())
@@ -94,7 +99,7 @@ def route_report(translation: RouteTranslation, outcomes: Mapping[ServiceKey, Se
             {
                 "parentRef": _parent_ref(parent.parent_ref),
                 "controllerName": translation.controller_name,
-                "conditions": [condition_to_json(each) for each in _conditions(parent, own)],
+                "conditions": [condition_to_json(each) for each in _conditions(parent, own, held)],
             }
             for parent in translation.parents
         ),
@@ -113,9 +118,15 @@ def _annotations(outcomes: Sequence[ServiceOutcome]) -> Mapping[str, str | None]
     return {}
 
 
-def _conditions(parent: ParentTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome]) -> list[Condition]:
+def _conditions(
+    parent: ParentTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome], held: Sequence[Operation]
+) -> list[Condition]:
     own = [outcomes[key] for key in parent.services]
-    return [_accepted(each, own) if each.type == conditions.ACCEPTED else each for each in parent.conditions]
+    result = [_accepted(each, own) if each.type == conditions.ACCEPTED else each for each in parent.conditions]
+    if held:
+        generation = result[0].observed_generation
+        result.append(conditions.condition(TAKEN_OVER, False, HELD_BACK, held_message(held), generation))
+    return result
 
 
 def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome]) -> Condition:

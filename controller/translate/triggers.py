@@ -32,6 +32,7 @@ from controller.translate.annotations import (
     PAUSED,
     ROUTE_FINALIZERS,
     STANDALONE,
+    TAKE_OVER,
     WRITTEN,
 )
 from controller.translate.before import Before
@@ -196,10 +197,17 @@ def _gateway_class(event: _Event) -> set[Key]:
 
 
 def _namespace(event: _Event) -> set[Key]:
-    """A namespace's labels count for Gateways that select by them."""
+    """A namespace's labels count for Gateways that select by them, its release of a take-over for all its routes."""
+    name = event.versions[0].name
+    released: set[Key] = set()
+    if event.differs(lambda namespace: namespace.annotation(TAKE_OVER)):
+        released = {route.ref.key for route in _known(lambda view: view.routes_of_namespace(name), event.now)}
+    return released | _selected(event, name)
+
+
+def _selected(event: _Event, name: str) -> set[Key]:
     if not event.differs(lambda namespace: namespace.metadata.labels or {}):
         return set()
-    name = event.versions[0].name
     routes = [
         route
         for route in _known(lambda view: view.routes_of_namespace(name), event.now)

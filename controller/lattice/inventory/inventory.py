@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.inventory.children import Children
 from controller.lattice.inventory.groups import group_for
-from controller.lattice.inventory.mirror import Mirror
+from controller.lattice.inventory.mirror import Mirror, route_of_group, route_of_service
 from controller.lattice.inventory.missed import Missed
 from controller.lattice.inventory.needs import Needs
 from controller.lattice.inventory.once import Once
@@ -224,6 +224,13 @@ class Inventory:
             if key is not None and service is not None:
                 found[key] = service
         return found
+
+    def routes(self) -> set[RouteRef]:
+        """All routes that the tags of ours name. From memory, after a load."""
+        mirror = self._mirror
+        services = (route_of_service(one.tags) for one in mirror.services.values() if mirror.ours(one.tags))
+        groups = (route_of_group(one.tags) for one in mirror.groups.values() if mirror.ours(one.tags))
+        return {ref for ref in (*services, *groups) if ref is not None}
 
     async def find_missed(self, route: RouteRef, *, lane: Lane = Lane.LIVE) -> bool:
         """Find what bears the route's name though neither the load nor an answer showed it.

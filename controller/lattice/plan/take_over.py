@@ -52,6 +52,8 @@ class Held(Frozen, frozen=True):
     """What goes on, a plan by itself."""
     operations: tuple[Operation, ...] = ()
     """What is held back, in the plan's order."""
+    places: frozenset[int] = frozenset()
+    """The places in the whole plan of what is held back."""
 
 
 def hold_back(plan: Plan, observed: ObservedService | ObservedTargetGroup | None) -> Held:
@@ -84,6 +86,7 @@ def hold_back(plan: Plan, observed: ObservedService | ObservedTargetGroup | None
             problems=plan.problems,
         ),
         operations=tuple(plan.operations[index] for index in sorted(held)),
+        places=frozenset(held),
     )
 
 
