@@ -144,7 +144,7 @@ class DesiredTargetGroup(Frozen, frozen=True):
     """All tags but `MANAGED_BY`: the identity's and the user's."""
     targets: frozenset[Target] = frozenset()
     alternative_name: str | None = None
-    """What it is called if, when it is made, the group of that name serves the route's other custom domain, or holds the
-    targets of another backend."""
+    """What it is called if, when it is made, the group of that name serves the route's other custom domain, or holds
+    another backend's targets."""
     alternative_tags: Mapping[str, str] = {}
     """Its identity then: `identity_tags` and what sets it apart."""

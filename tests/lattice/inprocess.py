@@ -20,16 +20,25 @@ from sandbox.lattice.tagging import get_resources
 
 
 class InProcess:
-    """As `controller.lattice.client.LatticeClient`. `wrote` is called after each write."""
+    """As `controller.lattice.client.LatticeClient`. `wrote` is called after each write.
 
-    def __init__(self, seed: int) -> None:
+    Without `timings` states have changed by the next call; `clock` tells the time, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        timings: Timings | None = None,
+        clock: Callable[[], float] = lambda: 1_800_000_000.0,
+    ) -> None:
         self.state = State(
             account="123456789012",
             region="us-west-2",
             seed=0,
-            timings=Timings.instant(),
+            timings=timings or Timings.instant(),
             quotas=Quotas.unlimited(),
-            clock=lambda: 1_800_000_000.0,
+            clock=clock,
         )
         self.log: list[str] = []
         self.hidden = ""

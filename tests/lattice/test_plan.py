@@ -65,6 +65,7 @@ def observed_service(*listeners: ObservedListener, **more: Any) -> ObservedServi
     fields: dict[str, Any] = {
         "status": "ACTIVE",
         "custom_domain": None,
+        "certificate_arn": None,
         "tags": {**OWNED, **service().tags},
         "associations": {"sn-1": observed_association()},
     } | more
@@ -73,7 +74,6 @@ def observed_service(*listeners: ObservedListener, **more: Any) -> ObservedServi
         arn="arn:svc-1",
         name="rates-default",
         domain="rates.example",
-        certificate_arn=None,
         auth_type="NONE",
         listeners={one.port: one for one in listeners},
         **fields,
@@ -392,6 +392,24 @@ def test_a_group_for_tcp_has_neither_protocol_version_nor_health_check() -> None
     config = plan_target_group(desired, None, context()).operations[0].arguments["config"]
     assert "protocolVersion" not in config
     assert config["healthCheck"] == {"enabled": False}
+
+
+def test_a_listener_that_is_new_for_https_waits_for_the_certificate() -> None:
+    desired = service(listener(), listener(port=443, protocol="HTTPS"), certificate_arn="arn:new")
+    plan = plan_service(desired, observed_service(observed_listener()), context())
+    assert calls(plan) == ["UpdateService", "CreateListener"]
+    assert plan.operations[1].after == (0,)
+
+
+def test_a_group_whose_targets_all_change_has_the_new_ones_before_it_loses_the_old() -> None:
+    old, kept = Target(ip="10.0.0.1", port=8090), Target(ip="10.0.0.2", port=8090)
+    plan = plan_target_group(group("parking", "10.0.0.3"), observed_group(targets={old: "HEALTHY"}), context())
+    assert calls(plan) == ["RegisterTargets", "DeregisterTargets"]
+    assert plan.operations[1].after == (0,)
+    observed = observed_group(targets={old: "HEALTHY", kept: "HEALTHY"})
+    plan = plan_target_group(group("parking", "10.0.0.2", "10.0.0.3"), observed, context())
+    assert calls(plan) == ["RegisterTargets", "DeregisterTargets"]
+    assert plan.operations[1].after == ()
 
 
 def test_draining_targets_are_not_deregistered_and_are_registered_when_wanted_again() -> None:

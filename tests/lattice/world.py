@@ -63,7 +63,7 @@ def group(service: str = "parking", *targets: str, owner: ServiceKey = KEY, **mo
         "targets": frozenset(Target(ip=ip, port=8090) for ip in targets),
     }
     fields |= more
-    return DesiredTargetGroup(tags={**identity, **fields.pop("user_tags", {})}, **fields)
+    return DesiredTargetGroup(tags={**fields["identity_tags"], **fields.pop("user_tags", {})}, **fields)
 
 
 def forward(*groups: str, weights: Sequence[int] = (), owner: ServiceKey = KEY) -> Forward:

@@ -13,14 +13,17 @@ def group_for(mirror: Mirror, key: TargetGroupKey, desired: DesiredTargetGroup) 
     """The id of the group that may become the key's; None if there is none.
 
     The alternative identity comes before the other. Where there is an alternative, the group is never one that serves
-    another custom domain.
+    another custom domain, nor one that holds another backend's targets as long as a rule forwards to it: the rule would
+    forward to other targets before it is changed.
     """
     own = desired.alternative_name
     if own is not None and (ident := _group_as(mirror, desired, own, desired.alternative_tags)) is not None:
         return ident
     ident = _group_as(mirror, desired, desired.name, desired.identity_tags)
-    if ident is not None and own is not None and _serves_another(mirror, mirror.groups[ident], key):
-        return None
+    if ident is not None and own is not None:
+        group = mirror.groups[ident]
+        if _serves_another(mirror, group, key) or _holds_another(mirror, group, key):
+            return None
     return ident
 
 
@@ -38,6 +41,14 @@ def _serves_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroup
     users = {*mirror.group_users[group.id], *map(short_id, group.service_arns)}
     services = [mirror.services[user] for user in users if user in mirror.services]
     return any((service.custom_domain or "") != key.owner.hostname for service in services)
+
+
+def _holds_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroupKey) -> bool:
+    """Whether a service forwards to the group for another backend than the key's."""
+    holder = mirror.group_claims.key_of(group.id)
+    if holder is None or not mirror.group_users[group.id]:
+        return False
+    return (holder.namespace, holder.service, holder.port) != (key.namespace, key.service, key.port)
 
 
 def _identity(tags: Mapping[str, str]) -> dict[str, str]:

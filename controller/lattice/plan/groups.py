@@ -2,6 +2,9 @@
 
 The fields that Lattice cannot change are part of the group's key: when they change, another key makes another group,
 and this one's key is left to delete its own. A group is emptied and deleted only when no service forwards to it.
+
+What goes is deregistered at the same time as what comes is registered, unless nothing else is left: a group whose
+targets all change has the new ones before it loses the old.
 """
 
 from collections.abc import Sequence
@@ -100,8 +103,9 @@ def _change(draft: Draft, desired: DesiredTargetGroup, observed: ObservedTargetG
             needs=active,
         )
     serving = {target for target, status in observed.targets.items() if status != DRAINING}
-    _register(draft, desired, observed.id, sorted(desired.targets - serving), (), active)
-    _deregister(draft, observed, sorted(serving - desired.targets), active)
+    added = _register(draft, desired, observed.id, sorted(desired.targets - serving), (), active)
+    stays = not serving.isdisjoint(desired.targets)
+    _deregister(draft, observed, sorted(serving - desired.targets), active, () if stays else added)
 
 
 def _delete(draft: Draft, observed: ObservedTargetGroup) -> None:
@@ -134,8 +138,8 @@ def _register(
     targets: Sequence[Target],
     after: Sequence[int],
     needs: Sequence[Need],
-) -> None:
-    for some in _chunks(targets):
+) -> list[int]:
+    return [
         draft.add(
             "RegisterTargets",
             f"target group {desired.name}",
@@ -144,10 +148,16 @@ def _register(
             after=after,
             needs=needs,
         )
+        for some in _chunks(targets)
+    ]
 
 
 def _deregister(
-    draft: Draft, observed: ObservedTargetGroup, targets: Sequence[Target], needs: Sequence[Need]
+    draft: Draft,
+    observed: ObservedTargetGroup,
+    targets: Sequence[Target],
+    needs: Sequence[Need],
+    after: Sequence[int] = (),
 ) -> list[int]:
     return [
         draft.add(
@@ -155,6 +165,7 @@ def _deregister(
             f"target group {observed.name}",
             f"deregister {_targets_text(some)}",
             {"targetGroupIdentifier": observed.id, "targets": [target_shape(target) for target in some]},
+            after=after,
             needs=needs,
         )
         for some in _chunks(targets)

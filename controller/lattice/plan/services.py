@@ -3,9 +3,9 @@
 Order: a service is made ours by its tag before anything on it is changed. Associations are added before old ones go,
 and listeners likewise, so that clients never lose the way to a service that is still wanted. When a service moves from
 one network to another, its listeners for the old one go with the old association: after the new one is ACTIVE. As long
-as any wanted network is not found, no association goes at all, because what is to take its place may be that one.
-Nothing waits for what it does not depend on: listeners and associations are made at the same time as soon as the
-service is ACTIVE.
+as any wanted network is not found, no association goes at all, because what is to take its place may be that one. A
+listener that is new for HTTPS waits for the certificate. Nothing waits for what it does not depend on: listeners and
+associations are made at the same time as soon as the service is ACTIVE.
 
 Whose service it is, by its tags:
 
@@ -145,8 +145,9 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
         after = retag(draft, f"service {observed.name}", observed.arn, claim)
     draft.needs.append(Active(desired.key))
     good = {desired.certificate_arn, *desired.certificates_as_well}
+    secured = after
     if desired.certificate_arn is not None and observed.certificate_arn not in good:
-        draft.add(
+        updated = draft.add(
             "UpdateService",
             f"service {observed.name}",
             f"use the certificate {desired.certificate_arn}",
@@ -154,15 +155,19 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
             after=after,
             needs=(Active(desired.key),),
         )
+        secured = (*after, updated)
     ways = _associations(draft, desired, observed.id, associations, after, context)
     planner = ListenerPlanner(draft, desired, observed.id, observed.groups(), context)
     changes: list[int] = []
     for listener in desired.listeners:
         present = listeners.get(listener.port)
+        first = secured if listener.protocol == "HTTPS" else after
         if present is None:
-            changes += planner.create(listener, after)
-        elif present.protocol == listener.protocol or not ways.held:
-            changes += planner.change(listener, present, after, ways.needs)
+            changes += planner.create(listener, first)
+        elif present.protocol == listener.protocol:
+            changes += planner.change(listener, present, after)
+        elif not ways.held:
+            changes += planner.change(listener, present, first, ways.needs)
     ports = {listener.port: listener for listener in desired.listeners}
     for port, surplus in sorted(listeners.items()):
         if port not in ports and not ways.held:
