@@ -20,17 +20,21 @@ class Memory(Generic[T]):
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         # By identity, as comparing a large object costs what is to be saved; the entry keeps the object alive.
-        self._entries: OrderedDict[int, tuple[object, Hashable, T]] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, Hashable], tuple[object, object, T]] = OrderedDict()
 
-    def recall(self, obj: Any, revision: Hashable, make: Callable[[], T]) -> T:
-        """What `make` returned for this very object at this revision; asked again if it is not remembered."""
-        entry = self._entries.get(id(obj))
+    def recall(self, obj: Any, revision: object, make: Callable[[], T], *, part: Hashable = None) -> T:
+        """What `make` returned for this very object at this revision; asked again if it is not remembered.
+
+        `part` tells apart what is made of the object for several purposes.
+        """
+        name = id(obj), part
+        entry = self._entries.get(name)
         if entry is not None and entry[0] is obj and entry[1] == revision:
-            self._entries.move_to_end(id(obj))
+            self._entries.move_to_end(name)
             return entry[2]
         made = make()
-        self._entries[id(obj)] = (obj, revision, made)
-        self._entries.move_to_end(id(obj))
+        self._entries[name] = (obj, revision, made)
+        self._entries.move_to_end(name)
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)
         return made

@@ -1,32 +1,43 @@
-"""Which route serves a hostname when several ask for it.
+"""Which routes serve a hostname when several ask for it.
 
 A custom domain name is unique in a service network, so routes that want the same effective hostname in a common
-network, or that are both standalone, contend for it. The oldest gets it; a younger one gets it where it contends
-with none that got it before. Routes without hostnames contend with nobody.
+network, or that are both standalone, have to share one service or contend for it. Routes of one kind that are offered
+through the same set of networks share it: their rules are merged. All others contend: the oldest gets the hostname, and
+a younger one gets it where it contends with none that got it before. Routes without hostnames have services of their
+own.
 
-Who wants a hostname is known without a look at what else the routes say, and claims are weighed from the oldest on and
-no further than the question needs: mostly one or two drafts, however many routes name the hostname. A route that cannot
-be decoded has its place among them, for it may hold what it always held: a question that reaches it has no answer.
+TLSRoutes contend always, because what passes through undecrypted has nothing but the hostname to tell them apart. So do
+routes that want one port with different protocols, as a service has one listener a port.
 
-Source: Gateway API v1.6, "Conflict resolution" (oldest by creation, then by namespace and name); VPC Lattice user
-guide, custom domain names.
+Who wants a hostname is known without a look at what else the routes say. A route that cannot be decoded has its place
+among them, for it may hold what it always held: a question that reaches it has no answer. One that never carried our
+finalizer holds nothing, and takes nothing from those that are older.
+
+Source: Gateway API v1.6, "Conflict resolution" (oldest by creation, then by namespace and name) and
+`HTTPRouteSpec.hostnames`; VPC Lattice user guide, custom domain names.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey
 from controller.api.meta import Undecodable
 from controller.gateway.hostnames import is_wildcard, matches
-from controller.gateway.precedence import route_age
+from controller.gateway.precedence import RouteAge, route_age
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import Frozen
+from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, Share, draft_route
 
+_MERGED: Final = frozenset({"HTTPRoute", "GRPCRoute"})
+"""Kinds of routes that can share a service."""
+
 
 class Claim(Frozen, frozen=True):
+    """What a route gets: its share in a service."""
+
     draft: Draft
     share: Share
 
@@ -36,8 +47,11 @@ def contend(one: ServiceKey, other: ServiceKey) -> bool:
     return one.networks == other.networks or not set(one.networks).isdisjoint(other.networks)
 
 
-def candidates(view: View, hostname: str) -> list[Route | Undecodable]:
-    """Routes that may have this effective hostname, oldest first: they or a listener name it. Raises `UnknownError`."""
+def candidates(view: View, hostname: str, instead: Route | None = None) -> list[Route | Undecodable]:
+    """Routes that may have this effective hostname, oldest first: they or a listener name it. Raises `UnknownError`.
+
+    `instead` is a version of one of them that takes the place of the view's.
+    """
     found: dict[tuple[str, str, str], Route | Undecodable] = {
         (route.kind, route.namespace, route.name): route for route in view.routes_of_hostname(hostname)
     }
@@ -48,41 +62,55 @@ def candidates(view: View, hostname: str) -> list[Route | Undecodable]:
                 found[route.kind, route.namespace, route.name] = route
     for unreadable in view.undecodable_routes(hostname):
         found[unreadable.kind, unreadable.namespace, unreadable.name] = unreadable
+    if instead is not None:
+        found[instead.kind, instead.namespace, instead.name] = instead
     return sorted((route for route in found.values() if not route.deleting), key=route_age)
 
 
-def claim_of(view: View, key: ServiceKey, ctx: TranslateContext) -> Claim | None:
-    """The route that gets this service, and its share in it; None when none asks for it. Raises `UnknownError`."""
+def claims_of(
+    view: View, key: ServiceKey, ctx: TranslateContext, instead: Route | None = None
+) -> tuple[Claim, ...]:
+    """The routes that share this service, oldest first; none when none asks for it. Raises `UnknownError`.
+
+    `instead` is a version of one of them that takes the place of the view's.
+    """
     if key.route is None:
-        claims = _claims(candidates(view, key.hostname), view, key.hostname, ctx)
-        first = next((claim for claim in claims if contend(claim.share.key, key)), None)
-        return first if first is not None and first.share.key == key else None
-    route = view.route(key.route)
+        weighed = _weighed(candidates(view, key.hostname, instead), view, key.hostname, ctx)
+        if weighed.doubt is not None:
+            raise weighed.doubt
+        return tuple(claim for claim in weighed.claims if claim.share.key == key)
+    route = instead or view.route(key.route)
     if route is None or route.deleting:
-        return None
+        return ()
     draft = draft_route(view, route, ctx)
-    return next((Claim(draft=draft, share=share) for share in draft.shares if share.key == key), None)
+    return tuple(Claim(draft=draft, share=share) for share in draft.shares if share.key == key)
 
 
 def rival(view: View, route: Route, key: ServiceKey, ctx: TranslateContext) -> RouteRef | None:
-    """The older route to which this one loses this service; None if it gets it. Raises `UnknownError`."""
+    """The older route to which this version of a route loses this service; None if it gets it. Raises `UnknownError`.
+
+    What is younger has no say in that, and need not be known.
+    """
     if key.route is not None:
         return None
-    age = route_age(route)
-    older = takewhile(lambda other: route_age(other) < age, candidates(view, key.hostname))
-    for claim in _claims(older, view, key.hostname, ctx):
-        if contend(claim.share.key, key) and claim.draft.ref != route.ref:
-            return claim.draft.ref
-    return None
+    weighed = _weighed(candidates(view, key.hostname, route), view, key.hostname, ctx)
+    if any(claim.share.key == key and claim.draft.ref == route.ref for claim in weighed.claims):
+        return None
+    rivals = [claim for claim in weighed.claims if contend(claim.share.key, key)]
+    decided = any(claim.share.key != key for claim in rivals)
+    if weighed.doubt is not None and weighed.until is not None and weighed.until <= route_age(route) and not decided:
+        raise weighed.doubt
+    return rivals[0].draft.ref
 
 
 def dependent(
     view: View, hostname: str, changed: Mapping[RouteRef, ServiceKey], ctx: TranslateContext
 ) -> Sequence[Route]:
-    """The routes that may get or lose a hostname by what becomes of these routes, which claim these services of it.
+    """The routes for which it may matter what becomes of these routes, which claim these services of a hostname.
 
-    That are all that are younger than the first of them that gets it: what loses keeps nobody from anything. Where it
-    cannot be told, that are all. Raises `UnknownError` where the routes themselves are unknown.
+    They may get or lose the hostname, or share it and be told that another's rule comes before theirs. That are all
+    that are younger than the first of these that gets it: what loses keeps nobody from anything. Where it cannot be
+    told, that are all. Raises `UnknownError` where the routes themselves are unknown.
     """
     try:
         routes = candidates(view, hostname)
@@ -103,33 +131,67 @@ def _first(
     """The place of the first route that is one of these and gets its service; None if none of them does."""
     places = {route.ref: place for place, route in enumerate(routes) if not isinstance(route, Undecodable)}
     open_ = {ref: key for ref, key in changed.items() if ref in places}
-    weighed = 0
-    try:
-        for claim in _claims(routes, view, hostname, ctx):
-            weighed = places[claim.draft.ref]
-            if claim.draft.ref in open_:
-                return weighed
-            open_ = {ref: key for ref, key in open_.items() if not contend(claim.share.key, key)}
-            if not open_:
-                return None
-    except UnknownError:
-        return weighed
-    return None
+    weighed = _weighed(routes, view, hostname, ctx)
+    last = 0
+    for claim in weighed.claims:
+        last = places[claim.draft.ref]
+        if claim.draft.ref in open_:
+            return last
+        held = claim.share.key
+        open_ = {ref: key for ref, key in open_.items() if key == held or not contend(held, key)}
+        if not open_:
+            return None
+    return last if weighed.doubt is not None else None
 
 
-def _claims(
-    routes: Iterator[Route | Undecodable] | Sequence[Route | Undecodable],
-    view: View,
-    hostname: str,
-    ctx: TranslateContext,
-) -> Iterator[Claim]:
-    """The claims of these candidates that hold, oldest first; no two of them contend. Raises `UnknownError`."""
-    held: list[ServiceKey] = []
+class _Weighed(Frozen, frozen=True):
+    claims: tuple[Claim, ...] = ()
+    """Those that hold, oldest first, as far as they can be told."""
+    doubt: UnknownError | None = None
+    """Why no more of them can be told."""
+    until: RouteAge | None = None
+    """The age of the route that is in doubt."""
+
+
+def _weighed(routes: Sequence[Route | Undecodable], view: View, hostname: str, ctx: TranslateContext) -> _Weighed:
+    """The claims of these candidates; remembered for as long as they and what they refer to stay the same."""
+    if not routes:
+        return _Weighed()
+    weighed: _Weighed = ctx.claims.recall(
+        routes[0], (view.revision(), tuple(routes)), lambda: _weigh(routes, view, hostname, ctx), part=hostname
+    )
+    return weighed
+
+
+def _weigh(routes: Sequence[Route | Undecodable], view: View, hostname: str, ctx: TranslateContext) -> _Weighed:
+    held: dict[ServiceKey, dict[int, str]] = {}
+    claims: list[Claim] = []
     for route in routes:
-        if isinstance(route, Undecodable):
-            raise UnknownError(route.kind, route.reason)
-        draft = draft_route(view, route, ctx)
+        try:
+            draft = _draft(view, route, ctx)
+        except UnknownError as error:
+            if held and ROUTE_FINALIZERS[route.kind] not in route.metadata.finalizers:
+                continue
+            return _Weighed(claims=tuple(claims), doubt=error, until=route_age(route))
         for share in draft.shares:
-            if share.key.hostname == hostname and not any(contend(share.key, other) for other in held):
-                held.append(share.key)
-                yield Claim(draft=draft, share=share)
+            if share.key.hostname == hostname and _gets(share, held):
+                held.setdefault(share.key, {}).update(share.listeners)
+                claims.append(Claim(draft=draft, share=share))
+    return _Weighed(claims=tuple(claims))
+
+
+def _draft(view: View, route: Route | Undecodable, ctx: TranslateContext) -> Draft:
+    if isinstance(route, Undecodable):
+        raise UnknownError(route.kind, route.reason)
+    return draft_route(view, route, ctx)
+
+
+def _gets(share: Share, held: Mapping[ServiceKey, Mapping[int, str]]) -> bool:
+    """Whether a share is given to a route beside those that hold services of this hostname, by port and protocol."""
+    ports = held.get(share.key)
+    if ports is None:
+        return not any(contend(share.key, other) for other in held)
+    return share.key.kind in _MERGED and all(
+        ports.get(port, protocol) == protocol for port, protocol in share.listeners
+    )
+

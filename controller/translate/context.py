@@ -18,3 +18,7 @@ class TranslateContext(Frozen, frozen=True):
     """Whether what another controller left may be changed everywhere; see `take_over`."""
     drafts: Memory[Any] = msgspec.field(default_factory=Memory)
     """Drafts of routes; see `draft`."""
+    claims: Memory[Any] = msgspec.field(default_factory=Memory)
+    """Who gets a hostname; see `claims`."""
+    merged: Memory[Any] = msgspec.field(default_factory=Memory)
+    """What routes make of the services that they share; see `merge`."""

@@ -20,6 +20,7 @@ from controller.lattice.model import Frozen
 from controller.translate.claims import rival
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, ParentDraft, draft_route, problems_text
+from controller.translate.merge import merged_service
 from controller.translate.withheld import PAUSED_MESSAGE, is_paused
 
 ACCEPTED_MESSAGE: Final = "Route is accepted."
@@ -67,14 +68,17 @@ def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> R
     draft = draft_route(view, route, ctx)
     rivals = {share.key: rival(view, route, share.key, ctx) for share in draft.shares}
     services = tuple(key for key, other in rivals.items() if other is None)
-    notes = (PAUSED_MESSAGE,) if is_paused(view, route) else ()
+    shared = [merged for key in services if (merged := merged_service(view, key, ctx, route)) is not None]
+    notes = [note for merged in shared for note in merged.notes(ref)]
+    if is_paused(view, route):
+        notes.append(PAUSED_MESSAGE)
     return RouteTranslation(
         ref=ref,
         route=route,
         controller_name=ctx.controller_name,
         parents=tuple(_parent(draft, parent, rivals, notes) for parent in draft.parents),
         services=services,
-        target_groups=tuple(group for key in services for group in draft.groups(key)),
+        target_groups=tuple(group for merged in shared for group in merged.groups_of(ref)),
     )
 
 

@@ -37,6 +37,8 @@ class Contribution(Frozen, frozen=True):
 class _Entry(Frozen, frozen=True):
     order: tuple[MatchRank, str, str, int, int]
     """What the match takes, then the route's age, its namespace and name as one text, the rule's place, the match's."""
+    ref: RouteRef
+    place: int
     match: Match
     rule: CompiledRule
 
@@ -72,20 +74,32 @@ def group_of(key: ServiceKey, backend: Backend) -> TargetGroupKey:
 
 def reachable(contributions: Sequence[Contribution]) -> list[tuple[Match, CompiledRule]]:
     """The matches that some request reaches, each with its rule, in order of precedence."""
-    kept: list[tuple[Match, CompiledRule]] = []
-    seen: set[tuple[object, ...]] = set()
-    for entry in sorted(_entries(contributions), key=lambda entry: entry.order):
-        requests = same_requests(entry.match)
-        if requests not in seen:
-            seen.add(requests)
-            kept.append((entry.match, entry.rule))
-    return kept
+    return [(entry.match, entry.rule) for entry, first in _ranked(contributions) if first is entry]
+
+
+def foreclosed(contributions: Sequence[Contribution], ref: RouteRef) -> dict[tuple[int, int], RouteRef]:
+    """The matches of a route that no request reaches, by the places of rule and match, each with the other route that
+    has the same one."""
+    return {
+        (entry.rule.index, entry.place): first.ref
+        for entry, first in _ranked(contributions)
+        if entry.ref == ref and first.ref != ref
+    }
+
+
+def _ranked(contributions: Sequence[Contribution]) -> list[tuple[_Entry, _Entry]]:
+    """All matches in order of precedence, each with the first that fits the same requests."""
+    firsts: dict[tuple[object, ...], _Entry] = {}
+    entries = sorted(_entries(contributions), key=lambda entry: entry.order)
+    return [(entry, firsts.setdefault(same_requests(entry.match), entry)) for entry in entries]
 
 
 def _entries(contributions: Sequence[Contribution]) -> list[_Entry]:
     return [
         _Entry(
             order=(match.rank, of.age, f"{of.ref.namespace}/{of.ref.name}", rule.index, place),
+            ref=of.ref,
+            place=place,
             match=match.match,
             rule=rule,
         )

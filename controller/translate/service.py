@@ -1,23 +1,22 @@
 """A Lattice service as the routes that feed it want it.
 
-A service has a listener for each port of the parents' listeners that serve it, all with the same rules; what no rule
-matches gets a 404. A TLS listener has no rules: its default action forwards. As it can do nothing else, there is none
-while no backend takes connections, so that they are refused. The oldest route gives the service its name, its tags and
-what else concerns it as a whole.
+A service has a listener for each port of the parents' listeners that serve it; what no rule matches gets a 404. A TLS
+listener has no rules: its default action forwards. As it can do nothing else, there is none while no backend takes
+connections, so that they are refused. The oldest route gives the service its name, its tags and what else concerns it
+as a whole.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
-from controller.lattice.model import DesiredListener, DesiredRule, DesiredService, FixedResponse, Forward, Frozen
+from controller.lattice.model import DesiredListener, DesiredService, FixedResponse, Forward, Frozen
 from controller.translate import names, tags
 from controller.translate.annotations import ROUTE_FINALIZERS, takeover_from
 from controller.translate.certificates import Named, Source
-from controller.translate.claims import claim_of
 from controller.translate.context import TranslateContext
-from controller.translate.rules import build_rules
+from controller.translate.draft import Share
+from controller.translate.merge import MergedListener, merged_service
 
 TLS_PASSTHROUGH: Final = "TLS_PASSTHROUGH"
 """How VPC Lattice calls the protocol of listeners that pass TLS connections through."""
@@ -46,47 +45,61 @@ class ServiceTranslation(Frozen, frozen=True):
 
 def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> ServiceTranslation:
     """Translate the service. Raises `UnknownError`."""
-    claim = claim_of(view, key, ctx)
-    if claim is None:
+    merged = merged_service(view, key, ctx)
+    if merged is None:
         return ServiceTranslation(key=key)
-    route, ref, share = claim.draft.route, claim.draft.ref, claim.share
-    rules = build_rules(key, (claim.draft.contribution,))
+    owner, share = merged.claims[0].draft, merged.claims[0].share
     desired = DesiredService(
         key=key,
         name=share.name,
-        tags={**claim.draft.user_tags, **tags.service_tags(ref)},
-        user_tags=claim.draft.user_tags,
+        alternative_name=_alternative_name(owner.ref, share),
+        tags={**owner.user_tags, **tags.service_tags(owner.ref)},
+        user_tags=owner.user_tags,
         custom_domain=key.hostname or None,
-        certificate_arn=share.certificate.arn if isinstance(share.certificate, Named) else None,
+        certificate_arn=merged.certificate.arn if isinstance(merged.certificate, Named) else None,
         networks=share.networks,
         listeners=tuple(
-            listener
-            for port, protocol in share.listeners
-            if (listener := _listener(ref, port, protocol, rules)) is not None
+            listener for each in merged.listeners if (listener := _listener(owner.ref, each)) is not None
         ),
-        takeover_from=takeover_from(route),
+        takeover_from=takeover_from(owner.route),
     )
-    contributor = Contributor(
-        ref=ref,
-        generation=route.metadata.generation,
-        finalizer=ROUTE_FINALIZERS[ref.kind] in route.metadata.finalizers,
+    contributors = tuple(
+        Contributor(
+            ref=claim.draft.ref,
+            generation=claim.draft.route.metadata.generation,
+            finalizer=ROUTE_FINALIZERS[claim.draft.ref.kind] in claim.draft.route.metadata.finalizers,
+        )
+        for claim in merged.claims
     )
     return ServiceTranslation(
         key=key,
         desired=desired,
-        routes=(contributor,),
-        target_groups=claim.draft.groups(key),
-        certificate=share.certificate,
+        routes=contributors,
+        target_groups=tuple(merged.groups),
+        certificate=merged.certificate,
     )
 
 
-def _listener(ref: RouteRef, port: int, protocol: str, rules: Sequence[DesiredRule]) -> DesiredListener | None:
-    """The listener on this port; `protocol` is that of the Gateway's listener. None where there can be none."""
-    name = names.listener_name(ref, port, protocol)
-    if protocol != "TLS":
-        not_found = FixedResponse(status_code=404)
-        return DesiredListener(name=name, port=port, protocol=protocol, default_action=not_found, rules=tuple(rules))
-    forward = rules[0].action if rules else None
+def _listener(owner: RouteRef, merged: MergedListener) -> DesiredListener | None:
+    """The listener of a port; None where there can be none."""
+    name = names.listener_name(owner, merged.port, merged.protocol)
+    if merged.protocol != "TLS":
+        return DesiredListener(
+            name=name,
+            port=merged.port,
+            protocol=merged.protocol,
+            default_action=FixedResponse(status_code=404),
+            rules=merged.rules,
+        )
+    forward = merged.rules[0].action if merged.rules else None
     if not isinstance(forward, Forward):
         return None
-    return DesiredListener(name=name, port=port, protocol=TLS_PASSTHROUGH, default_action=forward)
+    return DesiredListener(name=name, port=merged.port, protocol=TLS_PASSTHROUGH, default_action=forward)
+
+
+def _alternative_name(owner: RouteRef, share: Share) -> str | None:
+    """What to call the service while the route's service of another hostname has its name: that of a further one."""
+    if not share.first or not share.key.hostname:
+        return None
+    name = names.further_service_name(owner, share.key.hostname)
+    return name if name != share.name else None

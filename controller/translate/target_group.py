@@ -7,16 +7,15 @@ targets or without.
 Source: Kubernetes API reference, `EndpointSlice`; the contract's names, tags and targets.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from controller.api.core import EndpointSlice
 from controller.api.keys import TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredTargetGroup, HealthCheck, Target
 from controller.translate import names, tags
-from controller.translate.claims import Claim, claim_of
 from controller.translate.context import TranslateContext
-from controller.translate.rules import group_of
+from controller.translate.merge import Merged, merged_service
 
 _FAMILIES = {"IPV4": "IPv4", "IPV6": "IPv6"}
 _PORT = 80
@@ -25,23 +24,21 @@ _PORT = 80
 
 def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContext) -> DesiredTargetGroup | None:
     """The group as its service wants it; None when the service does not forward to it. Raises `UnknownError`."""
-    claim = claim_of(view, key.owner, ctx)
-    if claim is None:
+    merged = merged_service(view, key.owner, ctx)
+    if merged is None or key not in merged.groups:
         return None
-    siblings = _siblings(claim, key)
-    if key not in siblings:
-        return None
-    identity = tags.target_group_tags(
-        key,
-        claim.draft.ref,
-        ctx.identity,
-        further_port=key != min(siblings, key=_port_order),
-        further_hostname=not claim.share.first,
+    claim = merged.groups[key]
+    further_port = key != min(_siblings(merged, key), key=_port_order)
+    identity, alternative = (
+        tags.target_group_tags(
+            key, claim.draft.ref, ctx.identity, further_port=further_port, further_hostname=further_hostname
+        )
+        for further_hostname in (not claim.share.first, True)
     )
-    fixed = (_PORT, key.protocol, key.protocol_version, key.ip_address_type, ctx.identity.vpc, ctx.identity.owner)
+    apart = claim.share.first and bool(key.owner.hostname)
     return DesiredTargetGroup(
         key=key,
-        name=names.target_group_name(key.namespace, key.service, repr((sorted(identity.items()), fixed))),
+        name=_name(key, identity, ctx),
         port=_PORT,
         protocol=key.protocol,
         protocol_version=key.protocol_version,
@@ -51,15 +48,22 @@ def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContex
         identity_tags=identity,
         tags={**claim.draft.user_tags, **identity},
         targets=frozenset(_targets(view, key)),
+        alternative_name=_name(key, alternative, ctx) if apart else None,
+        alternative_tags=alternative if apart else {},
     )
 
 
-def _siblings(claim: Claim, key: TargetGroupKey) -> list[TargetGroupKey]:
-    """The groups of the same Service in the same Lattice service, this one among them if it is asked for."""
+def _name(key: TargetGroupKey, identity: Mapping[str, str], ctx: TranslateContext) -> str:
+    fixed = (_PORT, key.protocol, key.protocol_version, key.ip_address_type, ctx.identity.vpc, ctx.identity.owner)
+    return names.target_group_name(key.namespace, key.service, repr((sorted(identity.items()), fixed)))
+
+
+def _siblings(merged: Merged, key: TargetGroupKey) -> list[TargetGroupKey]:
+    """The groups of the same Service that the same route owns in the same Lattice service, this one among them."""
     return [
-        group_of(key.owner, backend)
-        for backend in claim.draft.backends
-        if (backend.namespace, backend.service) == (key.namespace, key.service)
+        group
+        for group, claim in merged.groups.items()
+        if claim is merged.groups[key] and (group.namespace, group.service) == (key.namespace, key.service)
     ]
 
 

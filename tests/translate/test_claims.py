@@ -8,7 +8,7 @@ import pytest
 
 from controller.api import resources
 from controller.api.gateway import Gateway, HTTPRoute
-from controller.api.keys import ObjectKey, RouteRef, ServiceKey, TargetGroupKey, tenant
+from controller.api.keys import ObjectKey, ServiceKey, TargetGroupKey, tenant
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
 from controller.gateway.memory import Memory
@@ -16,7 +16,8 @@ from controller.gateway.view import UnknownError
 from controller.kube.decode import Decoder
 from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, Collection, StoreView, view_of
-from controller.translate.claims import claim_of, rival
+from controller.translate.annotations import ROUTE_FINALIZER
+from controller.translate.claims import claims_of, rival
 from controller.translate.draft import draft_route
 from controller.translate.triggers import keys_for_change
 from tests.support.view import backend, gateway, gateway_class, listener, namespace, route, rule, service
@@ -52,7 +53,7 @@ def test_an_older_route_that_cannot_be_decoded_leaves_its_hostname_in_doubt(ctx)
     young = asking("young", YOUNG)
     view = hotel(unreadable(asking("old", OLD), resources.HTTP_ROUTES), young)
     with pytest.raises(UnknownError, match="default/old cannot be decoded"):
-        claim_of(view, KEY, ctx)
+        claims_of(view, KEY, ctx)
     with pytest.raises(UnknownError, match="default/old cannot be decoded"):
         rival(view, young, KEY, ctx)
 
@@ -60,8 +61,7 @@ def test_an_older_route_that_cannot_be_decoded_leaves_its_hostname_in_doubt(ctx)
 def test_a_younger_one_takes_nothing_from_who_has_it(ctx):
     old = asking("old", OLD)
     view = hotel(unreadable(asking("young", YOUNG), resources.HTTP_ROUTES), old)
-    claim = claim_of(view, KEY, ctx)
-    assert claim is not None
+    (claim,) = claims_of(view, KEY, ctx)
     assert claim.draft.route is old
     assert rival(view, old, KEY, ctx) is None
 
@@ -70,9 +70,9 @@ def test_one_that_would_get_the_hostname_of_a_listener_counts_too(ctx):
     at = gateway("my-hotel", "default", listener(hostname="a.example.com"))
     young = asking("young", YOUNG, hostnames=())
     with pytest.raises(UnknownError, match="default/old cannot be decoded"):
-        claim_of(hotel(unreadable(asking("old", OLD, hostnames=()), resources.HTTP_ROUTES), young, at=at), KEY, ctx)
+        claims_of(hotel(unreadable(asking("old", OLD, hostnames=()), resources.HTTP_ROUTES), young, at=at), KEY, ctx)
     other = asking("old", OLD, hostnames=["b.example.com"])
-    assert claim_of(hotel(unreadable(other, resources.HTTP_ROUTES), young, at=at), KEY, ctx) is not None
+    assert claims_of(hotel(unreadable(other, resources.HTTP_ROUTES), young, at=at), KEY, ctx)
 
 
 def test_a_gateway_that_cannot_be_decoded_still_uses_its_class_and_names_its_hostnames(ctx):
@@ -95,16 +95,23 @@ def test_a_mesh_route_with_the_gateways_name_does_not_hold_the_gateway():
     assert hotel(mesh).routes_of_gateway("default", "my-hotel") == ()
 
 
-def test_the_oldest_claims_are_weighed_no_further_than_the_question_needs(ctx):
+def test_claims_are_weighed_once_for_all_who_ask(ctx):
     routes = [asking(f"r{n:02d}", f"2026-01-01T00:00:{n:02d}Z") for n in range(20)]
     view = hotel(*routes)
     drafted: list[str] = []
     recall = ctx.drafts.recall
     ctx.drafts.recall = lambda obj, revision, make: drafted.append(obj.name) or recall(obj, revision, make)
-    assert rival(view, routes[-1], KEY, ctx) == RouteRef("HTTPRoute", "default", "r00")
-    assert rival(view, routes[0], KEY, ctx) is None
-    assert claim_of(view, KEY, ctx) is not None
-    assert set(drafted) == {"r00"}
+    assert all(rival(view, one, KEY, ctx) is None for one in routes)
+    assert [claim.draft.route for claim in claims_of(view, KEY, ctx)] == routes
+    assert drafted == [one.name for one in routes]
+
+
+def test_a_younger_one_that_shared_the_hostname_leaves_it_in_doubt(ctx):
+    old, young = asking("old", OLD), asking("young", YOUNG, meta={"finalizers": [ROUTE_FINALIZER]})
+    view = hotel(unreadable(young, resources.HTTP_ROUTES), old)
+    with pytest.raises(UnknownError, match="default/young cannot be decoded"):
+        claims_of(view, KEY, ctx)
+    assert rival(view, old, KEY, ctx) is None
 
 
 def test_a_draft_is_made_once_for_a_version_and_again_when_something_it_reads_is_another(ctx):

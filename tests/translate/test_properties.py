@@ -279,13 +279,19 @@ def test_services_are_taken_by_lattice(view):
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_routes_services_and_groups_agree(view):
     by_route = [translate_route(view, ref, CTX) for ref in refs(view)]
-    groups = [group for translation in by_route for group in translation.target_groups]
-    assert len(set(groups)) == len(groups)
+    made = {key: translate_service(view, key, CTX) for each in by_route for key in each.services}
     for translation in by_route:
         assert {key for parent in translation.parents for key in parent.services} == set(translation.services)
-        made = [translate_service(view, key, CTX) for key in translation.services]
-        assert [group for each in made for group in each.target_groups] == list(translation.target_groups)
-        assert all(each.routes[0].ref == translation.ref for each in made)
+        for key in translation.services:
+            assert translation.ref in [contributor.ref for contributor in made[key].routes]
+    for key, shared in made.items():
+        asking = [each for each in by_route if key in each.services]
+        assert {each.ref for each in asking} == {contributor.ref for contributor in shared.routes}
+        assert {group for each in asking for group in each.target_groups if group.owner == key} == set(
+            shared.target_groups
+        )
+    groups = [group for shared in made.values() for group in shared.target_groups]
+    assert len(set(groups)) == len(groups)
     desired = [translate_target_group(view, group, CTX) for group in groups]
     assert all(isinstance(each, DesiredTargetGroup) for each in desired)
     made_groups = [each for each in desired if each is not None]

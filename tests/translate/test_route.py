@@ -272,8 +272,13 @@ def test_two_parents_that_want_one_port_with_two_protocols(ctx):
 YOUNGER = {"created": "2026-02-01T00:00:00Z", "hostnames": ["a.example.com"]}
 
 
+BOTH = {"parents": [{"name": "blue"}, {"name": "my-hotel"}]}
+"""Other networks than those of a route with the usual parent, and one of them the same: such routes contend."""
+
+
 def test_the_older_route_keeps_a_hostname(ctx):
-    view = hotel(route("old", PARKING, hostnames=["a.example.com"]), route("rates", PARKING, **YOUNGER))
+    view = hotel(gateway("blue"), route("old", PARKING, hostnames=["a.example.com"], **BOTH))
+    view = view.having(route("rates", PARKING, **YOUNGER))
     reason, message = refused(translate(view, ctx))
     assert reason == "Conflicted"
     assert "HTTPRoute/default/old" in message
@@ -282,7 +287,9 @@ def test_the_older_route_keeps_a_hostname(ctx):
 
 def test_of_equal_age_the_first_by_namespace_and_name_keeps_it(ctx):
     view = hotel(
-        route("zebra", PARKING, hostnames=["a.example.com"]), route("rates", PARKING, hostnames=["a.example.com"])
+        gateway("blue"),
+        route("zebra", PARKING, hostnames=["a.example.com"]),
+        route("rates", PARKING, hostnames=["a.example.com"], **BOTH),
     )
     assert translate(view, ctx).parents[0].accepted
     assert refused(translate(view, ctx, RouteRef("HTTPRoute", "default", "zebra")))[0] == "Conflicted"
@@ -306,15 +313,6 @@ def test_other_networks_do_not_contend(ctx):
     assert translate(view, ctx).parents[0].accepted
 
 
-def test_a_common_network_is_enough_to_contend(ctx):
-    view = hotel(
-        gateway("blue"),
-        route("old", PARKING, parents=[{"name": "blue"}, {"name": "my-hotel"}], hostnames=["a.example.com"]),
-        route("rates", PARKING, **YOUNGER),
-    )
-    assert refused(translate(view, ctx))[0] == "Conflicted"
-
-
 def test_a_route_that_lost_keeps_nobody_else_out(ctx):
     view = hotel(
         gateway("blue"),
@@ -328,7 +326,8 @@ def test_a_route_that_lost_keeps_nobody_else_out(ctx):
 def test_a_hostname_taken_from_the_listener_contends_too(ctx):
     view = hotel(
         gateway("my-hotel", "default", listener(hostname="a.example.com")),
-        route("old", PARKING, hostnames=["*.example.com"]),
+        gateway("blue", "default", listener(hostname="a.example.com")),
+        route("old", PARKING, hostnames=["*.example.com"], **BOTH),
         route("rates", PARKING, created="2026-02-01T00:00:00Z"),
     )
     assert refused(translate(view, ctx))[0] == "Conflicted"
@@ -341,7 +340,8 @@ def test_routes_without_hostnames_never_collide(ctx):
 
 def test_a_route_that_loses_one_of_its_hostnames_serves_the_other(ctx):
     view = hotel(
-        route("old", PARKING, hostnames=["a.example.com"]),
+        gateway("blue"),
+        route("old", PARKING, hostnames=["a.example.com"], **BOTH),
         route("rates", PARKING, hostnames=["a.example.com", "b.example.com"], created="2026-02-01T00:00:00Z"),
     )
     translation = translate(view, ctx)

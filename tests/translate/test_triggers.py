@@ -141,31 +141,42 @@ def routes_in(keys: frozenset[Key]) -> set[str]:
     return {key.name for key in keys if isinstance(key, ObjectKey) and key.kind == "HTTPRoute"}
 
 
+def elsewhere(one: HTTPRoute, *gateways: str) -> HTTPRoute:
+    """The route with these Gateways as its parents."""
+    parents = tuple(ParentReference(name=name) for name in gateways)
+    return msgspec.structs.replace(one, spec=msgspec.structs.replace(one.spec, parent_refs=parents))
+
+
 def test_a_route_that_does_not_get_its_hostname_touches_no_other(ctx):
-    routes = shared(4)
-    first, third = routes[0], routes[2]
-    view = BASE.without(OTHER).having(*routes)
+    first, second, third, fourth = shared(4)
+    third = elsewhere(third, "two", "my-hotel")
+    view = BASE.without(OTHER).having(gateway("two"), first, second, third, fourth)
     tagged = {PREFIX + "tags": "a=b"}
     assert routes_in(touched(ctx, third, changed(third, annotations=tagged), view)) == {"r2"}
     assert routes_in(touched(ctx, third, None, view)) == {"r2"}
     assert routes_in(touched(ctx, first, changed(first, annotations=tagged), view)) == {"r0", "r1", "r2", "r3"}
 
 
+def test_a_route_that_shares_a_service_touches_those_that_come_after_it(ctx):
+    routes = shared(4)
+    view = BASE.without(OTHER).having(*routes)
+    tagged = {PREFIX + "tags": "a=b"}
+    assert routes_in(touched(ctx, routes[2], changed(routes[2], annotations=tagged), view)) == {"r2", "r3"}
+    assert routes_in(touched(ctx, routes[3], changed(routes[3], annotations=tagged), view)) == {"r3"}
+
+
 def test_a_route_that_loses_its_hostname_touches_all_that_are_younger(ctx):
     routes = shared(4)
     first, view = routes[0], BASE.without(OTHER).having(*routes)
-    elsewhere = msgspec.structs.replace(first, spec=RATES.spec)
-    keys = touched(ctx, first, elsewhere, view)
-    assert keys >= own_keys(view.having(elsewhere), ctx, RouteRef("HTTPRoute", "default", "r1"))
+    nameless = msgspec.structs.replace(first, spec=RATES.spec)
+    keys = touched(ctx, first, nameless, view)
+    assert keys >= own_keys(view.having(nameless), ctx, RouteRef("HTTPRoute", "default", "r1"))
     assert routes_in(keys) == {"r0", "r1", "r2", "r3"}
 
 
 def test_a_route_of_another_network_stands_in_nobodys_way(ctx):
     first, second, third = shared(3)
-    apart = msgspec.structs.replace(
-        first, spec=msgspec.structs.replace(first.spec, parent_refs=(ParentReference(name="two"),))
-    )
-    view = BASE.without(OTHER).having(gateway("two"), apart, second, third)
+    view = BASE.without(OTHER).having(gateway("two"), elsewhere(first, "two"), second, third)
     assert routes_in(touched(ctx, third, changed(third, annotations={PREFIX + "tags": "a=b"}), view)) == {"r2"}
     assert routes_in(touched(ctx, second, changed(second, annotations={PREFIX + "tags": "a=b"}), view)) == {"r1", "r2"}
 
