@@ -19,6 +19,7 @@ class Board:
         self._groups: dict[ServiceKey, dict[TargetGroupKey, Failed]] = {}
         self._waiting: dict[Key, dict[Key, None]] = {}
         self._holders: dict[Key, RouteRef] = {}
+        self._fed: dict[ServiceKey, tuple[RouteRef, ...]] = {}
         self._at_work: set[ServiceKey] = set()
         self._workers: dict[RouteRef, set[Key]] = {}
         self._held_up: set[RouteRef] = set()
@@ -79,7 +80,20 @@ class Board:
 
     def let_go(self, key: ServiceKey | TargetGroupKey) -> RouteRef | None:
         """The resource of a key is gone: the route for which it existed, as last noted."""
+        if isinstance(key, ServiceKey):
+            self._fed.pop(key, None)
         return self._holders.pop(key, None)
+
+    def feed(self, key: ServiceKey, routes: tuple[RouteRef, ...]) -> bool:
+        """The service has the rules of these routes and of no others; tells whether that is news."""
+        before = self._fed.get(key)
+        self._fed[key] = routes
+        return before != routes
+
+    def may_feed(self, key: ServiceKey, route: RouteRef) -> bool:
+        """Whether the service may have rules of the route, as far as this run has seen."""
+        fed = self._fed.get(key)
+        return fed is None or route in fed
 
     def worked(self, key: ServiceKey) -> None:
         """Calls were made to program a service; its success is worth telling."""

@@ -13,6 +13,7 @@ from controller import logs
 from controller.api.gateway import Route
 from controller.api.keys import RouteRef
 from controller.api.resources import ROUTES, Resource
+from controller.gateway.view import UnknownError
 from controller.kube.errors import ApiError
 from controller.kube.route_status import merge_route_parents
 from controller.kube.times import rfc3339
@@ -20,6 +21,8 @@ from controller.kube.writes import patch_annotations, patch_status, update_final
 from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers, what_there_is
 from controller.translate.annotations import ROUTE_FINALIZERS
+from controller.translate.claims import claims_of
+from controller.translate.draft import draft_route
 from controller.translate.outcomes import route_report
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.take_over import HELD_BACK, TAKEN_OVER, held_message
@@ -93,6 +96,8 @@ async def _release(env: Environment, resource: Resource[Any], route: Route, ref:
     finalizer = ROUTE_FINALIZERS[route.kind]
     if finalizer not in route.metadata.finalizers:
         return
+    if _shares(env, route, ref):
+        return
     if env.board.holds_up(ref):
         return  # What is being created bears the route's name before we know of it.
     # Their own keys delete what is left, and add this one again when it is gone.
@@ -102,6 +107,21 @@ async def _release(env: Environment, resource: Resource[Any], route: Route, ref:
     if not left and not env.board.holds_up(ref):
         answer = await update_finalizers(env.kube, resource, route, remove=[finalizer])
         env.observe(resource, answer)
+
+
+def _shares(env: Environment, route: Route, ref: RouteRef) -> bool:
+    """Whether a service that others keep may still have rules of a deleted route; its key then adds this one again."""
+    if not route.deleting:
+        return False
+    try:
+        keys = [share.key for share in draft_route(env.view, route, env.ctx).shares]
+        kept = [key for key in keys if env.board.may_feed(key, ref) and claims_of(env.view, key, env.ctx)]
+    except UnknownError:
+        return False  # The service's own key takes the rules out once it is known.
+    for key in kept:
+        env.board.wait(ref.key, key)
+        env.add(key)
+    return bool(kept)
 
 
 async def _report(env: Environment, resource: Resource[Any], route: Route, translation: RouteTranslation) -> None:

@@ -69,6 +69,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
     refs = [contributor.ref for contributor in translation.routes]
     why = rests(env, key, refs, _route_of(observed), wanted=desired is not None)
     if why is not None:
+        _feed(env, key, refs)  # Whose rules it has is no matter before it goes on, which is with its own routes alone.
         # What the key's former route was told of the service does not hold for one that waits for it.
         waits = Failed(reason="Pending", message=why.to_others, transient=True)
         if any(ref != why.route for ref in refs) and env.board.post_service(key, waits):
@@ -103,6 +104,8 @@ async def _change(
     outcome = failure or _outcome(env, translation, applied)
     _report(env, key, translation, outcome, whole=not held.operations)
     gone = applied.done and desired is None and not held.operations
+    if applied.done and desired is not None and not held.operations:
+        _feed(env, key, refs)
     if gone:
         route = env.board.let_go(key)
         if route is not None:
@@ -110,6 +113,13 @@ async def _change(
     elif translation.routes:
         await add_leftovers(env, translation.routes[0].ref, again=applied.calls > 0)
     return pass_on(env, key, applied, failure=failure, news=gone)
+
+
+def _feed(env: Environment, key: ServiceKey, refs: Sequence[RouteRef]) -> None:
+    """Note whose rules the service has; a route that has left it may be free to go now."""
+    if env.board.feed(key, tuple(refs)):
+        for released in env.board.released_by(key):
+            env.add(released)
 
 
 def _found(env: Environment, network: str) -> bool:

@@ -18,11 +18,13 @@ def services(server: LatticeServer) -> dict[str, Json]:
 def groups(server: LatticeServer) -> dict[str, Json]:
     """All target groups by label."""
     server.state.transitions.run_due()
-    return _labelled((group_label(group.tags), _group(group)) for group in server.state.target_groups)
+    return _labelled((_group_label(group), _group(group)) for group in server.state.target_groups)
 
 
-def service_of(server: LatticeServer, label: str) -> Service:
-    return next(service for service in server.state.services if _label(service) == label)
+def listeners(server: LatticeServer, label: str) -> dict[int, Listener]:
+    """The listeners of a service by port."""
+    service = next(service for service in server.state.services if _label(service) == label)
+    return {listener.port: listener for listener in service.listeners.values()}
 
 
 def answer(listener: Listener, request: Request) -> Action:
@@ -74,12 +76,19 @@ def _service(service: Service) -> Json:
     }
 
 
+def _group_label(group: TargetGroup) -> str:
+    return group_label(group.tags, group.service and group.service.custom_domain)
+
+
 def _group(group: TargetGroup) -> Json:
+    """Without the tag by which the groups of a route's several hostnames are told apart, which has to be right."""
     assert group.status == "ACTIVE", group
+    domain = group.service and group.service.custom_domain
+    assert group.tags.get(f"{PREFIX}Hostname", domain) == domain, group
     config = group.config
     return {
         "service": None if group.service is None else _label(group.service),
-        "tags": dict(group.tags),
+        "tags": {name: value for name, value in group.tags.items() if name != f"{PREFIX}Hostname"},
         "config": (config["protocol"], config["protocolVersion"], config["port"], config["ipAddressType"]),
         "targets": sorted((target.id, target.port) for target in group.targets.values() if not target.draining),
     }
@@ -96,4 +105,4 @@ def _match(rule: Rule) -> Match:
 def _action(rule: Rule) -> Action:
     if rule.action.fixed_response is not None:
         return rule.action.fixed_response
-    return tuple(sorted((group_label(group.tags), weight) for group, weight in rule.action.forward))
+    return tuple(sorted((_group_label(group), weight) for group, weight in rule.action.forward))

@@ -6,7 +6,7 @@ which `observed` describes what there is; `answer` says what a request has to me
 specification's precedence, knowing nothing of Lattice's rules.
 
 It covers what the random routes use: HTTP listeners, all the matches that Lattice has, hostnames with and without
-wildcards, several parents, cross-namespace backends, contention for hostnames.
+wildcards, several parents, cross-namespace backends, hostnames that several routes share or contend for.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,8 @@ from tests.e2e.harness import CONTROLLER, PREFIX, Json
 
 Match = tuple[str | None, str, str, tuple[tuple[str, str], ...]]
 """Method, exact or prefix, path, headers with their names in lower case."""
+Backend = tuple[str, str, int]
+"""Namespace, name and port of a Service."""
 Action = int | tuple[tuple[str, int], ...]
 """A status, or labels of groups with weights."""
 
@@ -38,6 +40,39 @@ class Place(NamedTuple):
     networks: set[str]
 
 
+class Member(NamedTuple):
+    """A route in a service, by its place there."""
+
+    route: Json
+    place: Place
+
+
+class Shared(NamedTuple):
+    """A service, by those who share it, oldest first: mostly one."""
+
+    members: list[Member]
+
+    @property
+    def hostname(self) -> str:
+        return self.members[0].place.hostname
+
+    @property
+    def label(self) -> str:
+        return label(self.members[0].route, self.hostname)
+
+    @property
+    def networks(self) -> list[str]:
+        return sorted(self.members[0].place.networks)
+
+    @property
+    def ports(self) -> dict[int, str]:
+        return {port: protocol for member in self.members for port, protocol in member.place.ports.items()}
+
+    def at(self, port: int) -> list[Member]:
+        """Those who are served at a port."""
+        return [member for member in self.members if port in member.place.ports]
+
+
 class Reference:
     """`all_of` gives all objects of a kind, and is asked once; `owner` is the controller's owner tag."""
 
@@ -57,53 +92,54 @@ class Reference:
     def services(self) -> dict[str, Json]:
         """Services by label, with all that hangs below them."""
         found = {}
-        for route in self.routes():
-            for place in self.served(route):
-                found[label(route, place.hostname)] = {
-                    "domain": place.hostname or None,
-                    # A service keeps the name that it was born with; only that of a route without hostnames is certain.
-                    "name": None if place.hostname else service_name(route),
-                    "networks": sorted(place.networks),
-                    "tags": {
-                        f"{PREFIX}ManagedBy": self._owner,
-                        f"{PREFIX}RouteName": route["metadata"]["name"],
-                        f"{PREFIX}RouteNamespace": route["metadata"]["namespace"],
-                        f"{PREFIX}RouteType": "http",
-                    },
-                    "listeners": {
-                        port: {"protocol": protocol, "default": 404, "rules": self._rules(route, place)}
-                        for port, protocol in place.ports.items()
-                    },
-                }
+        for shared in self.shared():
+            owner = shared.members[0].route
+            found[shared.label] = {
+                "domain": shared.hostname or None,
+                # A service keeps the name that it was born with; only that of a route without hostnames is certain.
+                "name": None if shared.hostname else service_name(owner),
+                "networks": shared.networks,
+                "tags": {
+                    f"{PREFIX}ManagedBy": self._owner,
+                    f"{PREFIX}RouteName": owner["metadata"]["name"],
+                    f"{PREFIX}RouteNamespace": owner["metadata"]["namespace"],
+                    f"{PREFIX}RouteType": "http",
+                },
+                "listeners": {
+                    port: {"protocol": protocol, "default": 404, "rules": self._rules(shared, port)}
+                    for port, protocol in shared.ports.items()
+                },
+            }
         return found
 
     def groups(self) -> dict[str, Json]:
         """Target groups by label, with their targets."""
         found = {}
-        for route in self.routes():
-            for place in self.served(route):
-                for namespace, name, port in self._used(route):
-                    tags = self._group_tags(route, place, namespace, name, port)
-                    found[group_label(tags)] = {
-                        "service": label(route, place.hostname),
-                        "tags": {f"{PREFIX}ManagedBy": self._owner, **tags},
-                        "config": ("HTTP", "HTTP1", 80, "IPV4"),
-                        "targets": self._targets(namespace, name, port),
-                    }
+        for shared in self.shared():
+            for backend in self._used(shared):
+                tags = self._group_tags(shared, backend)
+                found[group_label(tags, shared.hostname)] = {
+                    "service": shared.label,
+                    "tags": {f"{PREFIX}ManagedBy": self._owner, **tags},
+                    "config": ("HTTP", "HTTP1", 80, "IPV4"),
+                    "targets": self._targets(*backend),
+                }
         return found
 
-    def answer(self, route: Json, place: Place, request: Request) -> Action:
-        """What a request meets, by the specification's precedence."""
+    def answer(self, shared: Shared, port: int, request: Request) -> Action:
+        """What a request meets, by the specification's precedence: the route's age counts before the rule's place."""
         fitting = [
-            (rank(match), rule_index, match_index, rule)
-            for rule_index, rule in enumerate(route["spec"]["rules"])
+            (rank(match), age, rule_index, match_index, member.route, rule)
+            for age, member in enumerate(shared.at(port))
+            for rule_index, rule in enumerate(member.route["spec"]["rules"])
             if supported(rule)
             for match_index, match in enumerate(rule.get("matches") or [{}])
             if fits(match, request)
         ]
         if not fitting:
             return 404
-        return self._action(route, place, min(fitting, key=lambda each: each[:3])[3])
+        *_, route, rule = min(fitting, key=lambda each: each[:4])
+        return self._action(shared, route, rule)
 
     # Routes and where they are served
 
@@ -118,22 +154,26 @@ class Reference:
             ),
         )
 
-    def served(self, route: Json) -> list[Place]:
-        """The places that a route has and that no older route has before it."""
-        return [place for place in self._places(route) if not self._taken(route, place)]
-
-    def _taken(self, route: Json, place: Place) -> bool:
-        """Whether an older route serves this hostname in one of these networks, or, like this one, in none."""
-        if not place.hostname:
-            return False
-        for older in self.routes():
-            if older["metadata"]["uid"] == route["metadata"]["uid"]:
-                return False
-            for other in self._places(older):
-                common = other.networks & place.networks or other.networks == place.networks
-                if other.hostname == place.hostname and common and not self._taken(older, other):
-                    return True
-        raise AssertionError("the route itself is one of the routes")
+    def shared(self) -> list[Shared]:
+        """All services. The oldest route with a hostname has it; a younger one shares it if it is served in the same
+        networks and wants no port with another protocol, and has it for itself if no network is in common."""
+        found: list[Shared] = []
+        for route in self.routes():
+            for place in self._places(route):
+                rivals = [
+                    other
+                    for other in found
+                    if place.hostname
+                    and other.hostname == place.hostname
+                    and (place.networks == set(other.networks) or place.networks & set(other.networks))
+                ]
+                if not rivals:
+                    found.append(Shared([Member(route, place)]))
+                elif set(rivals[0].networks) == place.networks and all(
+                    rivals[0].ports.get(port, protocol) == protocol for port, protocol in place.ports.items()
+                ):
+                    rivals[0].members.append(Member(route, place))
+        return found
 
     def _places(self, route: Json) -> list[Place]:
         """Where it would be served if it were alone."""
@@ -178,20 +218,21 @@ class Reference:
 
     # Rules, backends, groups
 
-    def _rules(self, route: Json, place: Place) -> list[tuple[Match, Action]]:
-        return sorted(((match, self._action(route, place, rule)) for match, rule in effective(route)), key=str)
+    def _rules(self, shared: Shared, port: int) -> list[tuple[Match, Action]]:
+        found = [(match, self._action(shared, route, rule)) for match, route, rule in effective(shared.at(port))]
+        return sorted(found, key=str)
 
-    def _action(self, route: Json, place: Place, rule: Json) -> Action:
+    def _action(self, shared: Shared, route: Json, rule: Json) -> Action:
         backends = list(self._backends(route, rule))
         if not any(weight for _, weight in backends):
             return 500
         weights: dict[str, int] = {}
         for backend, weight in backends:
-            group = group_label(self._group_tags(route, place, *backend))
+            group = group_label(self._group_tags(shared, backend), shared.hostname)
             weights[group] = weights.get(group, 0) + weight
         return tuple(sorted(weights.items()))
 
-    def _backends(self, route: Json, rule: Json) -> Iterator[tuple[tuple[str, str, int], int]]:
+    def _backends(self, route: Json, rule: Json) -> Iterator[tuple[Backend, int]]:
         """Namespace, name and port of those backends that can be followed, with their weights."""
         for ref in rule.get("backendRefs", []):
             namespace = ref.get("namespace", route["metadata"]["namespace"])
@@ -210,16 +251,32 @@ class Reference:
             for grant in self._all("ReferenceGrant")
         )
 
-    def _used(self, route: Json) -> set[tuple[str, str, int]]:
-        """The backends of rules that some request can reach and that forward."""
-        used = set()
-        for _, rule in effective(route):
-            backends = list(self._backends(route, rule))
-            if any(weight for _, weight in backends):
-                used.update(backend for backend, _ in backends)
-        return used
+    def _used(self, shared: Shared) -> dict[Backend, Json]:
+        """The backends of rules that some request can reach and that forward, each with the oldest route that has it
+        in a rule that forwards."""
+        reached = {
+            backend
+            for port in shared.ports
+            for _, route, rule in effective(shared.at(port))
+            for backend in self._forwarded(route, rule)
+        }
+        return {
+            backend: next(
+                member.route
+                for member in shared.members
+                if any(backend in self._forwarded(member.route, rule) for _, _, rule in effective([member]))
+            )
+            for backend in reached
+        }
 
-    def _group_tags(self, route: Json, place: Place, namespace: str, name: str, port: int) -> dict[str, str]:
+    def _forwarded(self, route: Json, rule: Json) -> set[Backend]:
+        backends = list(self._backends(route, rule))
+        return {backend for backend, _ in backends} if any(weight for _, weight in backends) else set()
+
+    def _group_tags(self, shared: Shared, backend: Backend) -> dict[str, str]:
+        namespace, name, port = backend
+        used = self._used(shared)
+        route = used[backend]
         tags = {
             "ClusterName": self._owner.split("/")[1],
             "ServiceName": name,
@@ -229,11 +286,11 @@ class Reference:
             "RouteName": route["metadata"]["name"],
             "RouteNamespace": route["metadata"]["namespace"],
         }
-        lowest = min(other for where, which, other in self._used(route) if (where, which) == (namespace, name))
+        lowest = min(
+            other for (where, which, other), of in used.items() if (where, which) == (namespace, name) and of is route
+        )
         if port != lowest:
             tags["ServicePort"] = str(port)
-        if place.hostname != self._places(route)[0].hostname:
-            tags["Hostname"] = place.hostname
         return {PREFIX + key: value for key, value in tags.items()}
 
     def _targets(self, namespace: str, name: str, port: int) -> list[tuple[str, int]]:
@@ -267,14 +324,15 @@ def label(route: Json, hostname: str | None) -> str:
     return f"{route['metadata']['namespace']}/{route['metadata']['name']}@{hostname or 'any'}"
 
 
-def group_label(tags: dict[str, str]) -> str:
+def group_label(tags: dict[str, str], hostname: str | None) -> str:
+    """By the hostname of the service that uses it: a group says it itself only where it has to be told apart."""
+
     def tag(name: str) -> str:
         return tags.get(PREFIX + name, "")
 
     port = f":{tag('ServicePort')}" if tag("ServicePort") else ""
-    hostname = f"@{tag('Hostname')}" if tag("Hostname") else ""
     backend = f"{tag('ServiceNamespace')}/{tag('ServiceName')}{port}"
-    return f"{tag('RouteNamespace')}/{tag('RouteName')}{hostname} to {backend}"
+    return f"{tag('RouteNamespace')}/{tag('RouteName')}@{hostname or 'any'} to {backend}"
 
 
 def service_name(route: Json) -> str:
@@ -285,9 +343,10 @@ def service_name(route: Json) -> str:
 # The specification, in small pieces
 
 
-def probes(route: Json) -> list[Request]:
-    """Requests at, below and beside each path of the route, with each of its methods and sets of headers."""
-    matches = [match for rule in route["spec"]["rules"] for match in rule.get("matches") or [{}]]
+def probes(shared: Shared) -> list[Request]:
+    """Requests at, below and beside each path of the routes, with each of their methods and sets of headers."""
+    rules = [rule for member in shared.members for rule in member.route["spec"]["rules"]]
+    matches = [match for rule in rules for match in rule.get("matches") or [{}]]
     values = {"/", "/elsewhere", *(path_of(match)[1] for match in matches)}
     paths = {
         path for value in values for path in (value, f"{value.rstrip('/')}/", f"{value.rstrip('/')}/x", f"{value}x")
@@ -375,20 +434,21 @@ def fits(match: Json, request: Request) -> bool:
     )
 
 
-def effective(route: Json) -> list[tuple[Match, Json]]:
-    """Lattice's matches that have to be there, each with the rule that it serves.
+def effective(members: list[Member]) -> list[tuple[Match, Json, Json]]:
+    """Lattice's matches that have to be there, each with the route and the rule that it serves.
 
     Of equal ones, only that of the highest precedence can be reached.
     """
     ranked = [
-        (rank(match), rule_index, match_index, match, rule)
-        for rule_index, rule in enumerate(route["spec"]["rules"])
+        (rank(match), age, rule_index, match_index, match, member.route, rule)
+        for age, member in enumerate(members)
+        for rule_index, rule in enumerate(member.route["spec"]["rules"])
         if supported(rule)
         for match_index, match in enumerate(rule.get("matches") or [{}])
     ]
-    found: dict[Match, Json] = {}
-    for _, _, _, match, rule in sorted(ranked, key=lambda each: each[:3]):
+    found: dict[Match, tuple[Json, Json]] = {}
+    for *_, match, route, rule in sorted(ranked, key=lambda each: each[:4]):
         kind, value = path_of(match)
         operator = "exact" if kind == "Exact" else "prefix"
-        found.setdefault((match.get("method"), operator, value, headers_of(match)), rule)
-    return list(found.items())
+        found.setdefault((match.get("method"), operator, value, headers_of(match)), (route, rule))
+    return [(match, route, rule) for match, (route, rule) in found.items()]

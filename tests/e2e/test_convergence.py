@@ -13,7 +13,7 @@ from sandbox.lattice import Quotas, Refuse, Reset, Throttle
 from tests.e2e import observed
 from tests.e2e.fleet import Fleet
 from tests.e2e.harness import Json, World, eventually, world
-from tests.e2e.reference import Reference, label, probes
+from tests.e2e.reference import Reference, probes
 
 pytestmark = pytest.mark.anyio
 
@@ -34,11 +34,10 @@ def check_lattice(one: World) -> None:
     reference = Reference(one.all, one.owner)
     assert_same(observed.services(one.lattice), reference.services())
     assert_same(observed.groups(one.lattice), reference.groups())
-    for route in reference.routes():
-        for place in reference.served(route):
-            for listener in observed.service_of(one.lattice, label(route, place.hostname)).listeners.values():
-                for request in probes(route):
-                    assert observed.answer(listener, request) == reference.answer(route, place, request), request
+    for shared in reference.shared():
+        for port, listener in observed.listeners(one.lattice, shared.label).items():
+            for request in probes(shared):
+                assert observed.answer(listener, request) == reference.answer(shared, port, request), request
     for kind in ("GatewayClass", "Gateway", "HTTPRoute"):
         assert [obj["metadata"] for obj in one.all(kind) if "deletionTimestamp" in obj["metadata"]] == []
     assert len(one.lattice.state.service_associations) == sum(

@@ -7,7 +7,7 @@ from copy import deepcopy
 
 from tests.e2e import observed
 from tests.e2e.harness import PREFIX, Json, World
-from tests.e2e.reference import KINDS, Reference, label, path_of, probes
+from tests.e2e.reference import KINDS, Reference, path_of, probes
 from tests.e2e.test_convergence import assert_same
 
 Objects = Mapping[str, list[Json]]
@@ -18,12 +18,11 @@ class Desired(Reference):
 
     def services(self) -> dict[str, Json]:
         found = super().services()
-        for route in self.routes():
-            for place in self.served(route):
-                entry = found[label(route, place.hostname)]
-                entry["tags"] |= _tags(route)
-                if not place.hostname:
-                    entry["name"] = _annotation(route, "service-name-override") or entry["name"]
+        for shared in self.shared():
+            owner, entry = shared.members[0].route, found[shared.label]
+            entry["tags"] |= _tags(owner)
+            if not shared.hostname:
+                entry["name"] = _annotation(owner, "service-name-override") or entry["name"]
         return found
 
     def groups(self) -> dict[str, Json]:
@@ -53,13 +52,13 @@ def check_lattice(one: World, objects: Objects) -> None:
     services = desired.services()
     assert_same(observed.services(one.lattice), services)
     assert_same(observed.groups(one.lattice), desired.groups())
-    for route in desired.routes():
-        for place in desired.served(route):
-            service = observed.service_of(one.lattice, label(route, place.hostname))
-            for listener in service.listeners.values():
-                for request in probes(route):
-                    assert observed.answer(listener, request) == desired.answer(route, place, request), request
-                _check_priorities(route, {rule.priority or 0: str(rule.match) for rule in listener.rules.values()})
+    for shared in desired.shared():
+        for port, listener in observed.listeners(one.lattice, shared.label).items():
+            for request in probes(shared):
+                assert observed.answer(listener, request) == desired.answer(shared, port, request), request
+            for member in shared.at(port):
+                there = {rule.priority or 0: str(rule.match) for rule in listener.rules.values()}
+                _check_priorities(member.route, there)
     associations = sum(len(service["networks"]) for service in services.values())
     assert len(one.lattice.state.service_associations) == associations
 
