@@ -37,7 +37,7 @@ async def what_there_is(env: Environment, route: RouteRef) -> tuple[list[Key], l
     """
     wanted = translate_route(env.view, route, env.ctx)
     services = await env.inventory.services_of(route, lane=env.lane)
-    desired = [translate_target_group(env.view, key, env.ctx) for key in wanted.target_groups]
+    desired = [translate_target_group(env.view, key, env.ctx, acknowledged=True) for key in wanted.target_groups]
     groups = env.inventory.target_groups_of(route, [group for group in desired if group is not None])
     wanted_keys: set[Key] = {*wanted.services, *wanted.target_groups}
     there: list[Key] = [*services, *groups]

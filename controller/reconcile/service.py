@@ -35,7 +35,7 @@ async def reconcile(env: Environment, key: ServiceKey) -> Result | None:
 
     Raises `UnknownError`, and `LatticeError` after it was reported.
     """
-    translation = translate_service(env.view, key, env.ctx)
+    translation = translate_service(env.view, key, env.ctx, acknowledged=True)
     if not all(route.finalizer for route in translation.routes):
         return None  # Each route's own key adds the finalizer, and that event adds this key again.
     owner = translation.routes[0] if translation.routes else None

@@ -30,8 +30,8 @@ async def reconcile(env: Environment, key: TargetGroupKey) -> Result | None:
 
     Raises `UnknownError`, and `LatticeError` after it was reported.
     """
-    service = translate_service(env.view, key.owner, env.ctx)
-    desired = translate_target_group(env.view, key, env.ctx)
+    service = translate_service(env.view, key.owner, env.ctx, acknowledged=True)
+    desired = translate_target_group(env.view, key, env.ctx, acknowledged=True)
     if desired is not None and not all(route.finalizer for route in service.routes):
         # Each route's own key adds the finalizer, and that event adds the keys of the groups that the route wants.
         return None

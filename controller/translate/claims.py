@@ -67,9 +67,7 @@ def candidates(view: View, hostname: str, instead: Route | None = None) -> list[
     return sorted((route for route in found.values() if not route.deleting), key=route_age)
 
 
-def claims_of(
-    view: View, key: ServiceKey, ctx: TranslateContext, instead: Route | None = None
-) -> tuple[Claim, ...]:
+def claims_of(view: View, key: ServiceKey, ctx: TranslateContext, instead: Route | None = None) -> tuple[Claim, ...]:
     """The routes that share this service, oldest first; none when none asks for it. Raises `UnknownError`.
 
     `instead` is a version of one of them that takes the place of the view's.
@@ -170,7 +168,7 @@ def _weigh(routes: Sequence[Route | Undecodable], view: View, hostname: str, ctx
         try:
             draft = _draft(view, route, ctx)
         except UnknownError as error:
-            if held and ROUTE_FINALIZERS[route.kind] not in route.metadata.finalizers:
+            if held and set(ROUTE_FINALIZERS.values()).isdisjoint(route.metadata.finalizers):
                 continue
             return _Weighed(claims=tuple(claims), doubt=error, until=route_age(route))
         for share in draft.shares:
@@ -194,4 +192,3 @@ def _gets(share: Share, held: Mapping[ServiceKey, Mapping[int, str]]) -> bool:
     return share.key.kind in _MERGED and all(
         ports.get(port, protocol) == protocol for port, protocol in share.listeners
     )
-

@@ -10,7 +10,12 @@ from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredRule, Frozen
-from controller.translate.annotations import ALLOW_TAKEOVER_FROM, SERVICE_NAME_OVERRIDE
+from controller.translate.annotations import (
+    ALLOW_TAKEOVER_FROM,
+    ROUTE_FINALIZERS,
+    SERVICE_ARN,
+    SERVICE_NAME_OVERRIDE,
+)
 from controller.translate.certificates import Source
 from controller.translate.claims import Claim, claims_of
 from controller.translate.context import TranslateContext
@@ -69,17 +74,25 @@ class Merged(Frozen, frozen=True):
 
 
 def merged_service(
-    view: View, key: ServiceKey, ctx: TranslateContext, instead: Route | None = None
+    view: View, key: ServiceKey, ctx: TranslateContext, *, instead: Route | None = None, acknowledged: bool = False
 ) -> Merged | None:
     """What the routes that ask for a service make of it; None when none does. Raises `UnknownError`.
 
-    `instead` is a version of one of them that takes the place of the view's.
+    `instead` is a version of one of them that takes the place of the view's. `acknowledged` leaves out routes for which
+    nothing may be written yet, as long as there are others: nobody waits for another's finalizer.
     """
     claims = claims_of(view, key, ctx, instead)
+    if acknowledged:
+        claims = tuple(claim for claim in claims if _is_acknowledged(claim.draft.route)) or claims
     if not claims:
         return None
-    merged: Merged = ctx.merged.recall(claims[0].draft, claims, lambda: _merge(key, claims), part=key)
+    merged: Merged = ctx.merged.recall(claims[0].draft, claims, lambda: _merge(key, claims), part=(key, acknowledged))
     return merged
+
+
+def _is_acknowledged(route: Route) -> bool:
+    """Whether the route carries our finalizer, or did when it was programmed and has lost it to somebody's hand."""
+    return ROUTE_FINALIZERS[route.kind] in route.metadata.finalizers or route.annotation(SERVICE_ARN) is not None
 
 
 def _merge(key: ServiceKey, claims: Sequence[Claim]) -> Merged:

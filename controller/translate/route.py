@@ -68,7 +68,7 @@ def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> R
     draft = draft_route(view, route, ctx)
     rivals = {share.key: rival(view, route, share.key, ctx) for share in draft.shares}
     services = tuple(key for key, other in rivals.items() if other is None)
-    shared = [merged for key in services if (merged := merged_service(view, key, ctx, route)) is not None]
+    shared = [merged for key in services if (merged := merged_service(view, key, ctx, instead=route)) is not None]
     notes = [note for merged in shared for note in merged.notes(ref)]
     if is_paused(view, route):
         notes.append(PAUSED_MESSAGE)

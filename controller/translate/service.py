@@ -43,9 +43,11 @@ class ServiceTranslation(Frozen, frozen=True):
     """Where its certificate comes from; one that is named is in `desired` already."""
 
 
-def translate_service(view: View, key: ServiceKey, ctx: TranslateContext) -> ServiceTranslation:
-    """Translate the service. Raises `UnknownError`."""
-    merged = merged_service(view, key, ctx)
+def translate_service(
+    view: View, key: ServiceKey, ctx: TranslateContext, *, acknowledged: bool = False
+) -> ServiceTranslation:
+    """Translate the service; for `acknowledged` see `merged_service`. Raises `UnknownError`."""
+    merged = merged_service(view, key, ctx, acknowledged=acknowledged)
     if merged is None:
         return ServiceTranslation(key=key)
     owner, share = merged.claims[0].draft, merged.claims[0].share

@@ -22,9 +22,14 @@ _PORT = 80
 """The group's own port, which every target overrides by its own."""
 
 
-def translate_target_group(view: View, key: TargetGroupKey, ctx: TranslateContext) -> DesiredTargetGroup | None:
-    """The group as its service wants it; None when the service does not forward to it. Raises `UnknownError`."""
-    merged = merged_service(view, key.owner, ctx)
+def translate_target_group(
+    view: View, key: TargetGroupKey, ctx: TranslateContext, *, acknowledged: bool = False
+) -> DesiredTargetGroup | None:
+    """The group as its service wants it; None when the service does not forward to it. Raises `UnknownError`.
+
+    For `acknowledged` see `merged_service`.
+    """
+    merged = merged_service(view, key.owner, ctx, acknowledged=acknowledged)
     if merged is None or key not in merged.groups:
         return None
     claim = merged.groups[key]

@@ -7,7 +7,7 @@ import pytest
 from sandbox.lattice.services import create_service
 from sandbox.lattice.state import Call
 from tests.e2e.harness import World, eventually, world
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, parent, route, rule, service
 from tests.e2e.test_convergence import check_empty, check_lattice, settled
 
 pytestmark = pytest.mark.anyio
@@ -16,12 +16,17 @@ ROUTES = "httproutes.gateway.networking.k8s.io"
 
 
 async def two_contenders(one: World) -> None:
-    """An older route that has a hostname, by two ports of a Service, and a younger one that wants it."""
+    """An older route that has a hostname, by two ports of a Service, and a younger one that wants it in fewer networks,
+    so that they cannot share a service."""
     one.make_network("my-hotel")
+    one.make_network("annex")
     wide = service("wide")
     wide["spec"]["ports"] = [{"name": name, "port": port, "protocol": "TCP"} for name, port in (("a", 80), ("b", 8080))]
-    await one.apply(gateway_class(), gateway(), wide, service("blue"), endpoints("blue", ["10.0.0.1"]))
-    older = route("older", rule(backend("wide"), backend("wide", port=8080)), hostnames=["shop.example.com"])
+    await one.apply(
+        gateway_class(), gateway(), gateway("annex"), wide, service("blue"), endpoints("blue", ["10.0.0.1"])
+    )
+    ports = rule(backend("wide"), backend("wide", port=8080))
+    older = route("older", ports, hostnames=["shop.example.com"], parents=[parent(), parent("annex")])
     await one.apply(older)
     await one.start()
     await settled(one, check_lattice)

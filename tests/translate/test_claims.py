@@ -16,7 +16,7 @@ from controller.gateway.view import UnknownError
 from controller.kube.decode import Decoder
 from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, Collection, StoreView, view_of
-from controller.translate.annotations import ROUTE_FINALIZER
+from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.claims import claims_of, rival
 from controller.translate.draft import draft_route
 from controller.translate.triggers import keys_for_change
@@ -107,7 +107,7 @@ def test_claims_are_weighed_once_for_all_who_ask(ctx):
 
 
 def test_a_younger_one_that_shared_the_hostname_leaves_it_in_doubt(ctx):
-    old, young = asking("old", OLD), asking("young", YOUNG, meta={"finalizers": [ROUTE_FINALIZER]})
+    old, young = asking("old", OLD), asking("young", YOUNG, meta={"finalizers": [ROUTE_FINALIZERS["HTTPRoute"]]})
     view = hotel(unreadable(young, resources.HTTP_ROUTES), old)
     with pytest.raises(UnknownError, match="default/young cannot be decoded"):
         claims_of(view, KEY, ctx)
