@@ -105,7 +105,7 @@ async def _change(
     _report(env, key, translation, outcome, whole=not held.operations)
     gone = applied.done and desired is None and not held.operations
     if applied.done and desired is not None and not held.operations:
-        _feed(env, key, refs)
+        _feed(env, key, [contributor.ref for contributor in translation.routes])
     if gone:
         route = env.board.let_go(key)
         if route is not None:

@@ -60,9 +60,7 @@ def translate_service(
         custom_domain=key.hostname or None,
         certificate_arn=merged.certificate.arn if isinstance(merged.certificate, Named) else None,
         networks=share.networks,
-        listeners=tuple(
-            listener for each in merged.listeners if (listener := _listener(owner.ref, each)) is not None
-        ),
+        listeners=tuple(listener for each in merged.listeners if (listener := _listener(owner.ref, each)) is not None),
         takeover_from=takeover_from(owner.route),
     )
     contributors = tuple(
