@@ -1,6 +1,7 @@
 """The syntax of addresses and ports that several kinds share."""
 
 import ipaddress
+import re
 
 from sandbox.kube.errors import Problems
 from sandbox.kube.objects import label_1123_problem
@@ -15,6 +16,9 @@ def is_address(text: str) -> bool:
     return True
 
 
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN = re.compile(rf"(?!127\.|169\.254\.|0\.0\.0\.0\Z){_OCTET}(?:\.{_OCTET}){{3}}\Z")
+"""Nearly all endpoints: an IPv4 address with which nothing is wrong, told without `ipaddress`, which is slow."""
 _NO_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 
 
@@ -25,6 +29,8 @@ def check_address(text: str, path: str, problems: Problems) -> None:
 
 def check_endpoint(text: str, version: int, path: str, position: int, problems: Problems) -> None:
     """An address of an EndpointSlice: of its family, and one that other machines can reach."""
+    if version == 4 and _PLAIN.match(text):
+        return
     at = f"{path}[{position}]"
     if not is_address(text):
         problems.invalid(at, text, _NO_ADDRESS)

@@ -15,13 +15,11 @@ object has there, defaults filled in. Where CEL would fail for want of a field, 
 - `gateways`    listeners, addresses, infrastructure, BackendTLSPolicy
 """
 
-from typing import Any
-
 from sandbox.kube.errors import Json, Problems
 from sandbox.kube.gatewayapi import gateways, routes
 from sandbox.kube.gatewayapi.filters import grpc_filters, http_filters
 from sandbox.kube.gatewayapi.references import port_of_service, references
-from sandbox.kube.gatewayapi.rule import Rule, values_at
+from sandbox.kube.gatewayapi.rule import Rule, RuleTree, values_at
 from sandbox.kube.validation import type_name
 
 __all__ = ["GROUP", "IMMUTABLE", "RULES", "Rule", "check", "check_update"]
@@ -64,19 +62,17 @@ RULES: dict[str, tuple[Rule, ...]] = {
 }  # fmt: skip
 """By kind."""
 
+_TREES = {kind: RuleTree(rules) for kind, rules in RULES.items()}
+
 IMMUTABLE: dict[str, tuple[tuple[str, str], ...]] = {"GatewayClass": (("spec.controllerName", "Value is immutable"),)}
 """By kind: a place whose value may not change, and what is said if it does."""
 
 
 def check(kind: str, obj: Json, problems: Problems) -> None:
     """Add to `problems` whatever rule of its kind the object breaks. The object fits its schema."""
-    values: dict[str, list[tuple[str, Any]]] = {}
-    for rule in RULES.get(kind, ()):
-        if rule.place not in values:
-            values[rule.place] = list(values_at(obj, rule.place.split(".")))
-        for path, value in values[rule.place]:
-            if not rule.holds(value):
-                problems.invalid(path, type_name(value), rule.message)
+    tree = _TREES.get(kind)
+    if tree is not None:
+        tree.check(obj, problems)
 
 
 def check_update(kind: str, obj: Json, old: Json, problems: Problems) -> None:
