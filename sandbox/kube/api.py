@@ -40,7 +40,8 @@ class _DefinitionWatcher:
         self._metadata = type_schema("ObjectMeta")
 
     def push(self, event: Event) -> None:
-        spec = event.stored.obj["spec"]
+        definition = event.stored.obj
+        spec = definition["spec"]
         group, plural = spec["group"], spec["names"]["plural"]
         if event.type == "DELETED":
             self._api.registry.remove(group, plural)
@@ -49,7 +50,7 @@ class _DefinitionWatcher:
         if event.before is not None and event.before.obj["spec"] == spec:
             return
         self._api.registry.remove(group, plural)
-        for resource in resources_of(event.stored.obj, self._metadata):
+        for resource in resources_of(definition, self._metadata):
             self._api.registry.add(resource)
 
     def close(self) -> None:

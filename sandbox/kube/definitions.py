@@ -5,7 +5,7 @@ exactly one version is stored. `resources_of` turns it into one `Resource` per s
 shape of storage (conversion `None`: only the apiVersion differs).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -45,6 +45,9 @@ class GatewayStrategy(CustomStrategy):
 
     def check(self, obj: Json, problems: Problems) -> None:
         gatewayapi.check(self._kind, obj, problems)
+
+    def check_again(self, obj: Json, changed: Set[str], problems: Problems) -> None:
+        gatewayapi.check(self._kind, {part: obj[part] for part in changed if part in obj}, problems)
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         gatewayapi.check_update(self._kind, obj, old, problems)

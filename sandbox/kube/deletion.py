@@ -6,12 +6,13 @@ instead of some time later), a namespace goes after its content, a definition af
 ignored: no kubelet has to end a container.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox.kube import errors
 from sandbox.kube.definitions import CLEANUP
 from sandbox.kube.errors import Json
-from sandbox.kube.objects import copy, timestamp
+from sandbox.kube.objects import timestamp
 from sandbox.kube.resource import Environment, Registry, Resource
 from sandbox.kube.store import Key, Store, Stored
 
@@ -51,20 +52,21 @@ class Deleter:
         stored = collection.get(key)
         if stored is None:
             raise errors.not_found(resource.name, key[1])
-        self._check_preconditions(resource, stored, options)
+        obj = stored.obj
+        self._check_preconditions(resource, key[1], obj["metadata"], options)
         if options.dry_run:
-            return stored, not stored.obj["metadata"].get("finalizers")
+            return stored, not obj["metadata"].get("finalizers")
         if resource.storage == _NAMESPACES:
             if stored.key[1] in _IMMORTAL:
                 raise errors.forbidden(resource.name, stored.key[1], "this namespace may not be deleted")
-            return self._delete_namespace(stored)
+            return self._delete_namespace(resource, stored)
         if resource.storage == _DEFINITIONS:
             return self._delete_definition(resource, stored)
-        if options.propagation != "Background" and not terminating(stored.obj):
+        if options.propagation != "Background" and not terminating(obj):
             return self._delete_first(resource, stored, options.propagation), False
-        if stored.obj["metadata"].get("finalizers"):
-            return (stored if terminating(stored.obj) else self._mark(resource, stored)), False
-        return self.finish(resource, stored, stored.obj), True
+        if obj["metadata"].get("finalizers"):
+            return (stored if terminating(obj) else self._mark(resource, stored)), False
+        return self.finish(resource, stored, obj), True
 
     def _delete_first(self, resource: Resource, stored: Stored, propagation: str) -> Stored:
         """Has what depends on the object deleted, or orphaned, while a finalizer holds it; returns it as it is then."""
@@ -84,17 +86,17 @@ class Deleter:
     def finish(self, resource: Resource, stored: Stored, last: Json) -> Stored:
         """Removes an object that nothing holds any more, and what depended on it. `last` is its last state."""
         collection = self._store.collection(resource.storage)
-        gone = self._store.remove(collection, Stored(last, stored.key, stored.version))
+        gone = self._store.remove(collection, stored, self._store.draft(stored.key, last))
         resource.strategy.released(last)
         self._delete_all(self._store.dependents(stored.uid), orphan_of=stored.uid)
-        self._release_owners(gone)
+        self._release_owners(gone.owners)
         self._finish_namespace(stored.key[0])
         if resource.custom and not len(collection):
             self._finish_definition(resource.storage)
         return gone
 
-    def _check_preconditions(self, resource: Resource, stored: Stored, options: DeleteOptions) -> None:
-        meta = stored.obj["metadata"]
+    @staticmethod
+    def _check_preconditions(resource: Resource, called: str, meta: Json, options: DeleteOptions) -> None:
         for label, wanted, actual, hint in (
             ("UID", options.uid, meta["uid"], "deleted and then recreated"),
             ("ResourceVersion", options.version, meta["resourceVersion"], "modified"),
@@ -102,10 +104,10 @@ class Deleter:
             if wanted is not None and wanted != actual:
                 why = f"the {label} in the precondition ({wanted}) does not match the {label} in record ({actual})"
                 name = errors.ResourceName(resource.group, resource.kind)
-                raise errors.conflict(name, stored.key[1], f"{why}. The object might have been {hint}")
+                raise errors.conflict(name, called, f"{why}. The object might have been {hint}")
 
     def _mark(self, resource: Resource, stored: Stored, *, add: str = "") -> Stored:
-        obj = copy(stored.obj)
+        obj = stored.obj
         meta = obj["metadata"]
         meta["deletionTimestamp"] = timestamp(self._env.clock())
         meta["deletionGracePeriodSeconds"] = 0
@@ -113,7 +115,11 @@ class Deleter:
             meta["generation"] += 1
         if add and add not in (meta.get("finalizers") or ()):
             meta["finalizers"] = [*(meta.get("finalizers") or ()), add]
-        return self._store.replace(self._store.collection(resource.storage), stored, obj)
+        return self._replace(resource, stored, obj)
+
+    def _replace(self, resource: Resource, stored: Stored, obj: Json) -> Stored:
+        draft = self._store.draft(stored.key, obj)
+        return self._store.replace(self._store.collection(resource.storage), stored, draft)
 
     def _find(self, storage: str, key: Key) -> tuple[Resource, Stored] | None:
         resource = self._registry.by_storage(storage)
@@ -127,11 +133,12 @@ class Deleter:
             if found is None:
                 continue
             resource, stored = found
-            owners = stored.obj["metadata"].get("ownerReferences") or ()
+            obj = stored.obj
+            owners = obj["metadata"].get("ownerReferences") or ()
             others = [owner for owner in owners if owner["uid"] != orphan_of and self._store.exists(owner["uid"])]
             if orphan_of and others:
                 self._set_owners(resource, stored, [owner for owner in owners if owner["uid"] != orphan_of])
-            elif not terminating(stored.obj):
+            elif not terminating(obj):
                 self.delete(resource, key, DeleteOptions())
 
     def _orphan(self, uid: str) -> None:
@@ -142,38 +149,38 @@ class Deleter:
                 self._set_owners(resource, stored, [owner for owner in owners if owner["uid"] != uid])
 
     def _set_owners(self, resource: Resource, stored: Stored, owners: list[Json]) -> None:
-        obj = copy(stored.obj)
+        obj = stored.obj
         obj["metadata"]["ownerReferences"] = owners
         if not owners:
             del obj["metadata"]["ownerReferences"]
-        self._store.replace(self._store.collection(resource.storage), stored, obj)
+        self._replace(resource, stored, obj)
 
-    def _release_owners(self, gone: Stored) -> None:
+    def _release_owners(self, uids: Iterable[str]) -> None:
         """Owners that wait in the foreground for this last dependent go now."""
-        for owner in gone.obj["metadata"].get("ownerReferences") or ():
-            place = self._store.place(owner["uid"])
-            if place is None or self._store.dependents(owner["uid"]):
+        for uid in sorted(uids):
+            place = self._store.place(uid)
+            if place is None or self._store.dependents(uid):
                 continue
             found = self._find(*place)
             if found is not None and _FOREGROUND in (found[1].obj["metadata"].get("finalizers") or ()):
                 self._drop_finalizer(*found, _FOREGROUND)
 
     def _drop_finalizer(self, resource: Resource, stored: Stored, name: str) -> None:
-        obj = copy(stored.obj)
+        obj = stored.obj
         left = [finalizer for finalizer in obj["metadata"].get("finalizers") or () if finalizer != name]
         obj["metadata"]["finalizers"] = left
         if left:
-            self._store.replace(self._store.collection(resource.storage), stored, obj)
+            self._replace(resource, stored, obj)
         else:
             del obj["metadata"]["finalizers"]
             self.finish(resource, stored, obj)
 
-    def _delete_namespace(self, stored: Stored) -> tuple[Stored, bool]:
-        if not terminating(stored.obj):
-            obj = copy(stored.obj)
+    def _delete_namespace(self, resource: Resource, stored: Stored) -> tuple[Stored, bool]:
+        obj = stored.obj
+        if not terminating(obj):
             obj["metadata"]["deletionTimestamp"] = timestamp(self._env.clock())
             obj["status"]["phase"] = "Terminating"
-            stored = self._store.replace(self._store.collection(_NAMESPACES), stored, obj)
+            stored = self._replace(resource, stored, obj)
             name = stored.key[1]
             self._delete_all(self._store.content(name))
             self._finish_namespace(name)
@@ -183,9 +190,11 @@ class Deleter:
         if not name or self._store.size(name):
             return
         found = self._find(_NAMESPACES, ("", name))
-        if found is not None and terminating(found[1].obj) and not found[1].obj["metadata"].get("finalizers"):
-            resource, stored = found
-            obj = copy(stored.obj)
+        if found is None:
+            return
+        resource, stored = found
+        obj = stored.obj
+        if terminating(obj) and not obj["metadata"].get("finalizers"):
             obj["spec"] = {}
             self.finish(resource, stored, obj)
 

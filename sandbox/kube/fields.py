@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from sandbox.kube.errors import Json
 from sandbox.kube.schema import ANYTHING, Schema
 
 FieldSet = dict[str, Any]
@@ -80,35 +79,40 @@ def changes(old: Any, new: Any, schema: Schema) -> tuple[FieldSet, FieldSet]:
     changed: FieldSet = {}
     removed: FieldSet = {}
     if is_granular_map(schema, old) and is_granular_map(schema, new):
-        before = {f"f:{name}": item for name, item in old.items()}
-        after = {f"f:{name}": item for name, item in new.items()}
         for name in new.keys() | old.keys():
-            _compare(f"f:{name}", before, after, child_of(schema, name), changed, removed)
+            before, after = old.get(name, _NOTHING), new.get(name, _NOTHING)
+            if not _equal(before, after):
+                _compare(f"f:{name}", before, after, child_of(schema, name), changed, removed)
     elif is_granular_list(schema, old) and is_granular_list(schema, new):
-        before, after = _by_element(old, schema), _by_element(new, schema)
-        for part in after.keys() | before.keys():
-            _compare(part, before, after, schema.items or ANYTHING, changed, removed)
+        there, wanted = _by_element(old, schema), _by_element(new, schema)
+        for part in wanted.keys() | there.keys():
+            before, after = there.get(part, _NOTHING), wanted.get(part, _NOTHING)
+            if not _equal(before, after):
+                _compare(part, before, after, schema.items or ANYTHING, changed, removed)
     return changed, removed
 
 
-def _compare(part: str, before: Json, after: Json, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
-    if part not in after:
+_NOTHING: Any = object()
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return one is other or (one == other and type(one) is type(other))
+
+
+def _compare(part: str, before: Any, after: Any, schema: Schema, changed: FieldSet, removed: FieldSet) -> None:
+    if after is _NOTHING:
         removed[part] = {}
         return
-    new = after[part]
-    if part not in before:
-        changed[part] = _new_field(new, schema, is_item=not part.startswith("f:"))
+    if before is _NOTHING:
+        changed[part] = _new_field(after, schema, is_item=not part.startswith("f:"))
         return
-    old = before[part]
-    if old == new and type(old) is type(new):
-        return
-    granular = (is_granular_map(schema, old) and is_granular_map(schema, new)) or (
-        is_granular_list(schema, old) and is_granular_list(schema, new)
+    granular = (is_granular_map(schema, before) and is_granular_map(schema, after)) or (
+        is_granular_list(schema, before) and is_granular_list(schema, after)
     )
     if not granular:
-        changed[part] = _new_field(new, schema)
+        changed[part] = _new_field(after, schema)
         return
-    sub_changed, sub_removed = changes(old, new, schema)
+    sub_changed, sub_removed = changes(before, after, schema)
     if sub_changed:
         changed[part] = sub_changed
     if sub_removed:

@@ -7,6 +7,7 @@ never changed: whoever wants another takes a `copy`.
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -24,6 +25,9 @@ _LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _STANDARD_FINALIZERS = {"foregroundDeletion", "kubernetes", "orphan"}
 _TOTAL_ANNOTATIONS = 256 * 1024
 
+_REMEMBERED = 4096
+"""Keys and values of labels: there are few, and they are looked at with every write."""
+
 NameRule = Callable[[str], str | None]
 """Says what is wrong with a name, or None."""
 
@@ -35,7 +39,7 @@ def copy(value: Any) -> Any:
 
 def timestamp(moment: datetime) -> str:
     """`metav1.Time`: RFC 3339 in UTC with whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def metadata(obj: Mapping[str, Any]) -> Json:
@@ -90,6 +94,7 @@ def path_segment_problem(name: str) -> str | None:
     return None
 
 
+@lru_cache(_REMEMBERED)
 def qualified_name_problem(key: str) -> str | None:
     """A label key, an annotation key or a finalizer: `name` or `prefix/name`."""
     prefix, slash, name = key.rpartition("/")
@@ -108,6 +113,7 @@ def qualified_name_problem(key: str) -> str | None:
     return None
 
 
+@lru_cache(_REMEMBERED)
 def label_value_problem(value: str) -> str | None:
     if len(value) > 63:
         return "must be no more than 63 characters"

@@ -137,7 +137,7 @@ class TemplateStrategy(Strategy):
         template = spec.get("template") or {}
         labels = (template.get("metadata") or {}).get("labels") or {}
         check_labels(labels, "spec.template.metadata.labels", problems)
-        if not from_object(selector).matches({"metadata": {"labels": labels}}):
+        if not from_object(selector).matches(labels):
             problems.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
         pod = template.get("spec") or {}
         if pod.get("restartPolicy", "Always") != "Always":

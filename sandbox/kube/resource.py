@@ -5,7 +5,7 @@ differ only in the version share a collection of the store. What a kind does bey
 the API server's sense: which parts a request may set, what is allocated, and what must hold.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -53,6 +53,12 @@ class Strategy:
 
     def check(self, obj: Json, problems: Problems) -> None:
         """What must hold of an object beyond its schema."""
+
+    def check_again(self, obj: Json, changed: Set[str], problems: Problems) -> None:  # noqa: ARG002 # for those that look
+        """The same for an object that was there before. Only the fields that have `changed` need be looked at: what has
+        been let pass once passes, as in the API server ("Validation ratcheting").
+        """
+        self.check(obj, problems)
 
     def warn(self, obj: Json, warnings: list[str]) -> None:
         """Adds what a client is told beside the answer; the object is known to be valid."""

@@ -10,7 +10,7 @@ A schema is compiled once, when its resource is registered, into a tree of `Sche
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,8 @@ class Schema:
     has_defaults: bool = False
     struct: bool = False
     """A struct of a built-in kind: it is there, if empty, wherever it may be."""
+    check: Callable[[Any], bool] | None = field(default=None, init=False, repr=False)
+    """What `conformity` has made of the node; None until it is first asked."""
 
     @property
     def has_default(self) -> bool:

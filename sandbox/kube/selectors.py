@@ -50,8 +50,7 @@ class LabelSelector:
 
     requirements: tuple[Requirement, ...] = ()
 
-    def matches(self, obj: Json) -> bool:
-        labels = obj["metadata"].get("labels") or {}
+    def matches(self, labels: Mapping[str, str]) -> bool:
         return all(requirement.matches(labels) for requirement in self.requirements)
 
     @property

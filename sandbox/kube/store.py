@@ -9,9 +9,10 @@ Everything is synchronous and on one event loop: a change is visible to the next
 lock. A write costs the same however many objects there are; only a list sorts, and only after names came or went.
 """
 
+import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
 import orjson
 
@@ -24,27 +25,47 @@ Convert = Callable[[Json], Json]
 """Gives an object as a version of its API shows it; must not change its argument."""
 
 
-class Stored:
-    """An object as it was after one change. `obj` is shared: it must not be modified."""
+_NOBODY: frozenset[str] = frozenset()
 
-    __slots__ = ("_encoded", "key", "obj", "version")
+
+class Stored:
+    """An object as it was after one change.
+
+    What is kept is its JSON, as etcd keeps it: nobody can change it by mistake, it is sent as it is, and many thousands
+    of them are no burden for the garbage collector, which never looks into them. What the store and selectors ask for
+    all the time is kept beside it.
+    """
+
+    __slots__ = ("_converted", "api_version", "key", "labels", "owners", "raw", "uid", "version")
 
     def __init__(self, obj: Json, key: Key, version: int) -> None:
-        self.obj = obj
+        meta = obj["metadata"]
+        owners = meta.get("ownerReferences")
+        self.raw: bytes = orjson.dumps(obj)
         self.key = key
         self.version = version
-        self._encoded: dict[str, bytes] = {}
+        self.api_version = sys.intern(obj["apiVersion"])
+        self.uid: str = meta["uid"]
+        self.labels: Mapping[str, str] = meta.get("labels") or {}
+        self.owners: frozenset[str] = frozenset(owner["uid"] for owner in owners) if owners else _NOBODY
+        self._converted: dict[str, bytes] | None = None
+
+    @property
+    def obj(self) -> Json:
+        """The object, decoded anew each time: whoever asks for it has a copy of their own."""
+        decoded: Json = orjson.loads(self.raw)
+        return decoded
 
     def encoded(self, api_version: str, convert: Convert) -> bytes:
         """The JSON of the object in that version of its API."""
-        raw = self._encoded.get(api_version)
+        if api_version == self.api_version:
+            return self.raw
+        if self._converted is None:
+            self._converted = {}
+        raw = self._converted.get(api_version)
         if raw is None:
-            raw = self._encoded[api_version] = orjson.dumps(convert(self.obj))
+            raw = self._converted[api_version] = orjson.dumps(convert(self.obj))
         return raw
-
-    @property
-    def uid(self) -> str:
-        return str(self.obj["metadata"]["uid"])
 
 
 class Event:
@@ -195,22 +216,22 @@ class Store:
             self._dropped[name] = self.version
             found.close()
 
-    def next_version(self) -> int:
-        self.version += 1
-        return self.version
+    def draft(self, key: Key, obj: Json) -> Stored:
+        """The object as the next change would store it; nothing is stored yet."""
+        obj["metadata"]["resourceVersion"] = str(self.version + 1)
+        return Stored(obj, key, self.version + 1)
 
-    def create(self, collection: Collection, key: Key, obj: Json) -> Stored:
-        """Stores a new object; `obj` is the store's from now on."""
-        return self._write("ADDED", collection, key, obj, None)
+    def create(self, collection: Collection, draft: Stored) -> Stored:
+        """Stores a new object."""
+        return self._commit("ADDED", collection, draft, None)
 
-    def replace(self, collection: Collection, before: Stored, obj: Json) -> Stored:
-        return self._write("MODIFIED", collection, before.key, obj, before)
+    def replace(self, collection: Collection, before: Stored, draft: Stored) -> Stored:
+        """Stores the draft in the place of what was before."""
+        return self._commit("MODIFIED", collection, draft, before)
 
-    def remove(self, collection: Collection, before: Stored) -> Stored:
-        """Removes an object; what is returned is its last state, under the version of its removal."""
-        last = dict(before.obj)
-        last["metadata"] = dict(before.obj["metadata"])
-        return self._write("DELETED", collection, before.key, last, before)
+    def remove(self, collection: Collection, before: Stored, last: Stored) -> Stored:
+        """Removes an object, of which the draft is the last state, under the version of its removal."""
+        return self._commit("DELETED", collection, last, before)
 
     def dependents(self, uid: str) -> list[tuple[str, Key]]:
         """The objects (collection's name and key) that name this uid as an owner."""
@@ -231,23 +252,22 @@ class Store:
         """All objects in a namespace (collection's name and key)."""
         return [(name, stored.key) for name, held in self._collections.items() for stored in held.ordered(namespace)]
 
-    def _write(self, type_: str, collection: Collection, key: Key, obj: Json, before: Stored | None) -> Stored:
-        version = self.next_version()
-        obj["metadata"]["resourceVersion"] = str(version)
-        stored = Stored(obj, key, version)
+    def _commit(self, type_: str, collection: Collection, draft: Stored, before: Stored | None) -> Stored:
+        assert draft.version == self.version + 1, "something was stored since the draft was made"
+        self.version = draft.version
         if type_ == "ADDED":
-            self._places[stored.uid] = (collection.name, key)
-            self._sizes[key[0]] += 1
+            self._places[draft.uid] = (collection.name, draft.key)
+            self._sizes[draft.key[0]] += 1
         elif type_ == "DELETED":
-            self._places.pop(stored.uid, None)
-            self._sizes[key[0]] -= 1
-        self._index_owners(collection.name, stored, before, gone=type_ == "DELETED")
-        collection.record(Event(type_, stored, before))
-        return stored
+            self._places.pop(draft.uid, None)
+            self._sizes[draft.key[0]] -= 1
+        self._index_owners(collection.name, draft, before, gone=type_ == "DELETED")
+        collection.record(Event(type_, draft, before))
+        return draft
 
     def _index_owners(self, name: str, stored: Stored, before: Stored | None, *, gone: bool) -> None:
-        old = _owner_uids(before.obj) if before is not None else frozenset()
-        new = frozenset() if gone else _owner_uids(stored.obj)
+        old = _NOBODY if before is None else before.owners
+        new = _NOBODY if gone else stored.owners
         for uid in new - old:
             self._dependents.setdefault(uid, set()).add((name, stored.key))
         for uid in old - new:
@@ -255,8 +275,3 @@ class Store:
             held.discard((name, stored.key))
             if not held:
                 del self._dependents[uid]
-
-
-def _owner_uids(obj: Json) -> frozenset[Any]:
-    owners = obj["metadata"].get("ownerReferences")
-    return frozenset(owner["uid"] for owner in owners) if owners else frozenset()

@@ -6,6 +6,7 @@ own.
 
 import base64
 import re
+from collections.abc import Set
 
 from sandbox.kube.addresses import check_endpoint
 from sandbox.kube.errors import Json, Problems
@@ -138,6 +139,10 @@ class EndpointSliceStrategy(Strategy):
             if port["name"] in names:
                 problems.duplicate(f"ports[{index}].name", port["name"])
             names.add(port["name"])
+
+    def check_again(self, obj: Json, changed: Set[str], problems: Problems) -> None:
+        if changed:
+            self.check(obj, problems)
 
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         if obj["addressType"] != old["addressType"]:

@@ -71,7 +71,7 @@ class Renderer:
             return self._raw(stored)
         if self._form.as_ == "Table":
             return orjson.dumps(self._table([stored], self._version(stored)))
-        return orjson.dumps(self._partial(stored))
+        return orjson.dumps(self._partial(stored.obj["metadata"]))
 
     def page(self, page: Page) -> bytes:
         """A list."""
@@ -84,7 +84,7 @@ class Renderer:
             return orjson.dumps(self._table(page.items, meta))
         if self._form.as_:
             api_version, kind = f"meta.k8s.io/{self._form.version}", "PartialObjectMetadataList"
-            items = [orjson.dumps(self._partial(stored)) for stored in page.items]
+            items = [orjson.dumps(self._partial(stored.obj["metadata"])) for stored in page.items]
         else:
             api_version, kind = self._resource.api_version, self._resource.list_kind
             items = [self._raw(stored) for stored in page.items]
@@ -96,18 +96,19 @@ class Renderer:
 
     @staticmethod
     def _version(stored: Stored) -> Json:
-        return {"resourceVersion": stored.obj["metadata"].get("resourceVersion", "")}
+        return {"resourceVersion": str(stored.version or "")}
 
     def _table(self, items: Sequence[Stored], meta: Json) -> Json:
         now = self._clock()
         columns = self._resource.columns
         rows: list[Json] = []
         for stored in items:
-            row: Json = {"cells": [column.value(stored.obj, now) for column in columns]}
+            obj = stored.obj
+            row: Json = {"cells": [column.value(obj, now) for column in columns]}
             if self._include == "Object":
                 row["object"] = orjson.Fragment(self._raw(stored))
             elif self._include == "Metadata":
-                row["object"] = self._partial(stored)
+                row["object"] = self._partial(obj["metadata"])
             rows.append(row)
         definitions = [
             {
@@ -127,9 +128,9 @@ class Renderer:
             "rows": rows,
         }
 
-    def _partial(self, stored: Stored) -> Json:
+    def _partial(self, metadata: Json) -> Json:
         return {
             "kind": "PartialObjectMetadata",
             "apiVersion": f"meta.k8s.io/{self._form.version}",
-            "metadata": stored.obj["metadata"],
+            "metadata": metadata,
         }

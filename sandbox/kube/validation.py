@@ -29,7 +29,7 @@ def _is_address(version: int) -> Callable[[str], bool]:
     return fits
 
 
-_FORMATS: dict[str, Callable[[str], bool]] = {
+FORMATS: dict[str, Callable[[str], bool]] = {
     "date-time": lambda text: _DATE_TIME.match(text) is not None,
     "micro-time": lambda text: _MICRO_TIME.match(text) is not None,
     "byte": lambda text: _BASE64.match(text.replace("\n", "")) is not None,
@@ -78,7 +78,7 @@ def validate(schema: Schema, value: Any, path: str, problems: Problems) -> None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         _validate_number(schema, value, path, problems)
     if schema.all_of or schema.any_of or schema.one_of or schema.negated is not None:
-        _validate_combined(schema, value, path, problems)
+        validate_combined(schema, value, path, problems)
 
 
 def is_valid(schema: Schema, value: Any) -> bool:
@@ -168,7 +168,7 @@ def _validate_string(schema: Schema, value: str, path: str, problems: Problems) 
         problems.invalid(path, value, f"{path} in body should be at least {schema.min_length} chars long")
     if schema.pattern is not None and not schema.pattern.search(value):
         problems.invalid(path, value, f"{path} in body should match '{schema.raw['pattern']}'")
-    fits = _FORMATS.get(schema.format)
+    fits = FORMATS.get(schema.format)
     if fits is not None and not fits(value):
         problems.type_invalid(path, value, f'{path} in body must be of type {schema.format}: "{value}"')
 
@@ -185,7 +185,7 @@ def _validate_number(schema: Schema, value: float, path: str, problems: Problems
         problems.invalid(path, value, f"{path} in body should be a multiple of {schema.multiple_of}")
 
 
-def _validate_combined(schema: Schema, value: Any, path: str, problems: Problems) -> None:
+def validate_combined(schema: Schema, value: Any, path: str, problems: Problems) -> None:
     """What no single schema is to blame for names no field; where none of several fits, the first says why not."""
     shown = path or "<root>"
     for sub in schema.all_of:

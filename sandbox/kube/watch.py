@@ -32,9 +32,11 @@ class Scope:
 
     def selects(self, stored: Stored) -> bool:
         """Whether the selectors select the object; its namespace is not looked at."""
+        if self.fields.name not in {None, stored.key[1]}:
+            return False
         if self.fields.terms and not self.fields.matches(stored.obj):
             return False
-        return self.labels.everything or self.labels.matches(stored.obj)
+        return self.labels.everything or self.labels.matches(stored.labels)
 
 
 class Watch:

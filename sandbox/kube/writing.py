@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
 
-import orjson
-
 from sandbox.kube import errors
+from sandbox.kube.conformity import completed
 from sandbox.kube.deletion import Deleter, terminating
 from sandbox.kube.envelope import check_envelope
 from sandbox.kube.errors import ApiError, Cause, Json, Problems
@@ -34,7 +33,9 @@ _UNCHECKED = Cause(
     "<nil>",
 )
 """Told of kinds with rules beyond their schema, which are only asked about objects that fit it."""
-_COMMON = frozenset({"metadata", "apiVersion", "kind"})
+_COMMON = frozenset({"apiVersion", "kind"})
+_APART = _COMMON | {"status"}
+"""What is no part of what is wanted: generations do not count its changes."""
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Writer:
         meta = check_envelope(resource, obj, namespace)
         if meta.get("resourceVersion"):
             raise errors.ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        self._shape(resource, obj, options, fresh=True)
+        in_order = self._shape(resource, obj, options, fresh=True)
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self._generate_name(resource, namespace, meta["generateName"])
         obj = resource.store(obj)
@@ -86,7 +87,7 @@ class Writer:
         resource.strategy.prepare_create(obj)
         resource.strategy.complete(obj)
         self._admit(resource, namespace, meta.get("name", ""))
-        self._check(resource, obj, None)
+        self._check(resource, obj, None, set(), in_order=in_order)
         resource.strategy.warn(obj, options.warnings)
         key = (namespace, meta["name"])
         collection = self._store.collection(resource.storage)
@@ -94,12 +95,12 @@ class Writer:
             raise errors.already_exists(resource.name, meta["name"])
         track(obj, None, self._stored_schema(resource), options.manager, now)
         resource.strategy.allocate(obj)
-        _check_size(obj)
+        draft = self._draft(key, obj)
         if options.dry_run:
             resource.strategy.released(obj)
-            meta.pop("resourceVersion", None)
+            del meta["resourceVersion"]
             return Stored(obj, key, 0)
-        return self._store.create(collection, key, obj)
+        return self._store.create(collection, draft)
 
     def update(
         self,
@@ -123,7 +124,7 @@ class Writer:
         if current is None:
             raise errors.not_found(resource.name, key[1])
         old = current.obj
-        obj = change(copy(resource.show(old)))
+        obj = change(resource.show(current.obj))
         meta = check_envelope(resource, obj, key[0], name=key[1], patched=options.patch)
         if must_version and not resource.strategy.unconditional and not meta.get("resourceVersion"):
             cause = Cause(
@@ -140,26 +141,44 @@ class Writer:
             )
             raise errors.conflict(resource.name, key[1], why)
         if resource.status and not subresource:
-            _restore(obj, resource.show(old), "status")
-        self._shape(resource, obj, options)
+            _restore(obj, {"status": copy(old["status"])} if "status" in old else {}, "status")
+        in_order = self._shape(resource, obj, options)
         obj = resource.store(obj)
-        self._settle(resource, obj, old, subresource)
-        self._check(resource, obj, old)
+        put_back = self._settle(resource, obj, old, subresource)
+        changed = _changed(obj, old)
+        if resource.strategy.generation and changed - (_APART if resource.status else _COMMON):
+            obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        self._check(resource, obj, old, changed, in_order=in_order and not put_back)
         resource.strategy.warn(obj, options.warnings)
-        resource.strategy.allocate(obj)
-        now = timestamp(self._env.clock())
-        if _same(obj, old):
-            if not track(obj, old, self._stored_schema(resource), options.manager, now) or options.dry_run:
-                return current
-        else:
-            track(obj, old, self._stored_schema(resource), options.manager, now)
-        _check_size(obj)
+        if not subresource:
+            resource.strategy.allocate(obj)
+        same, now = not changed and _same_metadata(obj, old), timestamp(self._env.clock())
+        tracked = track(obj, old, self._stored_schema(resource), options.manager, now)
+        if same and (options.dry_run or not tracked):
+            return current
+        draft = self._draft(key, obj)
         if options.dry_run:
+            obj["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
             return Stored(obj, key, current.version)
         if terminating(obj) and not obj["metadata"].get("finalizers") and terminating(old):
             obj["metadata"].pop("finalizers", None)
             return self._deleter.finish(resource, current, obj)
-        return self._store.replace(collection, current, obj)
+        return self._store.replace(collection, current, draft)
+
+    def _draft(self, key: Key, obj: Json) -> Stored:
+        """The object as it will be stored.
+
+        Raises:
+            ApiError: 500 for what etcd could not hold; the upkeep of managedFields gives way before that, as it does
+                there.
+        """
+        draft = self._store.draft(key, obj)
+        if len(draft.raw) > _OBJECT_LIMIT:
+            obj["metadata"].pop("managedFields", None)
+            draft = self._store.draft(key, obj)
+        if len(draft.raw) > _OBJECT_LIMIT:
+            raise errors.object_too_large()
+        return draft
 
     def _stored_schema(self, resource: Resource) -> Resource:
         """The resource in whose version the objects are stored: its schema knows the stored fields."""
@@ -167,23 +186,35 @@ class Writer:
             return resource
         return self._registry.by_storage(resource.storage) or resource
 
-    def _shape(self, resource: Resource, obj: Json, options: WriteOptions, *, fresh: bool = False) -> None:
+    def _shape(self, resource: Resource, obj: Json, options: WriteOptions, *, fresh: bool = False) -> bool:
         """Unknown fields, duplicates, defaults and types, before anything else is looked at. A `fresh` object starts
-        without the status that it may bring.
+        without the status that it may bring. Says whether the object is known to be valid.
 
         What a kind's Go type and its tags would check on decoding is checked for built-in kinds here, so that their
         strategies meet well-formed objects only; custom resources are validated when they are complete.
         """
-        complaints = list(options.duplicates)
-        complaints += [f'unknown field "{path}"' for path in prune(resource.schema, obj)]
+        schema, unknown = resource.schema, list[str]()
+        if fresh and resource.status and resource.plural != "nodes" and "status" in obj:
+            unknown = prune(schema, {"status": obj.pop("status")})
+        in_order = completed(schema, obj)
+        if not in_order:
+            unknown = prune(schema, obj) + unknown
+        complaints = [*options.duplicates, *(f'unknown field "{path}"' for path in unknown)]
         if complaints and options.strictness == "Strict":
             raise _strict_error(resource, complaints, options)
         if options.strictness == "Warn":
             options.warnings += complaints
         if resource.deprecation and resource.deprecation not in options.warnings:
             options.warnings.append(resource.deprecation)
-        if fresh and resource.status and resource.plural != "nodes":
-            obj.pop("status", None)
+        if not in_order:
+            self._mend(resource, obj, options)
+        if resource.custom:
+            _warn_of_finalizers(obj, options)
+        return in_order
+
+    @staticmethod
+    def _mend(resource: Resource, obj: Json, options: WriteOptions) -> None:
+        """What is to be done with an object that is not in order at once."""
         if resource.custom:
             _drop_nulls(obj["metadata"])
             drop_nulls(resource.schema, obj)
@@ -205,18 +236,20 @@ class Writer:
             )
         if problems.causes:
             raise errors.invalid(resource.kind_group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
-        if resource.custom:
-            _warn_of_finalizers(obj, options)
 
-    def _settle(self, resource: Resource, obj: Json, old: Json, subresource: str) -> None:
-        """Puts back what this request may not change, and lets the kind complete the rest."""
+    def _settle(self, resource: Resource, obj: Json, old: Json, subresource: str) -> bool:
+        """Puts back what this request may not change, and lets the kind complete the rest. Says whether anything but
+        metadata was put back.
+        """
         before = old["metadata"]
+        put_back = False
         if subresource == "status":
             for part in obj.keys() | old.keys():
                 if part not in {"status", "metadata"}:
+                    put_back = put_back or obj.get(part) != old.get(part)
                     _restore(obj, old, part)
             managed = obj["metadata"].get("managedFields")
-            obj["metadata"] = copy(before)
+            obj["metadata"] = dict(before)
             if managed is not None:
                 obj["metadata"]["managedFields"] = managed
         else:
@@ -226,10 +259,9 @@ class Writer:
             resource.strategy.prepare_update(obj, old)
             resource.strategy.complete(obj)
         obj["metadata"]["resourceVersion"] = before["resourceVersion"]
-        if resource.strategy.generation and subresource != "status" and _spec_differs(resource, obj, old):
-            obj["metadata"]["generation"] = before.get("generation", 0) + 1
+        return put_back
 
-    def _check(self, resource: Resource, obj: Json, old: Json | None) -> None:
+    def _check(self, resource: Resource, obj: Json, old: Json | None, changed: set[str], *, in_order: bool) -> None:
         problems = Problems()
         strategy = resource.strategy
         check_metadata(
@@ -239,15 +271,17 @@ class Writer:
             name_rule=strategy.name_rule,
             problems=problems,
         )
-        if resource.custom:
+        if resource.custom and not in_order:
             validate(resource.schema, resource.show(obj), "", problems)
         if strategy.has_rules and any(cause.reason in _BLOCKING for cause in problems.causes):
             problems.causes.append(_UNCHECKED)
-        if not problems.causes:
-            resource.strategy.check(obj, problems)
-        if old is not None and not problems.causes:
-            _check_finalizers(obj, old, problems)
-            resource.strategy.check_update(obj, old, problems)
+        if old is None and not problems.causes:
+            strategy.check(obj, problems)
+        elif old is not None and not problems.causes:
+            strategy.check_again(obj, changed, problems)
+            if not problems.causes:
+                _check_finalizers(obj, old, problems)
+                strategy.check_update(obj, old, problems)
         if problems.causes:
             raise errors.invalid(resource.kind_group, resource.kind, obj["metadata"].get("name", ""), problems.causes)
 
@@ -302,19 +336,27 @@ def _warn_of_finalizers(obj: Json, options: WriteOptions) -> None:
 
 def _restore(obj: Json, old: Json, part: str) -> None:
     if part in old:
-        obj[part] = copy(old[part])
+        obj[part] = old[part]
     else:
         obj.pop(part, None)
 
 
-def _spec_differs(resource: Resource, obj: Json, old: Json) -> bool:
-    ignored = _COMMON | {"status"} if resource.status else _COMMON
-    return any(obj.get(part) != old.get(part) for part in obj.keys() | old.keys() if part not in ignored)
+def _changed(obj: Json, old: Json) -> set[str]:
+    """The names of the object's fields, beside its metadata, that are not as they were; the others become the old ones
+    themselves, which is seen at a glance from then on.
+    """
+    changed: set[str] = set()
+    for part in obj.keys() | old.keys():
+        if part == "metadata":
+            continue
+        if part in obj and part in old and obj[part] == old[part]:
+            obj[part] = old[part]
+        else:
+            changed.add(part)
+    return changed
 
 
-def _same(obj: Json, old: Json) -> bool:
-    if any(obj.get(part) != old.get(part) for part in obj.keys() | old.keys() if part != "metadata"):
-        return False
+def _same_metadata(obj: Json, old: Json) -> bool:
     meta, before = obj["metadata"], old["metadata"]
     return all(
         _blank(meta.get(part)) == _blank(before.get(part))
@@ -342,11 +384,3 @@ def _check_finalizers(obj: Json, old: Json, problems: Problems) -> None:
             "no new finalizers can be added if the object is being deleted, found new finalizers "
             f"[]string{{{', '.join(map(errors.show, added))}}}",
         )
-
-
-def _check_size(obj: Json) -> None:
-    """Refuses what etcd could not hold; the upkeep of managedFields gives way before that, as it does there."""
-    if len(orjson.dumps(obj)) > _OBJECT_LIMIT:
-        obj["metadata"].pop("managedFields", None)
-        if len(orjson.dumps(obj)) > _OBJECT_LIMIT:
-            raise errors.object_too_large()
