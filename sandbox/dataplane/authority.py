@@ -47,6 +47,8 @@ class Authority:
         self._leaf_key: rsa.RSAPrivateKey | None = None
         self._contexts: OrderedDict[_Identity, ssl.SSLContext] = OrderedDict()
         self._making = anyio.Lock()
+        self._thread = anyio.CapacityLimiter(1)
+        """Of its own, so that nobody who waits for a certificate can take the thread that makes it."""
 
     @property
     def pem(self) -> str:
@@ -66,7 +68,7 @@ class Authority:
         identity = (names, imported)
         async with self._making:
             if (context := self._contexts.get(identity)) is None:
-                context = await to_thread.run_sync(self._make_context, names, imported)
+                context = await to_thread.run_sync(self._make_context, names, imported, limiter=self._thread)
                 self._contexts[identity] = context
             self._contexts.move_to_end(identity)
             while len(self._contexts) > _CONTEXTS:

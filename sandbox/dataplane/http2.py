@@ -70,9 +70,9 @@ class Stream:
         return bool(self.fields)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether no piece of the body waits to be read."""
-        return not self._received
+    def has_body(self) -> bool:
+        """Whether there is anything after the head, or may be."""
+        return not self.ended or bool(self._received) or bool(self.trailers)
 
     def check(self) -> None:
         """Raise StreamError if the stream has failed."""

@@ -67,6 +67,6 @@ def _request(stream: Stream, caller: Caller) -> Request:
         authority=pseudo.get(":authority", host),
         target=pseudo.get(":path", ""),
         fields=fields,
-        body=None if stream.ended else stream.body(),
+        body=stream.body() if stream.has_body else None,
         trailers=stream.trailers,
     )

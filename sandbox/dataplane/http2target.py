@@ -132,9 +132,7 @@ async def _answer(stream: Stream, idle: float) -> Answer:
         await _while_moving(stream, idle, stream.changes)
     status = int(dict(stream.fields)[":status"])
     fields = list(end_to_end(stream.fields))
-    if stream.ended and stream.is_empty and not stream.trailers:
-        return Answer(status, fields)
-    return Answer(status, fields, _body(stream, idle), stream.trailers)
+    return Answer(status, fields, _body(stream, idle) if stream.has_body else None, stream.trailers)
 
 
 async def _body(stream: Stream, idle: float) -> AsyncIterator[bytes]:

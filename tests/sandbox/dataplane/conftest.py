@@ -3,6 +3,7 @@
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from random import Random
 
 import anyio
 import h2.events
@@ -13,6 +14,7 @@ from anyio.streams.tls import TLSStream
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 
+from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import (
     FixedResponse,
     Forward,
@@ -107,6 +109,71 @@ def directory():
 def network():
     with Network() as network:
         yield network
+
+
+@pytest.fixture
+async def plane(directory, network, anyio_backend):
+    plane = DataPlane(directory, network=network, random=Random(7))
+    async with plane.serving():
+        yield plane
+
+
+@pytest.fixture
+def authority(plane, tmp_path):
+    """A file with the certificate of the data plane's authority."""
+    file = tmp_path / "ca.pem"
+    file.write_text(plane.authority.pem)
+    return file
+
+
+@pytest.fixture
+def curl(plane, authority):
+    """Runs curl, trusting the authority: `await curl(*arguments)` gives status, HTTP version, headers and body."""
+
+    async def run(*arguments, check=True):
+        command = ["curl", "-s", "-S", "-i", "--max-time", "20", "--noproxy", "", "--cacert", str(authority)]
+        done = await anyio.run_process([*command, *arguments], check=False)
+        if check:
+            assert done.returncode == 0, done.stderr.decode()
+        return Curled(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run
+
+
+class Curled:
+    """What curl has printed; of several heads (CONNECT, 100 Continue) the last counts."""
+
+    def __init__(self, code, printed, errors):
+        self.code, self.errors = code, errors
+        head, rest = "", printed
+        while rest.startswith("HTTP/"):
+            head, _, rest = rest.partition("\r\n\r\n")
+        self.body = rest
+        line, *fields = head.split("\r\n") if head else [""]
+        self.version, _, status = line.partition(" ")
+        self.status = int(status[:3] or 0)
+        self.headers = {field.partition(":")[0].lower(): field.partition(":")[2].strip() for field in fields}
+
+
+def port_of(plane):
+    return int(plane.url.rpartition(":")[2])
+
+
+def echo(name):
+    """A handler of aiohttp's that answers with what it was asked, as JSON."""
+
+    async def handler(request):
+        return web.json_response(
+            {
+                "name": name,
+                "method": request.method,
+                "target": request.raw_path,
+                "headers": [[key.lower(), value] for key, value in request.headers.items()],
+                "body": (await request.read()).decode(),
+            }
+        )
+
+    return handler
 
 
 @asynccontextmanager

@@ -15,16 +15,9 @@ from aiohttp import web
 from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import FixedResponse, Forward, HeaderMatch, Match
 
-from .conftest import FQDN, http_target, raw_target
+from .conftest import FQDN, echo, http_target, raw_target
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def plane(directory, network, anyio_backend):
-    plane = DataPlane(directory, network=network, random=Random(7))
-    async with plane.serving():
-        yield plane
 
 
 @pytest.fixture
@@ -51,21 +44,6 @@ async def exchange(plane, request):
                 answer += await stream.receive()
         except anyio.EndOfStream:
             return answer
-
-
-def echo(name):
-    async def handler(request):
-        return web.json_response(
-            {
-                "name": name,
-                "method": request.method,
-                "target": request.raw_path,
-                "headers": [[key.lower(), value] for key, value in request.headers.items()],
-                "body": (await request.read()).decode(),
-            }
-        )
-
-    return handler
 
 
 class TestFindingTheService:
