@@ -10,11 +10,11 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.api.gateway import Gateway, HTTPRoute
+from controller.api.gateway import Gateway, Route
 from controller.api.keys import RouteRef, ServiceKey
 from controller.api.meta import Object
 from controller.gateway.attachment import is_ours
-from controller.lattice.model import DesiredService, DesiredTargetGroup, FixedResponse, Forward, Identity
+from controller.lattice.model import Action, DesiredService, DesiredTargetGroup, FixedResponse, Forward, Identity
 from controller.translate.context import TranslateContext
 from controller.translate.gateway import gateway_status
 from controller.translate.outcomes import Failed, Found, Missing, Pending, Programmed, route_report
@@ -28,6 +28,7 @@ from tests.support.view import (
     backend,
     gateway_class,
     grant,
+    grpc_route,
     listener,
     make,
     namespace,
@@ -35,6 +36,7 @@ from tests.support.view import (
     route,
     rule,
     service,
+    tls_route,
 )
 
 CTX = TranslateContext(
@@ -69,6 +71,8 @@ LISTENERS = st.sampled_from(
         [listener("one", allowedRoutes=FROM_SELECTED)],
         [listener("one", 80, "HTTPS"), listener("two", 90, "TCP")],
         [listener("one"), listener("two")],
+        [listener("one", 443, "HTTPS", tls=CERTIFICATE), listener("two", 8443, "TLS", tls={"mode": "Passthrough"})],
+        [listener("one", 443, "TLS", tls={"mode": "Passthrough"}, hostname="*.example.com"), listener("two", 81)],
         [],
     ]
 )
@@ -136,11 +140,24 @@ AGES = st.sampled_from(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"])
 DELETING = st.sampled_from([{}, {}, {}, {}, {"deletionTimestamp": "2026-02-01T00:00:00Z"}])
 
 
+GRPC_MATCHES = st.one_of(
+    st.builds(lambda of: {"method": of}, st.sampled_from([{"service": "a.B"}, {"service": "a.B", "method": "Get"}])),
+    st.builds(lambda of: {"method": of}, st.sampled_from([{"method": "Get"}, {"service": "b" * 200}, {}])),
+    st.just({"headers": [{"name": "a", "value": "1"}]}),
+)
+GRPC_RULES = st.builds(
+    lambda refs, found: rule(*refs, matches=found), st.lists(BACKENDS, max_size=3), st.lists(GRPC_MATCHES, max_size=3)
+)
+
+
 @st.composite
-def routes(draw: st.DrawFn) -> HTTPRoute:
-    return route(
+def routes(draw: st.DrawFn) -> Route:
+    make_route, rules = draw(
+        st.sampled_from([(route, RULES), (route, RULES), (grpc_route, GRPC_RULES), (tls_route, BACKENDS)])
+    )
+    made: Route = make_route(
         draw(ROUTES),
-        *draw(st.lists(RULES, max_size=3)),
+        *draw(st.lists(rules, max_size=3)),
         namespace=draw(NAMESPACES),
         parents=draw(PARENTS),
         hostnames=draw(HOSTNAMES),
@@ -148,6 +165,7 @@ def routes(draw: st.DrawFn) -> HTTPRoute:
         annotations=draw(ANNOTATIONS),
         meta=draw(DELETING),
     )
+    return made
 
 
 @st.composite
@@ -177,7 +195,7 @@ def worlds(draw: st.DrawFn) -> FakeView:
 
 
 def refs(view: FakeView) -> list[RouteRef]:
-    return [RouteRef("HTTPRoute", route.namespace, route.name) for route in view.all(HTTPRoute)]
+    return [route.ref for route in view.routes()]
 
 
 @cache
@@ -212,10 +230,16 @@ def check_service(desired: DesiredService) -> None:
     for key, value in desired.tags.items():
         check("TagKey", key)
         check("TagValue", value)
-    assert desired.listeners
+    assert desired.listeners or desired.key.kind == "TLSRoute"
     assert len({made.port for made in desired.listeners}) == len(desired.listeners)
     for made in desired.listeners:
         check("ListenerName", made.name)
+        assert (made.protocol == "TLS_PASSTHROUGH") == (desired.key.kind == "TLSRoute")
+        if made.protocol == "TLS_PASSTHROUGH":
+            assert desired.custom_domain is not None
+            assert not made.rules
+            check_action(desired, made.default_action)
+            assert isinstance(made.default_action, Forward)
         fixed = [each.priority for each in made.rules if each.priority is not None]
         assert len(set(fixed)) == len(fixed)
         assert all(1 <= priority <= 2000 for priority in fixed)
@@ -227,14 +251,18 @@ def check_service(desired: DesiredService) -> None:
             for header in each.match.headers:
                 check("HeaderMatchName", header.name)
                 check("HeaderMatchExact", header.value)
-            match each.action:
-                case Forward(weights=weights):
-                    assert 1 <= len(weights) <= 10
-                    assert all(0 <= weight <= 999 for _, weight in weights)
-                    assert any(weight for _, weight in weights)
-                    assert {group.owner for group, _ in weights if not isinstance(group, str)} == {desired.key}
-                case FixedResponse(status_code=status):
-                    assert status in {404, 500}
+            check_action(desired, each.action)
+
+
+def check_action(desired: DesiredService, action: Action) -> None:
+    match action:
+        case Forward(weights=weights):
+            assert 1 <= len(weights) <= 10
+            assert all(0 <= weight <= 999 for _, weight in weights)
+            assert any(weight for _, weight in weights)
+            assert {group.owner for group, _ in weights if not isinstance(group, str)} == {desired.key}
+        case FixedResponse(status_code=status):
+            assert status in {404, 500}
 
 
 def services_of(view: FakeView) -> dict[ServiceKey, DesiredService]:
