@@ -23,7 +23,7 @@ TAG = "lattice-controller/fidelity"
 
 BOUNDS = {
     "CreateServiceNetwork": 2,
-    "CreateService": 8,
+    "CreateService": 9,
     "CreateListener": 3,
     "CreateRule": 6,
     "CreateTargetGroup": 3,

@@ -20,6 +20,8 @@ from tests.contract_lattice.account import Account
 API = "https://docs.aws.amazon.com/vpc-lattice/latest/APIReference/API_"
 GUIDE = "https://docs.aws.amazon.com/vpc-lattice/latest/ug/"
 
+_NOT_FOUND = "ResourceNotFoundException"
+
 FIXED = {"fixedResponse": {"statusCode": 404}}
 
 
@@ -183,12 +185,15 @@ def a_client_token_makes_a_repeated_request_do_nothing(world: World) -> None:
     world.account.refused("a client token with other parameters", call, name=world.account.name("x"), clientToken=token)
     world.account.settled("service_create", world.lattice.get_service, serviceIdentifier=first["id"])
     world.delete_service(first)
+    assert world.lattice.create_service(name=name, clientToken=token)["id"] == first["id"]
+    get, gone = world.lattice.get_service, first["id"]
+    world.account.refused("what a token stands for and is deleted", get, _NOT_FOUND, serviceIdentifier=gone)
 
 
 @contract(f"{API}GetService.html")
 def what_is_not_there_is_not_found(world: World) -> None:
     refused, lattice, none = world.account.refused, world.lattice, "0" * 17
-    code = "ResourceNotFoundException"
+    code = _NOT_FOUND
     refused("an unknown service", lattice.get_service, code, serviceIdentifier=f"svc-{none}")
     refused("an unknown network", lattice.get_service_network, code, serviceNetworkIdentifier=f"sn-{none}")
     refused("an unknown target group", lattice.get_target_group, code, targetGroupIdentifier=f"tg-{none}")
@@ -377,5 +382,5 @@ def a_deleted_service_takes_its_listeners_along_and_frees_its_name(world: World)
     world.delete_service(world.service)
     call = world.lattice.list_listeners
     gone = {"serviceIdentifier": world.service["id"]}
-    world.account.refused("listeners of a deleted service", call, "ResourceNotFoundException", **gone)
+    world.account.refused("listeners of a deleted service", call, _NOT_FOUND, **gone)
     world.delete_service(world.other_service)

@@ -68,7 +68,7 @@ def test_without_yes_it_says_what_it_would_do_and_does_nothing(command: Command)
     code, printed = command.run()
     assert code == 2
     assert f"account {ACCOUNT}, region {REGION}" in printed
-    assert "CreateService 8" in printed
+    assert "CreateService 9" in printed
     assert "nothing was done" in printed
     assert command.server.calls.by_operation().keys() == {"GetCallerIdentity"}
 
