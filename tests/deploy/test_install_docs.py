@@ -18,7 +18,18 @@ import yaml
 from controller.settings import UNSUPPORTED
 from tests.deploy.manifests import CHART, EXAMPLE, ROOT, find, kustomized, name_of, needs_kubectl
 from tests.e2e.harness import world
-from tests.e2e.objects import backend, gateway, gateway_class, listener, namespace, parent, route, rule
+from tests.e2e.objects import (
+    backend,
+    gateway,
+    gateway_class,
+    grpc_route,
+    listener,
+    namespace,
+    parent,
+    route,
+    rule,
+    tls_route,
+)
 
 needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
@@ -164,6 +175,8 @@ OBJECTS = [
     route("near", rule(backend("a")), namespace="shop"),
     route("not-ours", rule(backend("a")), parents=[parent("theirs")]),
     route("both", rule(backend("a")), parents=[parent("theirs"), parent()]),
+    grpc_route("calls", {"backendRefs": [backend("a")], "filters": [FILTER]}),
+    tls_route("sealed", "sealed.example.com", backend("b", namespace="shop")),
 ]
 
 
@@ -186,12 +199,14 @@ async def cluster(folder: Path) -> AsyncGenerator[Callable[[str], Awaitable[list
 async def test_what_will_be_removed_is_found(tmp_path):
     async with cluster(tmp_path) as lines:
         assert await lines(block("> objects.json")) == [
+            "GRPCRoute default/calls: rule 0 has filters",
             "Gateway default/my-hotel: listener bare names no certificate",
             "HTTPRoute default/rich: rule 1 has filters",
             "HTTPRoute default/rich: rule 1 has timeouts",
             "HTTPRoute default/rich: rule 2 has filters for a",
             "HTTPRoute default/rich: rule 2 refers to b in shop",
             "HTTPRoute default/rich: rule 3 refers to the ServiceImport c",
+            "TLSRoute default/sealed: rule 0 refers to b in shop",
         ]
 
 
@@ -200,7 +215,7 @@ async def test_what_will_be_removed_is_found(tmp_path):
 @pytest.mark.anyio
 async def test_what_is_not_acted_on_is_found_where_not_every_kind_is_installed(tmp_path):
     async with cluster(tmp_path) as lines:
-        assert await lines(block("api-resources")) == []
+        assert await lines(block("for kind in")) == []
 
 
 @needs_kubectl
@@ -224,13 +239,15 @@ async def test_removing_takes_what_is_ours_and_leaves_what_others_have(tmp_path)
         await lines(block("> remove.sh"))
         assert sorted((tmp_path / "remove.sh").read_text().splitlines()) == [
             "kubectl delete gateway -n default my-hotel",
+            "kubectl delete grpcroute -n default calls",
             "kubectl delete httproute -n default both",
             "kubectl delete httproute -n default plain",
             "kubectl delete httproute -n default rich",
             "kubectl delete httproute -n shop far",
+            "kubectl delete tlsroute -n default sealed",
         ]
         await lines("sh remove.sh")
-        assert await lines("kubectl get gateways,httproutes -A -o name") == [
+        assert await lines("kubectl get gateways,httproutes,grpcroutes,tlsroutes -A -o name") == [
             "gateway.gateway.networking.k8s.io/my-hotel",
             "gateway.gateway.networking.k8s.io/theirs",
             "httproute.gateway.networking.k8s.io/near",
