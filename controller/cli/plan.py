@@ -62,7 +62,7 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         if ignored:
             print(f"not part of a plan: {', '.join(ignored)}", file=sys.stderr)
         routes = [route for resource in ROUTES.values() for route in seen.cluster.informer(resource).store.list()]
-        return await preview(seen.cluster.view, routes, seen.ctx, seen.inventory, now=int(time.time()))
+        return await preview(seen.cluster.view, routes, seen.ctx, seen.inventory, seen.discovery, now=int(time.time()))
 
 
 def show(found: Preview, console: Console) -> None:

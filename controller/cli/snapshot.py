@@ -6,6 +6,7 @@
 import asyncio
 import os
 import sys
+import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ import aiohttp
 import anyio
 
 from controller import logs, settings
+from controller.acm.client import AcmClient
 from controller.cli.errors import leaves
 from controller.cli.manifests import ManifestError
 from controller.gateway.view import UnknownError
@@ -25,6 +27,7 @@ from controller.lattice.client import LatticeClient
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.manager import USER_AGENT, identity_of, limits_of
+from controller.reconcile.certificates import Discovery
 from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
 from controller.work import CONTROLLER_NAME
@@ -62,6 +65,7 @@ class Snapshot:
     """As it was when it was read."""
     ctx: TranslateContext
     inventory: Inventory
+    discovery: Discovery
     kube: KubeClient
     """For what the stores do not have."""
 
@@ -106,8 +110,10 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
         await _require_answer(kube)
         cluster = Cluster(kube)
         await _mirror_once(cluster)
-        inventory = Inventory(lattice, ctx.identity, MonotonicClock(), use_tagging_api=chosen.use_tagging_api)
-        yield Snapshot(cluster, ctx, inventory, kube)
+        clock = MonotonicClock()
+        inventory = Inventory(lattice, ctx.identity, clock, use_tagging_api=chosen.use_tagging_api)
+        discovery = Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time)
+        yield Snapshot(cluster, ctx, inventory, discovery, kube)
 
 
 async def _require_answer(kube: KubeClient) -> None:

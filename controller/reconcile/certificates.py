@@ -23,6 +23,7 @@ from controller.lattice.inventory.once import Once
 from controller.lattice.limits import Lane
 from controller.lattice.model import DesiredService
 from controller.lattice.observed import ObservedService
+from controller.lattice.plan import Plan, PlanContext, Problem, plan_service
 from controller.translate.certificates import ByName, not_found_message
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation
@@ -153,6 +154,21 @@ async def with_certificate(
             message += " Until then the service keeps the certificate that it has."
         return desired, Failed(reason=CERTIFICATE_NOT_FOUND, message=message, transient=False)
     return replace(desired, certificate_arn=choice.arn, certificates_as_well=choice.as_well), None
+
+
+async def foresee(
+    discovery: Discovery, translation: ServiceTranslation, observed: ObservedService | None, context: PlanContext
+) -> Plan:
+    """The plan of a service for those who only look, with a problem where it lacks its certificate.
+
+    Raises LatticeError.
+    """
+    desired, lacking = await with_certificate(discovery, translation, observed, lane=Lane.BULK)
+    problems = () if lacking is None else (Problem(reason="CertificateNotFound", message=lacking.message),)
+    if lacking is not None and not has_certificate(observed):
+        return Plan(problems=problems, whole=False)
+    plan = plan_service(desired, observed, context)
+    return replace(plan, problems=(*plan.problems, *problems))
 
 
 def has_certificate(observed: ObservedService | None) -> bool:

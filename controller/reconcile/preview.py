@@ -17,7 +17,8 @@ from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
 from controller.lattice.observed import NetworkFound
-from controller.lattice.plan import Plan, plan_service, plan_target_group
+from controller.lattice.plan import Plan, plan_target_group
+from controller.reconcile.certificates import Discovery, foresee
 from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.service import translate_service
@@ -68,11 +69,17 @@ class Preview(Frozen, frozen=True):
 
 
 async def preview(
-    view: View, routes: Iterable[Route], ctx: TranslateContext, inventory: Inventory, *, now: int
+    view: View,
+    routes: Iterable[Route],
+    ctx: TranslateContext,
+    inventory: Inventory,
+    discovery: Discovery,
+    *,
+    now: int,
 ) -> Preview:
     """Plan for these routes. `now` is Unix time in seconds. Raises `LatticeError`; what is unknown becomes a remark."""
     await inventory.ensure_loaded()
-    planner = _Planner(view, ctx, inventory, now)
+    planner = _Planner(view, ctx, inventory, discovery, now)
     refs = sorted(route.ref for route in routes)
     async with anyio.create_task_group() as tasks:
         for ref in refs:
@@ -85,10 +92,11 @@ async def preview(
 
 
 class _Planner:
-    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, now: int) -> None:
+    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
+        self._discovery = discovery
         self._now = now
         self._limit = anyio.CapacityLimiter(AT_ONCE)
         self.steps: list[Step] = []
@@ -132,11 +140,12 @@ class _Planner:
     async def _services(self, translation: RouteTranslation) -> None:
         held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
         for key in dict.fromkeys((*translation.services, *held)):
-            desired = translate_service(self._view, key, self._ctx).desired
+            wanted = translate_service(self._view, key, self._ctx)
+            desired = wanted.desired
             if desired is not None:
                 await self._look_for(desired.networks)
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
-            plan = plan_service(desired, observed, self._inventory.context(self._now))
+            plan = await foresee(self._discovery, wanted, observed, self._inventory.context(self._now))
             self._add(
                 translation.ref,
                 key,

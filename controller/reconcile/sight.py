@@ -10,7 +10,8 @@ from controller.gateway.view import View
 from controller.lattice.inventory import Inventory
 from controller.lattice.limits import Lane
 from controller.lattice.observed import ObservedTargetGroup
-from controller.lattice.plan import Plan, Unused, plan_service, plan_target_group
+from controller.lattice.plan import Plan, Unused, plan_target_group
+from controller.reconcile.certificates import Discovery, foresee
 from controller.reconcile.gateway import look_up_network
 from controller.translate.context import TranslateContext
 from controller.translate.facts import Left, LeftGroup, LeftService, Seen, SeenGroup, SeenService
@@ -29,6 +30,7 @@ async def look(
     networks: Iterable[str],
     ctx: TranslateContext,
     inventory: Inventory,
+    discovery: Discovery,
     *,
     now: int,
 ) -> Seen:
@@ -36,7 +38,7 @@ async def look(
 
     Raises `UnknownError` and `LatticeError`, the latter but for networks, whose state tells it.
     """
-    looker = _Looker(view, ctx, inventory, now)
+    looker = _Looker(view, ctx, inventory, discovery, now)
     await looker.networks(networks)
     async with anyio.create_task_group() as tasks:
         for route in routes:
@@ -45,10 +47,11 @@ async def look(
 
 
 class _Looker:
-    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, now: int) -> None:
+    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
+        self._discovery = discovery
         self._now = now
         self._limit = anyio.CapacityLimiter(AT_ONCE)
         self.services: dict[ServiceKey, SeenService] = {}
@@ -78,10 +81,12 @@ class _Looker:
         )
 
     async def _service(self, key: ServiceKey) -> SeenService:
-        desired = translate_service(self._view, key, self._ctx).desired
+        translation = translate_service(self._view, key, self._ctx)
+        desired = translation.desired
         observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
         await self.networks(() if desired is None else desired.networks)
-        return SeenService(observed=observed, plan=plan_service(desired, observed, self._inventory.context(self._now)))
+        plan = await foresee(self._discovery, translation, observed, self._inventory.context(self._now))
+        return SeenService(observed=observed, plan=plan)
 
     async def _left(self, route: Route, translation: RouteTranslation) -> Left:
         """After all that the route asks for was observed, which is not left over then."""

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "deploy" / "iam-policy.json"
 TAKEOVER = ROOT / "deploy" / "iam-policy-takeover.json"
 
-SERVICES = {"vpc-lattice": "vpc-lattice", "resourcegroupstaggingapi": "tag"}
+SERVICES = {"vpc-lattice": "vpc-lattice", "resourcegroupstaggingapi": "tag", "acm": "acm"}
 """Service models by botocore's name, and the prefix of their actions. STS needs no permission for GetCallerIdentity."""
 
 PERMITTED_BY = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}

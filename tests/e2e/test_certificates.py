@@ -9,6 +9,7 @@ from sandbox.lattice.faults import Refuse
 from sandbox.lattice.resources import Certificate, Service
 from tests.e2e.harness import Json, World, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, route, rule, service
+from tests.e2e.test_explain import said_by
 from tests.e2e.test_lifecycle import conditions, nothing_in_lattice, ours, programmed
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +190,16 @@ async def restarted(one: World) -> None:
 def has_target(one: World, ip: str) -> None:
     [group] = one.lattice.state.target_groups
     assert ip in {address for address, _ in group.targets}
+
+
+async def test_plan_and_explain_foresee_what_acm_has(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        await apply_all(one)
+        planned = await said_by(one, tmp_path, "plan", "-o", "json", code=2)
+        assert '"CertificateNotFound"' in planned
+        assert '"CreateService"' not in planned
+        told = await said_by(one, tmp_path, "explain", "httproute", "rates", code=2)
+        assert "CertificateNotFound" in told
+        found = one.lattice.state.add_certificate(NAME)
+        planned = await said_by(one, tmp_path, "plan", "-o", "json", code=2)
+        assert found.arn in planned

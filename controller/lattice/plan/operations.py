@@ -141,6 +141,7 @@ ProblemReason = Literal[
     "NoPriority",
     "CreateFailed",
     "DeleteFailed",
+    "CertificateNotFound",
 ]
 
 
