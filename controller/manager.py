@@ -25,6 +25,7 @@ from controller.kube.client import KubeClient
 from controller.kube.config import own_identity, own_namespace
 from controller.kube.lease_deadman import Deadman
 from controller.kube.lease_keeper import LeaseKeeper
+from controller.kube.lease_note import LeaseNote
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import RetryError
 from controller.lattice.limits import DEFAULT_RATE, Limits, Rate
@@ -160,11 +161,17 @@ class Manager:
         self._checks.ready("account", lambda: None)
         log.info("works for %s", identity.owner)
         me = own_identity(self._environ, socket.gethostname(), uuid.uuid4().hex[:8])
-        work = Work(kube, lattice, identity, self._metrics, settings, me=me)
-        self._checks.ready("kubernetes", lambda: _sentence(work.cluster.doubts()))
+        note = LeaseNote(kube, own_namespace(self._environ), LEASE)
 
-        async def lead() -> None:
-            await work.lead(told, grace=STOP_GRACE / 2)
+        def note_take_over(left: str) -> None:
+            (note if self._keeper is None else self._keeper).note(left)
+
+        work = Work(kube, lattice, identity, self._metrics, settings, me=me, note_take_over=note_take_over)
+        self._checks.ready("kubernetes", lambda: _sentence(work.cluster.doubts()))
+        self._checks.tell("take-over", lambda: str(work.take_over))
+
+        async def lead(left: str) -> None:
+            await work.lead(told, grace=STOP_GRACE / 2, left=left)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(work.run)
@@ -174,11 +181,12 @@ class Manager:
                 tasks.start_soon(work.follow)
                 await self._compete(me, lead, told, lattice)
             else:
-                await lead()
+                tasks.start_soon(note.run)
+                await lead(await note.learn())
             tasks.cancel_scope.cancel()
 
     async def _compete(
-        self, me: str, lead: Callable[[], Awaitable[None]], told: anyio.Event, lattice: LatticeClient
+        self, me: str, lead: Callable[[str], Awaitable[None]], told: anyio.Event, lattice: LatticeClient
     ) -> None:
         namespace = own_namespace(self._environ)
         times = self._settings.lease_times
@@ -188,7 +196,7 @@ class Manager:
         async def started() -> None:
             self._metrics.leading(LEASE, leads=True)
             try:
-                await lead()
+                await lead(keeper.take_over)
             finally:
                 self._metrics.leading(LEASE, leads=False)
 

@@ -102,7 +102,7 @@ class LeaseKeeper:
         """What of a take-over is left, as the Lease that we hold says (`lease_marks`)."""
         return self._elector.take_over if self._elector is not None else EVERYTHING
 
-    def note_take_over(self, left: str) -> None:
+    def note(self, left: str) -> None:
         """Have the next renewal write what is left of the take-over; for whom `run` lets lead."""
         if self._elector is not None:
             self._elector.note_take_over(left)

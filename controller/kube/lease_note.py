@@ -4,15 +4,22 @@ It is alone by its owner's word, so nothing is fenced and nobody is waited for. 
 same Lease, and there it leaves what it has to remember (`controller.kube.lease_marks`).
 """
 
-from typing import Any
+import logging
+from typing import Any, Final
 
+import anyio
 import msgspec
 import orjson
 
 from controller.api.meta import ObjectMeta, Struct
 from controller.kube.client import MERGE_PATCH, KubeClient
-from controller.kube.errors import ApiError, NotFound
+from controller.kube.errors import ApiError, Forbidden, NotFound, Unauthorized
 from controller.kube.lease_marks import EVERYTHING, LeaseRecord, changed, marks_of_reader, take_over_left
+
+log = logging.getLogger("controller.kube.lease")
+
+RETRY: Final = 5.0
+"""Seconds between attempts to read the Lease, and to write it."""
 
 _NEW = LeaseRecord(lease_duration_seconds=1)
 """A Lease that nobody has held; the API wants a duration."""
@@ -32,6 +39,40 @@ class LeaseNote:
         self._namespace = namespace
         self._name = name
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        self._wanted = ""
+        self._noted = anyio.Event()
+
+    def note(self, left: str) -> None:
+        """Have `run` write that this is left of the take-over."""
+        self._wanted = left
+        self._noted.set()
+
+    async def run(self) -> None:
+        """Write what is noted, until cancelled; what cannot be written is tried again."""
+        while True:
+            await self._noted.wait()
+            self._noted = anyio.Event()
+            try:
+                await self.write(self._wanted)
+            except ApiError as error:
+                log.warning("what is left of the take-over is not written", extra={"error": str(error)})
+                await anyio.sleep(RETRY)
+                self._noted.set()
+
+    async def learn(self) -> str:
+        """What of a take-over is left: read as often as it takes, and everything where it may not be read."""
+        while True:
+            try:
+                return await self.read()
+            except (Forbidden, Unauthorized) as error:
+                log.warning(
+                    "it cannot be told whether another controller was before; what removes or re-routes is held back",
+                    extra={"error": str(error)},
+                )
+                return EVERYTHING
+            except ApiError as error:
+                log.warning("the Lease is not read", extra={"error": str(error)})
+                await anyio.sleep(RETRY)
 
     async def read(self) -> str:
         """What of a take-over is left; `EVERYTHING` where there is no Lease. Raises ApiError."""

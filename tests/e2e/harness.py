@@ -160,6 +160,8 @@ class AnyWorld(ABC):
         self.owner = owner_of(lattice)
         self.controller: Controller | None = None
         self.follower: Controller | None = None
+        self.left = ""
+        """What the Lease says is left of a take-over."""
         self._tasks = tasks
         self._settings = settings
         self._client = client
@@ -234,18 +236,22 @@ class AnyWorld(ABC):
                         **self._client,
                     )
                     await stack.enter_async_context(lattice)
-                    work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me="e2e")
+                    identity = await identity_of(chosen, lattice)
+                    work = Work(kube, lattice, identity, metrics, chosen, me="e2e", note_take_over=self._note)
                     controller = Controller(work, registry, scope, told, may_lead)
                     tasks = await stack.enter_async_context(anyio.create_task_group())
                     tasks.start_soon(work.run)
                     await work.wait_synced()
                     task_status.started(controller)
                     await may_lead.wait()
-                    await work.lead(told, grace=30.0)
+                    await work.lead(told, grace=30.0, left=self.left)
                     tasks.cancel_scope.cancel()
             finally:
                 if controller is not None:
                     controller.ended()
+
+    def _note(self, left: str) -> None:
+        self.left = left
 
     async def quiet(self, seconds: float = 0.3) -> None:
         """Return when the controller has nothing to do, or was killed, and made no call for so many seconds."""
