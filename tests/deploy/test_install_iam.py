@@ -49,15 +49,25 @@ def operations(service: str) -> frozenset[str]:
 
 
 def actions_in_the_code() -> set[str]:
-    """The actions of all operations that the controller's code names."""
-    words = {
+    """The actions of all operations that the controller's code names; those of ACM are in a package of its own."""
+    named = {
+        f"{prefix}:{word}"
+        for service, prefix in SERVICES.items()
+        for word in words(of_acm=service == "acm") & operations(service)
+    }
+    return {PERMITTED_BY.get(action, action) for action in named}
+
+
+@cache
+def words(*, of_acm: bool) -> frozenset[str]:
+    """The strings in the code of the package for ACM, or in all the rest."""
+    return frozenset(
         node.value
         for path in (ROOT / "controller").rglob("*.py")
+        if (path.parent.name == "acm") is of_acm
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    named = {f"{prefix}:{word}" for service, prefix in SERVICES.items() for word in words & operations(service)}
-    return {PERMITTED_BY.get(action, action) for action in named}
+    )
 
 
 def statements(path: Path = POLICY) -> list[dict[str, Any]]:
