@@ -98,6 +98,8 @@ class Door:
                 return
             except Exception:
                 logger.exception("a connection has ended by an error of the data plane's own")
+            finally:
+                _take_the_rest(connection)
 
     async def _enter(self, connection: socket.socket, caller: Caller) -> None:
         opening = await _peek(connection, _kind)
@@ -226,6 +228,13 @@ async def _peek(connection: socket.socket, read: Callable[[bytes], _T | None]) -
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
     finally:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
+
+def _take_the_rest(connection: socket.socket) -> None:
+    """Take what nobody has read: closing with it would reset the connection, and what was sent might not arrive."""
+    with suppress(OSError):
+        while connection.fileno() >= 0 and connection.recv(_LONGEST_OPENING):
+            pass
 
 
 def _handed_over(connection: socket.socket) -> socket.socket:

@@ -80,10 +80,9 @@ class Stream:
             raise StreamError(self._failure)
 
     async def changes(self) -> None:
-        """Wait until something has happened to the stream. Raises StreamError if it fails, or has failed."""
+        """Wait until something happens to the stream, if only that it fails. Raises StreamError if it has failed."""
         self.check()
         await self._changed.wait()
-        self.check()
 
     async def receive(self) -> bytes:
         """The next piece of the body; empty at its end. Raises StreamError."""

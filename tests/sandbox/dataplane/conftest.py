@@ -155,6 +155,15 @@ class Curled:
         self.headers = {field.partition(":")[0].lower(): field.partition(":")[2].strip() for field in fields}
 
 
+async def logged(plane, count=1):
+    """The log, when it has as many entries: a connection is logged at its end, which its caller does not wait for."""
+    for _ in range(1000):
+        if len(entries := list(plane.log)) >= count:
+            return entries
+        await anyio.sleep(0.01)
+    raise TimeoutError
+
+
 def port_of(plane):
     return int(plane.url.rpartition(":")[2])
 
