@@ -54,13 +54,13 @@ class Programs:
     images: Mapping[str, Path]
     directory: Path
 
-    def of(self, container: Json) -> Path | None:
-        """The program of a container; None if its image has none."""
-        return self.images.get(_untagged(container.get("image", "")))
+    def of(self, container: Json) -> Path:
+        """The program of a container. Raises LookupError if its image has none."""
+        return self.images[_untagged(container.get("image", ""))]
 
     def have(self, pod: Json) -> bool:
         """Whether all containers of a pod have a program."""
-        return all(self.of(container) is not None for container in pod["spec"]["containers"])
+        return all(_untagged(container.get("image", "")) in self.images for container in pod["spec"]["containers"])
 
 
 class PodProcesses:
@@ -72,17 +72,14 @@ class PodProcesses:
 
     @classmethod
     async def start(cls, pod: Json, address: str, programs: Programs, read: Read) -> Self:
-        """Run all containers of a pod, to listen at a socket address; returns when each does.
+        """Run all containers of a pod, to listen at a socket address; returns when they do.
 
-        Raises ContainerError, with nothing left running.
+        Raises ContainerError, with nothing left running, and LookupError for an image without a program.
         """
         made = cls(programs.directory / uid_of(pod))
         try:
             for container in pod["spec"]["containers"]:
-                program = programs.of(container)
-                if program is None:
-                    raise ContainerError(f"there is no program for the image {container.get('image')}")
-                await made._run(pod, container, program, address, read)
+                await made._run(pod, container, programs.of(container), address, read)
         except BaseException:
             await made.stop()
             raise
@@ -114,7 +111,7 @@ class PodProcesses:
         self._processes.append(process)
         with anyio.move_on_after(_PATIENCE):
             while process.returncode is None:
-                if listens(Path("/proc/net/tcp").read_text(), address):
+                if listens(await anyio.Path("/proc/net/tcp").read_text(), address):
                     return
                 await anyio.sleep(_LOOK)
         told = log.read_text(errors="replace").strip().splitlines()[-1:]
@@ -161,7 +158,7 @@ def environment(pod: Json, container: Json, mounts: Mapping[str, Path]) -> dict[
 
 
 def files(volume: Json, secret: Json) -> dict[str, bytes]:
-    """Path → content of a volume of a Secret (core/v1, `SecretVolumeSource`). Raises ContainerError for a missing key."""
+    """Path → content of a Secret's volume (core/v1, `SecretVolumeSource`). Raises ContainerError for a missing key."""
     data = secret.get("data") or {}
     items = volume.get("items") or [{"key": key, "path": key} for key in data]
     missing = [item["key"] for item in items if item["key"] not in data]
@@ -182,4 +179,3 @@ def _untagged(image: str) -> str:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
-

@@ -5,8 +5,11 @@ with a network of its own and listens on all addresses. Here all pods share one 
 address in `LISTEN_ADDRESS`; nothing else of it is changed, and it fails to build where it no longer listens as known.
 """
 
+import json
+import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -20,6 +23,12 @@ CONFORMANCE = f"{GATEWAY_API}/conformance"
 ECHO = "echo-basic"
 
 SUITE = "conformance.test"
+
+MANIFESTS = ("base", "tests")
+"""Folders of the suite's manifests; they lie beside the programs."""
+
+CATALOGUE = "catalogue.json"
+"""The file with all tests of the suite, beside the programs."""
 
 MODULE = GoModule(
     HERE,
@@ -36,7 +45,7 @@ _LISTENERS = {"echo-basic.go": 3, "grpc/grpc.go": 2, "tcpserver/tcpserver.go": 2
 
 
 def build() -> None:
-    """Raises CalledProcessError when Go fails, and ValueError where echo-basic is not as it was; nothing is kept then."""
+    """Raises CalledProcessError when Go fails, ValueError where echo-basic is not as it was; nothing is kept then."""
     with MODULE.making() as made:
         print("fetching the modules of the conformance suite …", flush=True)
         MODULE.go("mod", "download")
@@ -47,8 +56,16 @@ def build() -> None:
             modules = _moved(source, Path(name))
             package = f"{CONFORMANCE}/{ECHO}"
             MODULE.compile(made / ECHO, "build", "-modfile", str(modules), package, packages=packages)
-        for name in ("tests", "base"):
+        for name in MANIFESTS:
             MODULE.copy(source / name, made / name)
+        written = {**os.environ, "CONFORMANCE_CATALOGUE": str(made / CATALOGUE)}
+        subprocess.run([made / SUITE, "-test.run=^TestCatalogue$"], env=written, check=True, stdout=subprocess.DEVNULL)
+
+
+def catalogue() -> dict[str, frozenset[str]]:
+    """Every test of the suite that is built, by name, with the Gateway API's features that it needs."""
+    written = json.loads((MODULE.kept_in() / CATALOGUE).read_text())
+    return {name: frozenset(features) for name, features in written.items()}
 
 
 def _moved(source: Path, folder: Path) -> Path:
@@ -66,9 +83,3 @@ def _moved(source: Path, folder: Path) -> Path:
     with (folder / "go.mod").open("a") as modules:
         modules.write(f"\nreplace {CONFORMANCE} => {copied}\n")
     return folder / "go.mod"
-
-
-if __name__ == "__main__":
-    if not MODULE.is_built:
-        build()
-    print(f"the suite {MODULE.version} is in {MODULE.kept_in()}")

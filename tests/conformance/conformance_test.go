@@ -7,11 +7,14 @@ package conformance
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"os"
 	"testing"
 
 	"sigs.k8s.io/gateway-api/conformance"
+	"sigs.k8s.io/gateway-api/conformance/tests"
+	"sigs.k8s.io/gateway-api/pkg/features"
 )
 
 func TestConformance(t *testing.T) {
@@ -26,4 +29,20 @@ func TestConformance(t *testing.T) {
 		},
 	}
 	conformance.RunConformance(t)
+}
+
+// TestCatalogue writes the names of all tests of the suite, with the features that each needs, to the file named in
+// CONFORMANCE_CATALOGUE.
+func TestCatalogue(t *testing.T) {
+	catalogue := map[string][]features.FeatureName{}
+	for _, test := range tests.ConformanceTests {
+		catalogue[test.ShortName] = test.Features
+	}
+	written, err := json.Marshal(catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(os.Getenv("CONFORMANCE_CATALOGUE"), written, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -67,6 +67,5 @@ async def serving(address: str, known: Callable[[str], bool]) -> AsyncGenerator[
                     await server.sendto(answer(query, address, known), *asker)
 
         tasks.start_soon(serve)
-        host, port = server.extra(anyio.abc.SocketAttribute.local_address)
-        yield f"{host}:{port}"
+        yield f"127.0.0.1:{server.extra(anyio.abc.SocketAttribute.local_port)}"
         tasks.cancel_scope.cancel()

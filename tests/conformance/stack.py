@@ -7,13 +7,15 @@ are the suite's own program. Service networks are somebody else's to make, so on
 suite's manifests, by its name, as the README tells a user to do.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from urllib.parse import urlsplit
 
 import anyio
+import anyio.to_thread
 import yaml
 
 from sandbox.dataplane import DataPlane, HealthChecker
@@ -24,7 +26,7 @@ from sandbox.lattice.state import Call
 from sandbox.network import Network
 from sandbox.workloads import Workloads
 from sandbox.workloads.programs import Programs
-from tests.conformance import names
+from tests.conformance import names, ports
 from tests.conformance.build import ECHO
 from tests.real.rights import grant, token
 from tests.support.kube_apiserver import KubeApiserver
@@ -40,6 +42,9 @@ ECHO_IMAGE = "registry.k8s.io/gateway-api/echo-basic"
 
 HEALTH_SPEED = 30.0
 """Health checks of 30 s are made each second, since nobody waits for minutes."""
+
+_PATIENCE = 60.0
+"""Seconds for the controller to accept its GatewayClass; a few are usual."""
 
 DEFINITIONS = Path(__file__).parents[2] / "deploy" / "crds"
 
@@ -59,14 +64,23 @@ class Stack:
     dataplane: DataPlane
 
 
-def gateways(folder: Path) -> list[str]:
-    """The names of all Gateways in the manifests below a folder."""
-    found = set()
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """What the suite's Gateways are called, and the ports of their listeners."""
+
+    names: frozenset[str]
+    ports: frozenset[int]
+
+
+def gateways_of(folder: Path) -> Gateways:
+    """Those of all manifests below a folder."""
+    names, found = set(), set()
     for file in folder.rglob("*.yaml"):
         for doc in yaml.safe_load_all(file.read_text()):
             if doc and doc.get("kind") == "Gateway":
-                found.add(doc["metadata"]["name"])
-    return sorted(found)
+                names.add(doc["metadata"]["name"])
+                found |= {int(listener["port"]) for listener in doc["spec"]["listeners"]}
+    return Gateways(frozenset(names), frozenset(found))
 
 
 def install(kube: KubeApiserver) -> str:
@@ -85,23 +99,40 @@ def install(kube: KubeApiserver) -> str:
     return token(kube)
 
 
+async def claimed_features(kube: KubeApiserver) -> frozenset[str] | None:
+    """The features in the GatewayClass's status once it is accepted; None if it names none.
+
+    Raises TimeoutError if it is not accepted.
+    """
+    path = f"/apis/gateway.networking.k8s.io/v1/gatewayclasses/{CLASS}"
+    with anyio.fail_after(_PATIENCE):
+        while True:
+            status = (await anyio.to_thread.run_sync(kube.request, "GET", path)).get("status", {})
+            if any(each["type"] == "Accepted" and each["status"] == "True" for each in status.get("conditions", ())):
+                return frozenset(each["name"] for each in status.get("supportedFeatures") or ()) or None
+            await anyio.sleep(0.1)
+
+
 @asynccontextmanager
-async def running(kube: KubeApiserver, built: Path, networks: Iterable[str], directory: Path) -> AsyncGenerator[Stack]:
+async def running(kube: KubeApiserver, built: Path, directory: Path) -> AsyncGenerator[Stack]:
     """The stack around a Kubernetes API that has the Gateway API's definitions.
 
-    `built` is the folder of the suite's programs, `networks` names the service networks that exist, and `directory`
-    receives logs and files. Raises PermissionError where ports below 1024 may not be listened on.
+    `built` is the folder of the suite's programs and manifests; `directory` receives logs and files. Raises PortError
+    where the ports of Gateways cannot be listened on.
     """
+    gateways = gateways_of(built)
     account_token = install(kube)
     quotas = Quotas(service_networks=200)
     async with AsyncExitStack() as stack:
         network = stack.enter_context(Network())
         lattice = await stack.enter_async_context(LatticeServer(quotas=quotas, validate_answers=True))
-        for name in networks:
+        for name in gateways.names:
             create_service_network(lattice.state, Call("CreateServiceNetwork", {"name": name}))
-        choices = Random(0)  # noqa: S311 - spreads requests, guards nothing
-        dataplane = DataPlane(lattice.directory, network=network, random=choices, host=DATA_PLANE, port=80)
+        choices = Random(0)
+        dataplane = DataPlane(lattice.directory, network=network, random=choices)
         await stack.enter_async_context(dataplane.serving())
+        door = urlsplit(dataplane.url).netloc
+        await stack.enter_async_context(ports.forwarded(DATA_PLANE, gateways.ports, door, lambda: _any_name(lattice)))
         resolver = await stack.enter_async_context(names.serving(DATA_PLANE, lambda name: _is_generated(lattice, name)))
         programs = Programs({ECHO_IMAGE: built / ECHO}, directory / "pods")
         workloads = Workloads(kube.url, token=kube.token, ssl=kube.tls, network=network, programs=programs)
@@ -114,6 +145,12 @@ async def running(kube: KubeApiserver, built: Path, networks: Iterable[str], dir
         kubeconfig = kube.kubeconfig(directory / "controller.kubeconfig", token=account_token)
         process = await stack.enter_async_context(controller(_environment(lattice, kubeconfig), log))
         yield Stack(kube.kubeconfig(directory / "kubeconfig"), resolver, process, log, lattice, dataplane)
+
+
+def _any_name(lattice: LatticeServer) -> str | None:
+    """The domain name of some service that answers; None while there is none."""
+    known = (service.domain for service in lattice.state.services)
+    return next((name for name in known if _is_generated(lattice, name)), None)
 
 
 def _is_generated(lattice: LatticeServer, name: str) -> bool:

@@ -1,6 +1,6 @@
 """`make kube-apiserver`: builds the control plane that the tests run against, and keeps it outside of the repository.
 
-It is built once for each version of it. The Gateway API's CRDs are taken from its Go module and lie beside the programs.
+It is built once for each version. The Gateway API's CRDs are taken from its Go module and lie beside the programs.
 """
 
 import os

@@ -64,7 +64,9 @@ class GoModule:
     def go(self, *arguments: str) -> str:
         """What a Go command prints. Raises CalledProcessError."""
         command = ["go", *arguments]
-        done = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True, env=_environment())
+        done = subprocess.run(
+            command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True, env=_environment()
+        )
         return done.stdout
 
     def where_is(self, module: str) -> Path:
