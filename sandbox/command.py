@@ -35,7 +35,6 @@ USAGE = """\
   aws vpc-lattice list-services --endpoint-url $AWS_ENDPOINT_URL
   domain=$(kubectl get httproute rates -o jsonpath='{{.metadata.annotations.{annotation}}}')
   curl --proxy $DATA_PLANE http://$domain/parking
-  curl --proxy $DATA_PLANE --cacert $DATA_PLANE_CA https://$domain/parking      where there is an HTTPS listener
 
   curl {lattice}/_sandbox/calls          every AWS call so far
 """
