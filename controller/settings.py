@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from controller.kube.lease_times import LeaseTimes
+from controller.lattice.quotas import QUOTAS
 
 T = TypeVar("T")
 
@@ -86,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     call_rate: CallRate | None
     call_rates: Mapping[str, CallRate]
     """By API operation; all others have `call_rate`, or, if that is None, the built-in ceiling."""
+    quotas: Mapping[str, int]
+    """Quotas of VPC Lattice that count whatever Service Quotas says, by the field of `Quotas`."""
     log_level: LogLevel
     log_format: LogFormat | None
     """None: console on a terminal, JSON elsewhere."""
@@ -174,6 +177,7 @@ def add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", metavar="FILE", help="how to reach the cluster, when not from inside of it")
 
 
+_QUOTAS: Final = f"name=number, separated by commas, of {', '.join(name.replace('_', '-') for name in QUOTAS)}"
 _RATES: Final = "[operation=]calls a second[:calls at once], separated by commas, such as 20 or 20:40,CreateService=5"
 
 
@@ -199,6 +203,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         take_over_release=bool(reader.text("TAKE_OVER_RELEASE", _parse_bool, "true or false")),
         call_rate=rates.get("*"),
         call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
+        quotas=reader.text("LATTICE_QUOTAS", _parse_quotas, _QUOTAS) or {},
         log_level=reader.text("LOG_LEVEL", _parse_level, "debug, info or error") or "info",
         log_format=reader.text("LOG_FORMAT", _parse_form, "json or console"),
         workers=reader.text("ROUTE_MAX_CONCURRENT_RECONCILES", _parse_workers, "a whole number, 1 or more") or WORKERS,
@@ -367,6 +372,17 @@ def _parse_rates(value: str) -> dict[str, CallRate]:
         if name == "" or not (0 < rate < math.inf and 1 <= rates[name].burst < math.inf):
             raise ValueError(item)
     return rates
+
+
+def _parse_quotas(value: str) -> dict[str, int]:
+    quotas: dict[str, int] = {}
+    for item in value.split(","):
+        name, _, number = item.strip().partition("=")
+        field = name.strip().replace("-", "_")
+        quotas[field] = int(number)
+        if field not in QUOTAS or "_" in name or quotas[field] < 1:
+            raise ValueError(item)
+    return quotas
 
 
 def _parse_bind(value: str) -> Bind:

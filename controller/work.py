@@ -28,6 +28,8 @@ from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
+from controller.lattice.quota_reader import QuotaReader
+from controller.lattice.quotas import KnownQuotas
 from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
 from controller.recent import Recent
@@ -83,6 +85,9 @@ what its holder had not done yet when it died."""
 NARROW_RETRY = 5.0
 """Seconds between attempts to learn for which routes another controller can have worked."""
 
+QUOTA_PATIENCE = 5.0
+"""Seconds that the start waits for the quotas of the account: there may be no way to them."""
+
 SYNC_PATIENCE = 30.0
 """Seconds that the start waits for all kinds to be synced; after that, what is known is worked on."""
 
@@ -129,6 +134,8 @@ class Work:
         )
         changes = Changes(metrics)
         inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, wake=self._add_again)
+        quotas = KnownQuotas(settings.quotas)
+        self._quotas = QuotaReader(lattice, quotas, self._look_again)
         self._env = Environment(
             cluster=self.cluster,
             ctx=TranslateContext(
@@ -136,6 +143,7 @@ class Work:
                 identity=identity,
                 protect_from_deletion=settings.protect_from_deletion,
                 take_over_released=settings.take_over_release,
+                quotas=quotas,
             ),
             kube=kube,
             events=EventRecorder(kube, COMPONENT, instance=me),
@@ -162,6 +170,7 @@ class Work:
             tasks.start_soon(self.cluster.run)
             tasks.start_soon(self._env.events.run)
             tasks.start_soon(self._env.poller.run)
+            tasks.start_soon(self._quotas.run)
 
     async def wait_synced(self) -> None:
         """Return when every kind is known, or when that takes too long: one missing kind must not stop all others."""
@@ -169,6 +178,8 @@ class Work:
             await self.cluster.wait_synced()
         if doubts := self.cluster.doubts():
             log.warning("goes on without knowing all kinds", extra={"unknown": doubts})
+        with anyio.move_on_after(QUOTA_PATIENCE):
+            await self._quotas.looked.wait()
         self._synced = True
 
     async def follow(self) -> None:
@@ -253,6 +264,10 @@ class Work:
 
     def _wake(self, key: Key) -> None:
         self._env.wake(key)
+
+    def _look_again(self) -> None:
+        """What is there room for may be more, or less, than it was."""
+        self._scan_asked.set()
 
     def _found_another(self, key: Key) -> None:
         """ACM has another certificate for a service than it had."""

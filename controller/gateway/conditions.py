@@ -25,6 +25,7 @@ NO_MATCHING_PARENT: Final = "NoMatchingParent"
 NOT_ALLOWED_BY_LISTENERS: Final = "NotAllowedByListeners"
 NO_MATCHING_LISTENER_HOSTNAME: Final = "NoMatchingListenerHostname"
 CERTIFICATE_NOT_FOUND: Final = "CertificateNotFound"
+QUOTA_EXCEEDED: Final = "QuotaExceeded"
 
 INVALID_KIND: Final = "InvalidKind"
 BACKEND_NOT_FOUND: Final = "BackendNotFound"

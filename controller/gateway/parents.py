@@ -3,7 +3,12 @@
 Source: Gateway API v1.6, `RouteParentStatus`.
 """
 
+from contextlib import suppress
+
 import msgspec
+
+from controller.api.gateway import ParentReference
+from controller.gateway.conditions import ACCEPTED
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -14,8 +19,20 @@ class _Parent(msgspec.Struct, frozen=True):
     controller_name: str = msgspec.field(name="controllerName", default="")
 
 
+class _Condition(msgspec.Struct, frozen=True):
+    type: str = ""
+    status: str = ""
+    observed_generation: int = msgspec.field(name="observedGeneration", default=0)
+
+
+class _Judged(msgspec.Struct, frozen=True):
+    parent_ref: ParentReference = msgspec.field(name="parentRef", default_factory=ParentReference)
+    conditions: tuple[_Condition, ...] = ()
+
+
 _status = msgspec.json.Decoder(_Status)
 _parent = msgspec.json.Decoder(_Parent)
+_judged = msgspec.json.Decoder(_Judged)
 
 
 def own_parents(status: bytes | msgspec.Raw, controller_name: str) -> tuple[bytes, ...]:
@@ -25,3 +42,28 @@ def own_parents(status: bytes | msgspec.Raw, controller_name: str) -> tuple[byte
         return tuple(bytes(entry) for entry in entries if _parent.decode(entry).controller_name == controller_name)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
+
+
+def accepting_parents(status: bytes | msgspec.Raw, controller_name: str) -> frozenset[ParentReference]:
+    """The parentRefs for which this controller has written that the route is accepted."""
+    return frozenset(
+        judged.parent_ref
+        for judged in _own_judgements(status, controller_name)
+        if any(each.type == ACCEPTED and each.status == "True" for each in judged.conditions)
+    )
+
+
+def tells_of(generation: int, status: bytes | msgspec.Raw, controller_name: str) -> bool:
+    """Whether all that this controller has written is about this generation of the route, and it has written at all."""
+    judgements = _own_judgements(status, controller_name)
+    return bool(judgements) and all(
+        each.observed_generation == generation for judged in judgements for each in judged.conditions
+    )
+
+
+def _own_judgements(status: bytes | msgspec.Raw, controller_name: str) -> list[_Judged]:
+    found: list[_Judged] = []
+    for entry in own_parents(status, controller_name):
+        with suppress(msgspec.DecodeError):
+            found.append(_judged.decode(entry))
+    return found

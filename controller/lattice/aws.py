@@ -46,6 +46,7 @@ _IAM_PREFIX: Final = {
     "GetCallerIdentity": "sts",
     "ListCertificates": "acm",
     "DescribeCertificate": "acm",
+    "ListServiceQuotas": "servicequotas",
 }
 _IAM_ACTION: Final = {"BatchUpdateRule": "UpdateRule"}
 _PERFORM: Final = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z]+)")

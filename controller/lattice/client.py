@@ -52,6 +52,7 @@ LATTICE: Final = "vpc-lattice"
 TAGGING: Final = "resourcegroupstaggingapi"
 STS: Final = "sts"
 ACM: Final = "acm"
+SERVICE_QUOTAS: Final = "service-quotas"
 
 _READS: Final = ("Get", "List", "Describe")
 _IDENTIFIER: Final = re.compile("(^name|^id|^arn|Identifier|Arn|Id)$")
@@ -156,7 +157,7 @@ class LatticeClient:
         session = get_session()
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=timestamp)
         async with AsyncExitStack() as stack:
-            for service in (LATTICE, TAGGING, STS, ACM):
+            for service in (LATTICE, TAGGING, STS, ACM, SERVICE_QUOTAS):
                 made = session.create_client(
                     service,
                     region_name=self._region,

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.resources import ROUTES
+from controller.gateway.conditions import QUOTA_EXCEEDED
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
@@ -170,7 +171,7 @@ def programmed_before(env: Environment, routes: Iterable[RouteRef]) -> bool:
 def failure_of(error: LatticeError) -> Failed:
     """The outcome that tells a route's author about an error."""
     if isinstance(error, TerminalError) and not error.code.startswith("AccessDenied"):
-        reason = "QuotaExceeded" if error.quota_code is not None else "Invalid"
+        reason = QUOTA_EXCEEDED if error.quota_code is not None else "Invalid"
         return Failed(reason=reason, message=f"VPC Lattice refuses: {error}", transient=False)
     # A missing permission is the operator's to mend, and says nothing about the route.
     return Failed(reason="Pending", message=f"VPC Lattice: {error}; it is tried again", transient=True)

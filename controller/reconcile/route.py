@@ -13,6 +13,7 @@ from controller import logs
 from controller.api.gateway import Route
 from controller.api.keys import RouteRef
 from controller.api.resources import ROUTES, Resource
+from controller.gateway.parents import tells_of
 from controller.gateway.view import UnknownError
 from controller.kube.errors import ApiError
 from controller.kube.route_status import merge_route_parents
@@ -54,7 +55,7 @@ async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
             env.tell(resource, route, why.reason, why.message)
         if route is not None and not route.deleting:
             with _told(env, resource, route, "Retry-Reconcile", "cannot write annotations and status"):
-                await _report(env, resource, route, translation)
+                await _report(env, resource, route, translation, paused=why is not None)
         elif route is not None and (held := env.take_over.held_for(ref)):
             env.tell(resource, route, HELD_BACK, held_message(held), warning=True)
         await _take_over(env, ref)
@@ -124,10 +125,15 @@ def _shares(env: Environment, route: Route, ref: RouteRef) -> bool:
     return bool(kept)
 
 
-async def _report(env: Environment, resource: Resource[Any], route: Route, translation: RouteTranslation) -> None:
+async def _report(
+    env: Environment, resource: Resource[Any], route: Route, translation: RouteTranslation, *, paused: bool
+) -> None:
+    """Write what there is to say. Of a paused route it is not found out what it has, but what is thought of it as it is
+    now."""
     held = env.take_over.held_for(translation.ref)
     report = route_report(translation, env.board.outcomes(translation.services), held)
-    if not report.ready:
+    news = paused and not tells_of(route.metadata.generation, route.status, env.ctx.controller_name)
+    if not report.ready and not news:
         return
     present = route.metadata.annotations or {}
     if any(present.get(name) != value for name, value in report.annotations.items()):

@@ -27,19 +27,13 @@ from controller.gateway.hostnames import is_wildcard, matches
 from controller.gateway.precedence import RouteAge, route_age
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import Frozen
+from controller.translate.admission import Claim, overflowing
 from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, Share, draft_route
 
 _MERGED: Final = frozenset({"HTTPRoute", "GRPCRoute"})
 """Kinds of routes that can share a service."""
-
-
-class Claim(Frozen, frozen=True):
-    """What a route gets: its share in a service."""
-
-    draft: Draft
-    share: Share
 
 
 def contend(one: ServiceKey, other: ServiceKey) -> bool:
@@ -72,16 +66,28 @@ def claims_of(view: View, key: ServiceKey, ctx: TranslateContext, instead: Route
 
     `instead` is a version of one of them that takes the place of the view's.
     """
+    claims = _asking(view, key, ctx, instead)
+    refused = overflowing(claims, ctx.quotas.now)
+    return tuple(claim for claim in claims if claim.draft.ref not in refused)
+
+
+def no_room(view: View, route: Route, key: ServiceKey, ctx: TranslateContext) -> str | None:
+    """Why the service that this version of a route gets has no room for it; None if it has. Raises `UnknownError`."""
+    return overflowing(_asking(view, key, ctx, route), ctx.quotas.now).get(route.ref)
+
+
+def _asking(view: View, key: ServiceKey, ctx: TranslateContext, instead: Route | None) -> Sequence[Claim]:
+    """The routes that would share this service if it had room for all, oldest first."""
     if key.route is None:
         weighed = _weighed(candidates(view, key.hostname, instead), view, key.hostname, ctx)
         if weighed.doubt is not None:
             raise weighed.doubt
-        return tuple(claim for claim in weighed.claims if claim.share.key == key)
+        return [claim for claim in weighed.claims if claim.share.key == key]
     route = instead or view.route(key.route)
     if route is None or route.deleting:
         return ()
     draft = draft_route(view, route, ctx)
-    return tuple(Claim(draft=draft, share=share) for share in draft.shares if share.key == key)
+    return [Claim(draft=draft, share=share) for share in draft.shares if share.key == key]
 
 
 def rival(view: View, route: Route, key: ServiceKey, ctx: TranslateContext) -> RouteRef | None:
@@ -108,12 +114,19 @@ def dependent(
 
     They may get or lose the hostname, or share it and be told that another's rule comes before theirs. That are all
     that are younger than the first of these that gets it: what loses keeps nobody from anything. Where it cannot be
-    told, that are all. Raises `UnknownError` where the routes themselves are unknown.
+    told, or a service has no room for some of them, that are all. Raises `UnknownError` where the routes themselves are
+    unknown.
     """
     try:
         routes = candidates(view, hostname)
     except UnknownError:
         return view.routes_of_hostname(hostname)
+    claims = _weighed(routes, view, hostname, ctx).claims
+    if any(
+        overflowing([claim for claim in claims if claim.share.key == key], ctx.quotas.now)
+        for key in dict.fromkeys(changed.values())
+    ):
+        return [route for route in routes if not isinstance(route, Undecodable) and route.ref not in changed]
     first = _first(routes, view, hostname, changed, ctx)
     younger = routes[first:] if first is not None else ()
     return [route for route in younger if not isinstance(route, Undecodable) and route.ref not in changed]

@@ -6,6 +6,7 @@ import msgspec
 
 from controller.gateway.memory import Memory
 from controller.lattice.model import Frozen, Identity
+from controller.lattice.quotas import KnownQuotas
 
 
 class TranslateContext(Frozen, frozen=True):
@@ -16,6 +17,8 @@ class TranslateContext(Frozen, frozen=True):
     """Whether what a deleted route has in Lattice stays until the route allows its deletion; see `withheld`."""
     take_over_released: bool = False
     """Whether what another controller left may be changed everywhere; see `take_over`."""
+    quotas: KnownQuotas = msgspec.field(default_factory=KnownQuotas)
+    """What a service of this account has room for."""
     drafts: Memory[Any] = msgspec.field(default_factory=Memory)
     """Drafts of routes; see `draft`."""
     claims: Memory[Any] = msgspec.field(default_factory=Memory)

@@ -10,6 +10,7 @@ from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.model import DesiredRule, Frozen
+from controller.translate.admission import Claim
 from controller.translate.annotations import (
     ALLOW_TAKEOVER_FROM,
     ROUTE_FINALIZERS,
@@ -17,7 +18,7 @@ from controller.translate.annotations import (
     SERVICE_NAME_OVERRIDE,
 )
 from controller.translate.certificates import Source
-from controller.translate.claims import Claim, claims_of
+from controller.translate.claims import claims_of
 from controller.translate.context import TranslateContext
 from controller.translate.rules import Contribution, backends_of, build_rules, foreclosed, group_of
 

@@ -17,7 +17,7 @@ from controller.gateway.attachment import Refusal
 from controller.gateway.conditions import condition
 from controller.gateway.view import View
 from controller.lattice.model import Frozen
-from controller.translate.claims import rival
+from controller.translate.claims import no_room, rival
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, ParentDraft, draft_route, problems_text
 from controller.translate.merge import merged_service
@@ -67,7 +67,12 @@ def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> R
         return RouteTranslation(ref=ref, route=route, controller_name=ctx.controller_name)
     draft = draft_route(view, route, ctx)
     rivals = {share.key: rival(view, route, share.key, ctx) for share in draft.shares}
-    services = tuple(key for key, other in rivals.items() if other is None)
+    full = {
+        key: why
+        for key, other in rivals.items()
+        if other is None and (why := no_room(view, route, key, ctx)) is not None
+    }
+    services = tuple(key for key, other in rivals.items() if other is None and key not in full)
     shared = [merged for key in services if (merged := merged_service(view, key, ctx, instead=route)) is not None]
     notes = [note for merged in shared for note in merged.notes(ref)]
     if is_paused(view, route):
@@ -76,22 +81,40 @@ def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> R
         ref=ref,
         route=route,
         controller_name=ctx.controller_name,
-        parents=tuple(_parent(draft, parent, rivals, notes) for parent in draft.parents),
+        parents=tuple(_parent(draft, parent, services, _losses(rivals, full), notes) for parent in draft.parents),
         services=services,
         target_groups=tuple(group for merged in shared for group in merged.groups_of(ref)),
     )
 
 
+def _losses(
+    rivals: Mapping[ServiceKey, RouteRef | None], full: Mapping[ServiceKey, str]
+) -> Mapping[ServiceKey, Refusal]:
+    """Why the route does not get a service, for those that it does not get."""
+    lost = {
+        key: Refusal(conditions.CONFLICTED, f"Hostname {key.hostname} is served by the older {other}.")
+        for key, other in rivals.items()
+        if other is not None
+    }
+    return lost | {
+        key: Refusal(conditions.QUOTA_EXCEEDED, f"{f'Hostname {key.hostname}' if key.hostname else 'The route'}: {why}")
+        for key, why in full.items()
+    }
+
+
 def _parent(
-    draft: Draft, parent: ParentDraft, rivals: Mapping[ServiceKey, RouteRef | None], notes: Sequence[str]
+    draft: Draft,
+    parent: ParentDraft,
+    all_services: Sequence[ServiceKey],
+    losses: Mapping[ServiceKey, Refusal],
+    notes: Sequence[str],
 ) -> ParentTranslation:
-    services = tuple(key for key in parent.services if rivals[key] is None)
-    lost = [
-        f"Hostname {key.hostname} is served by the older {other}." for key in parent.services if (other := rivals[key])
-    ]
+    services = tuple(key for key in parent.services if key in all_services)
+    lost = [losses[key] for key in parent.services if key in losses]
     refusal = parent.refusal
     if refusal is None and not services:
-        refusal = Refusal(conditions.CONFLICTED, " ".join([*lost, "Use another hostname."]))
+        advice = ["Use another hostname."] if lost[0].reason == conditions.CONFLICTED else []
+        refusal = Refusal(lost[0].reason, " ".join([*(each.message for each in lost), *advice]))
     generation = draft.route.metadata.generation
     dropped = draft.compiled.dropped
     if refusal is not None:
@@ -101,7 +124,9 @@ def _parent(
             f"Hostname {name} is not served: VPC Lattice has no wildcard domain names."
             for name in parent.attachment.wildcards
         ]
-        message = " ".join([ACCEPTED_MESSAGE, *lost, *wildcards, *draft.compiled.notes, *notes])
+        message = " ".join(
+            [ACCEPTED_MESSAGE, *(each.message for each in lost), *wildcards, *draft.compiled.notes, *notes]
+        )
         accepted = condition(conditions.ACCEPTED, True, conditions.ACCEPTED, message, generation)
     result = [accepted, _resolved_refs(draft, generation)]
     if refusal is None and dropped:

@@ -146,3 +146,23 @@ def attached(one: World) -> int:
     assert found is not None
     [listener] = found["status"]["listeners"]
     return int(listener["attachedRoutes"])
+
+
+async def test_the_status_tells_of_the_route_as_it_is_also_when_it_is_paused_from_the_start(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        await one.stop()
+        paused = {"metadata": {"annotations": {PAUSED: "true"}}, "spec": {"hostnames": [SHOP]}}
+        await one.patch("HTTPRoute", "rates", paused)
+        await one.apply(route("new", rule(backend("parking")), annotations={PAUSED: "true"}))
+        await one.start()
+        await one.quiet()
+        for name in ("rates", "new"):
+            accepted = condition(one, "Accepted", name)
+            assert accepted["observedGeneration"] == one.get("HTTPRoute", name)["metadata"]["generation"]
+            assert PAUSED in accepted["message"]
+        assert list(services(one.lattice)) == [f"default/rates@{WEB}"]
+        before = [one.get("HTTPRoute", name) for name in ("rates", "new")]
+        await one.stop()
+        await one.start()
+        await one.quiet()
+        assert [one.get("HTTPRoute", name) for name in ("rates", "new")] == before
