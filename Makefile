@@ -10,7 +10,7 @@ COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes
 	--custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo sandbox test test-slow faults bench bench-sandbox loadtest leader-trials fidelity kube-apiserver helm prometheus-check image-check lint format lock clean
+.PHONY: help install demo sandbox test test-slow faults bench bench-sandbox loadtest leader-trials fidelity kube-apiserver conformance helm prometheus-check image-check lint format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; A
 
 kube-apiserver: $(STAMP) ## a real Kubernetes API for the tests, built by Go once, outside of this folder (some minutes)
 	@$(BIN)/python -m tests.kube_apiserver.build
+
+conformance: $(STAMP) ## the Gateway API's conformance suite against this controller, a report and a table in docs/conformance (some 20 minutes)
+	@$(BIN)/python -m tests.conformance $(ARGS)
 
 fidelity: $(STAMP) ## the contracts of the emulated VPC Lattice, against an AWS account; ARGS="--region … --vpc … --yes"
 	@$(BIN)/python -m tests.contract_lattice.fidelity $(ARGS)
