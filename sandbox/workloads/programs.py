@@ -27,7 +27,7 @@ from sandbox.workloads.objects import Json, uid_of
 
 SECRETS = Resource("v1", "Secret", "secrets")
 
-ENDS_WITH_US = 'exec 3<&0; "$@" 3<&- & child=$!; (cat <&3 >/dev/null; kill -9 $child) & wait $child'
+ENDS_WITH_US = 'exec 3<&0; "$@" 3<&- & child=$!; (cat <&3 >/dev/null; kill -9 $child 2>/dev/null) & wait $child'
 """A shell's script that runs a command until it ends or our end of the standard input does, however we end."""
 
 _PATIENCE = 20.0

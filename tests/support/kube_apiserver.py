@@ -26,15 +26,13 @@ from typing import Any
 import trustme
 import yaml
 
+from sandbox.workloads.programs import ENDS_WITH_US
 from tests.kube_apiserver import build
 
 PATIENCE = 60.0
 """Seconds for a program to start; a few are usual."""
 
 ADMIN = "admin"
-
-_ENDS_WITH_US = 'exec 3<&0; "$@" 3<&- & child=$!; (cat <&3 >/dev/null; kill -9 $child) & wait $child'
-"""A shell's script that runs a command until it ends or our end of the standard input does, however we end."""
 
 
 def assets() -> Path | None:
@@ -253,7 +251,7 @@ class KubeApiserver:
         command = [str(self._programs / name), *(f"--{flag}={value}" for flag, value in flags.items())]
         with log.open("ab") as stream:
             self._running[name] = subprocess.Popen(
-                ["sh", "-c", _ENDS_WITH_US, "sh", *command],
+                ["sh", "-c", ENDS_WITH_US, "sh", *command],
                 stdin=subprocess.PIPE,
                 stdout=stream,
                 stderr=stream,
