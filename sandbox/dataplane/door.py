@@ -41,9 +41,6 @@ from sandbox.network import Network
 _LONGEST_OPENING = 80 * 1024
 _OPENING_SECONDS = 60
 _HANDSHAKE_SECONDS = 10
-_LIFETIME_SECONDS = 600
-"""How long a connection lasts (User Guide, "Quotas": maximum connection lifetime)."""
-
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _CONNECT = b"CONNECT "
 _END_OF_HEAD = b"\r\n\r\n"
@@ -60,7 +57,10 @@ class _GoneError(Exception):
 
 
 class Door:
-    """Takes connections from a listening socket, and hands each to the server that it is for."""
+    """Takes connections from a listening socket, and hands each to the server that it is for.
+
+    A connection is closed after `lifetime` seconds, whatever it does.
+    """
 
     def __init__(
         self,
@@ -72,6 +72,7 @@ class Door:
         http2: Http2Server,
         passage: Passage,
         log: AccessLog,
+        lifetime: float,
     ) -> None:
         self._directory = directory
         self._network = network
@@ -80,6 +81,7 @@ class Door:
         self._http2 = http2
         self._passage = passage
         self._log = log
+        self._lifetime = lifetime
 
     async def run(self, listener: socket.socket, tasks: TaskGroup) -> None:
         """Take connections until cancelled, each served by a task of the group."""
@@ -89,7 +91,7 @@ class Door:
             tasks.start_soon(self._serve, connection)
 
     async def _serve(self, connection: socket.socket) -> None:
-        with connection, anyio.move_on_after(_LIFETIME_SECONDS):
+        with connection, anyio.move_on_after(self._lifetime):
             try:
                 peer = connection.getpeername()[0]
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

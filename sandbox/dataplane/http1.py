@@ -31,12 +31,12 @@ _MOST_FIELDS = 1000
 class _Server(web.Server):
     """aiohttp's server, which also knows the caller of each connection, and tells when it ends."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, idle: float) -> None:
         super().__init__(
             self._serve,
             access_log=None,
             handler_cancellation=True,
-            keepalive_timeout=60,
+            keepalive_timeout=idle,
             max_line_size=_LONGEST_FIELD,
             max_field_size=_LONGEST_FIELD,
             max_headers=_MOST_FIELDS,
@@ -86,10 +86,10 @@ class _Server(web.Server):
 
 
 class Http1Server:
-    """Serves connections, one after the other on each."""
+    """Serves connections, one request after the other on each; one without a request for `idle` seconds is closed."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        self._server = _Server(exchange)
+    def __init__(self, exchange: Exchange, *, idle: float) -> None:
+        self._server = _Server(exchange, idle)
 
     async def serve(self, connection: socket.socket, caller: Caller, tls: ssl.SSLContext | None) -> None:
         """Serve a connection until it ends; the socket is closed then. Raises OSError if the TLS handshake fails."""

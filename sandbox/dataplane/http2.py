@@ -138,6 +138,8 @@ class Http2Connection:
         self._dirty = anyio.Event()
         self._written = anyio.Event()
         self._over = False
+        self.begun = 0
+        """How many requests have been made of it."""
         self._h2.initiate_connection()
         self._dirty.set()
 
@@ -155,6 +157,11 @@ class Http2Connection:
             self._written.set()
             for stream in list(self._streams.values()):
                 stream.fail("the connection is closed")
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return bool(self._streams)
 
     def request(self, fields: Fields, *, end: bool) -> Stream:
         """Send the head of a request, as a client; with `end`, it has no body. Raises StreamError."""
@@ -245,6 +252,7 @@ class Http2Connection:
             for stream in self._streams.values():
                 stream.note()
         elif isinstance(event, RequestReceived) and self._on_request is not None:
+            self.begun += 1
             made = self._streams[event.stream_id] = Stream(self, event.stream_id)
             made.fields = _decode(event.headers)
             made.ended = event.stream_ended is not None

@@ -17,10 +17,11 @@ logger = logging.getLogger(__name__)
 
 
 class Http2Server:
-    """Serves connections, all requests of one at once."""
+    """Serves connections, all requests of one at once; one without a request for `idle` seconds is closed."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, idle: float) -> None:
         self._exchange = exchange
+        self._idle = idle
 
     async def serve(self, transport: ByteStream, caller: Caller) -> None:
         """Serve a connection until it ends."""
@@ -30,8 +31,17 @@ class Http2Server:
                 tasks.start_soon(self._serve, connection, stream, caller)
 
             connection = Http2Connection(transport, on_request=begin)
+            tasks.start_soon(self._watch, connection, tasks.cancel_scope)
             await connection.run()
             tasks.cancel_scope.cancel()
+
+    async def _watch(self, connection: Http2Connection, scope: anyio.CancelScope) -> None:
+        """Close a connection that is idle."""
+        begun = -1
+        while begun != connection.begun or connection.busy:
+            begun = connection.begun
+            await anyio.sleep(self._idle)
+        scope.cancel()
 
     async def _serve(self, connection: Http2Connection, stream: Stream, caller: Caller) -> None:
         failed = True

@@ -21,7 +21,6 @@ FailureReason = Literal[
     "TargetConnectionClosed",
     "ClientConnectionClosed",
     "ClientProtocolError",
-    "ConnectionDurationExceeded",
     "InternalError",
 ]
 """Why a request failed, in the words of VPC Lattice (User Guide, "Access logs for Amazon VPC Lattice")."""

@@ -33,7 +33,8 @@ class DataPlane:
     """A server that routes requests by the rules of a `Directory` to the targets on a `Network`.
 
     `port` 0 takes any free one; `url` says which, once it is `listening`. `random` draws target groups and request ids.
-    The last `log_size` requests are in `log`. Clients over TLS trust `authority`.
+    The last `log_size` requests are in `log`. Clients over TLS trust `authority`. A caller's connection without a
+    request for `idle` seconds is closed, and any after `lifetime` seconds (User Guide, "Quotas").
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class DataPlane:
         host: str = "127.0.0.1",
         port: int = 0,
         log_size: int = 1000,
+        idle: float = 60,
+        lifetime: float = 600,
     ) -> None:
         self.log = AccessLog(log_size)
         self.authority = Authority()
@@ -53,6 +56,8 @@ class DataPlane:
         self._random = random
         self._host = host
         self._port = port
+        self._idle = idle
+        self._lifetime = lifetime
 
     @property
     def url(self) -> str:
@@ -77,15 +82,16 @@ class DataPlane:
             targets = Targets(self._network, http1, Http2Targets(tasks))
             balancer = Balancer(self._random)
             exchange = Exchange(self._directory, targets=targets, balancer=balancer, random=self._random, log=self.log)
-            server = Http1Server(exchange)
+            server = Http1Server(exchange, idle=self._idle)
             door = Door(
                 self._directory,
                 network=self._network,
                 authority=self.authority,
                 http1=server,
-                http2=Http2Server(exchange),
+                http2=Http2Server(exchange, idle=self._idle),
                 passage=Passage(self._directory, targets=targets, balancer=balancer),
                 log=self.log,
+                lifetime=self._lifetime,
             )
             task_status.started()
             try:

@@ -1,8 +1,11 @@
 """What a connection is: told by its first bytes, and by the port that CONNECT asks for."""
 
+from random import Random
+
 import anyio
 import pytest
 
+from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import FixedResponse
 
 from .conftest import FQDN, port_of
@@ -87,6 +90,18 @@ async def test_a_caller_that_leaves_before_it_has_said_what_it_wants_leaves_noth
     async with await dial(plane) as stream:
         await stream.send(GET)
         assert head_of(await answer(stream)) == b"HTTP/1.1 500 Internal Server Error"
+
+
+@pytest.mark.parametrize(
+    "preface", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"], ids=["HTTP/1.1", "HTTP/2"]
+)
+@pytest.mark.parametrize("limits", [{"idle": 0.1}, {"lifetime": 0.1}], ids=["idle", "old"])
+async def test_a_connection_that_is_idle_or_old_is_closed(directory, network, preface, limits):
+    directory.service()
+    plane = DataPlane(directory, network=network, random=Random(7), **limits)
+    async with plane.serving(), await dial(plane) as stream:
+        await stream.send(preface or GET.replace(b"close", b"keep-alive"))
+        await answer(stream)
 
 
 @pytest.mark.parametrize("size", [1, 3])

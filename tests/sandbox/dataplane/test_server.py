@@ -98,9 +98,11 @@ class TestFindingTheService:
         [
             b"GET / HTTP/1.0\r\n\r\n",
             b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"X: 1\r\n" * 101 + b"\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: " + b"1" * 61_500 + b"\r\n\r\n",
         ],
     )
-    async def test_a_request_for_no_path_of_no_host_is_bad(self, plane, head):
+    async def test_a_request_for_no_path_or_of_no_host_or_too_large_is_bad(self, plane, head):
         assert b" 400 " in (await exchange(plane, head)).partition(b"\r\n")[0]
 
 
@@ -280,6 +282,28 @@ class TestForwarding:
             connector = aiohttp.TCPConnector(local_addr=(network.socket_address(pod), 0))
             async with aiohttp.ClientSession(connector=connector) as session, asked(session, plane) as answer:
                 assert ["x-forwarded-for", pod] in (await answer.json())["headers"]
+
+
+class TestRequestIds:
+    @pytest.mark.parametrize("given", [None, "trace-foobar"])
+    async def test_the_target_the_caller_and_the_log_have_the_same(self, plane, client, directory, network, given):
+        async with http_target(network, echo("parking")) as target:
+            directory.forward_all_to("tg-1", target)
+            headers = {} if given is None else {"X-Amzn-RequestId": given}
+            async with asked(client, plane, headers=headers) as answer:
+                told = answer.headers.getall("x-amzn-requestid")
+                sent = [value for name, value in (await answer.json())["headers"] if name == "x-amzn-requestid"]
+        (access,) = plane.log
+        assert told == sent == [access.request_id]
+        assert given in (None, access.request_id)
+
+    async def test_each_request_has_one_of_its_own(self, plane, client, directory):
+        directory.service()
+        for _ in range(2):
+            async with asked(client, plane):
+                pass
+        first, second = plane.log
+        assert first.request_id != second.request_id
 
 
 class TestBreaking:
