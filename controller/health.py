@@ -1,4 +1,4 @@
-"""Answers to those who watch the process: `/metrics`, `/healthz`, `/readyz`.
+"""Answers to those who watch the process: `/metrics`, `/healthz`, `/readyz`, and `/plan` of one that only reads.
 
 Liveness (`/healthz`) is answered by the event loop itself, so an answer proves that the loop turns; checks registered
 for it catch what a restart would mend. Readiness (`/readyz`) is a list of named checks, and its body says which fail,
@@ -47,8 +47,8 @@ class Checks:
         self._facts[name] = fact
 
     def facts(self) -> dict[str, str]:
-        """What there is to tell, by its names."""
-        return {name: fact() for name, fact in self._facts.items()}
+        """What there is to tell, by its names; an empty fact is not told."""
+        return {name: told for name, fact in self._facts.items() if (told := fact())}
 
     def not_live(self) -> dict[str, str]:
         """What is wrong by the checks of liveness, by their names."""
@@ -68,15 +68,23 @@ def probes(checks: Checks) -> web.Application:
     return application
 
 
-def metrics(source: Metrics) -> web.Application:
-    """The application for the metrics' address."""
+def metrics(source: Metrics, plan: Callable[[], bytes | None] | None = None) -> web.Application:
+    """The application for the metrics' address; of a run that only reads also `/plan`, as JSON, once there is one."""
 
     async def render(_: web.Request) -> web.Response:
         return web.Response(body=source.render(), headers={"Content-Type": CONTENT_TYPE})
 
+    async def show(_: web.Request) -> web.Response:
+        made = None if plan is None else plan()
+        if made is None:
+            return web.Response(status=503, text="no plan has been made yet\n")
+        return web.Response(body=made, content_type="application/json")
+
     application = web.Application()
     application[FLAG] = "--metrics-bind-address"
     application.router.add_get("/metrics", render)
+    if plan is not None:
+        application.router.add_get("/plan", show)
     return application
 
 

@@ -11,6 +11,7 @@ same is found and finished by the next run. A start that is told to stop is brok
 import logging
 import os
 import socket
+import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ import anyio.abc
 from prometheus_client import CollectorRegistry
 
 from controller import health
+from controller.acm.client import AcmClient
 from controller.kube.client import KubeClient
 from controller.kube.config import own_identity, own_namespace
 from controller.kube.lease_deadman import Deadman
@@ -28,11 +30,18 @@ from controller.kube.lease_keeper import LeaseKeeper
 from controller.kube.lease_note import LeaseNote
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import RetryError
+from controller.lattice.inventory import Inventory
 from controller.lattice.limits import DEFAULT_RATE, Limits, Rate
 from controller.lattice.model import Identity
+from controller.lattice.quota_reader import QuotaReader
+from controller.lattice.quotas import KnownQuotas
 from controller.metrics import Metrics
+from controller.read_only import ReadOnly
+from controller.reconcile.certificates import Discovery
+from controller.reconcile.cluster import Cluster
 from controller.settings import CallRate, Settings
-from controller.work import Work
+from controller.translate.context import TranslateContext
+from controller.work import CONTROLLER_NAME, QUOTA_PATIENCE, SYNC_PATIENCE, Work
 from workqueue import MonotonicClock
 
 log = logging.getLogger("controller.manager")
@@ -91,6 +100,7 @@ class Manager:
         self._metrics = Metrics(CollectorRegistry())
         self._checks = health.Checks()
         self._keeper: LeaseKeeper | None = None
+        self._looker: ReadOnly | None = None
         self._started = False
 
     async def run(self, told: anyio.Event | None = None) -> None:
@@ -129,7 +139,9 @@ class Manager:
             )
             await stack.enter_async_context(lattice)
             log.info("starts", extra={"kubernetes": kube.host, "lattice": lattice.endpoint, "version": USER_AGENT})
-            if settings.leader_elect:
+            if settings.read_only:
+                log.info("writes nothing, and tells what it would do")
+            elif settings.leader_elect:
                 # From the first scrape on: a start that never gets as far as the lease has no leader either.
                 self._metrics.leading(LEASE, leads=False)
             if settings.account_id is None:
@@ -137,13 +149,16 @@ class Manager:
             self._checks.ready("kubernetes", lambda: "not listed yet")
             async with anyio.create_task_group() as tasks:
                 await self._serve(tasks)
-                await self._work(kube, lattice, told)
+                await (self._look if settings.read_only else self._work)(kube, lattice, told)
                 tasks.cancel_scope.cancel()
 
     @asynccontextmanager
     async def _connect(self) -> AsyncGenerator[KubeClient]:
         """A Kubernetes client for the event loop that it is entered in, whose requests are counted."""
-        client = KubeClient.from_config(self._settings.kubeconfig, user_agent=USER_AGENT, environ=self._environ)
+        settings = self._settings
+        client = KubeClient.from_config(
+            settings.kubeconfig, user_agent=USER_AGENT, environ=self._environ, read_only=settings.read_only
+        )
         async with client:
             client.on_request = self._metrics.kubernetes(client.host)
             yield client
@@ -153,7 +168,8 @@ class Manager:
         if settings.health_bind is not None:
             await tasks.start(health.serve, health.probes(self._checks), settings.health_bind)
         if settings.metrics_bind is not None:
-            await tasks.start(health.serve, health.metrics(self._metrics), settings.metrics_bind)
+            plan = self._plan if settings.read_only else None
+            await tasks.start(health.serve, health.metrics(self._metrics, plan), settings.metrics_bind)
 
     async def _work(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
         settings = self._settings
@@ -185,6 +201,48 @@ class Manager:
                 await lead(await note.learn())
             tasks.cancel_scope.cancel()
 
+    async def _look(self, kube: KubeClient, lattice: LatticeClient, told: anyio.Event) -> None:
+        """What `_work` would do, told and not done."""
+        settings = self._settings
+        identity = await identity_of(settings, lattice)
+        self._checks.ready("account", lambda: None)
+        log.info("looks for %s", identity.owner)
+        clock = MonotonicClock()
+        cluster, quotas = Cluster(kube), KnownQuotas(settings.quotas)
+        reader = QuotaReader(lattice, quotas, lambda: None)
+        self._checks.ready("kubernetes", lambda: _sentence(cluster.doubts()))
+        self._metrics.mirrors(cluster.mirrors)
+        self._looker = looker = ReadOnly(
+            cluster,
+            TranslateContext(
+                controller_name=CONTROLLER_NAME,
+                identity=identity,
+                protect_from_deletion=settings.protect_from_deletion,
+                take_over_released=settings.take_over_release,
+                quotas=quotas,
+            ),
+            Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api),
+            Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time),
+            LeaseNote(kube, own_namespace(self._environ), LEASE),
+            self._metrics,
+            every=settings.resync,
+        )
+        self._checks.ready("plan", lambda: looker.lacking)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cluster.run)
+            tasks.start_soon(reader.run)
+            with anyio.move_on_after(SYNC_PATIENCE):
+                await cluster.wait_synced()
+            with anyio.move_on_after(QUOTA_PATIENCE):
+                await reader.looked.wait()
+            self._started = True
+            tasks.start_soon(looker.run)
+            await told.wait()
+            tasks.cancel_scope.cancel()
+
+    def _plan(self) -> bytes | None:
+        return None if self._looker is None else self._looker.plan()
+
     async def _compete(
         self, me: str, lead: Callable[[str], Awaitable[None]], told: anyio.Event, lattice: LatticeClient
     ) -> None:
@@ -205,6 +263,8 @@ class Manager:
             raise LeaseLostError("the leader election lease was lost; this process ends, so that a fresh one follows")
 
     def _may_write(self, seconds: float) -> bool:
+        if self._settings.read_only:
+            return False
         return not self._settings.leader_elect or (self._keeper is not None and self._keeper.fence.valid_for(seconds))
 
 

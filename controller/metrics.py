@@ -7,7 +7,7 @@ client calls after each request. Parts know these interfaces, not this module.
 A *call* is what the controller asked for; a *request* is one attempt of it. Times are in seconds.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import prometheus_client
@@ -104,6 +104,17 @@ class Metrics:
             "Services and target groups of another controller's making of which something is held back until released.",
             registry=registry,
         )
+        self._planned = Gauge(
+            "lattice_controller_planned_operations",
+            "Operations that a run would do, as a read-only one has last seen; held: those that it would hold back.",
+            ("operation", "held"),
+            registry=registry,
+        )
+        self._planned_at = Gauge(
+            "lattice_controller_planned_timestamp_seconds",
+            "When a read-only run made its last plan, in Unix time; 0 before the first.",
+            registry=registry,
+        )
         self._leader = Gauge(
             "leader_election_master_status",
             "Whether this replica holds the lease of that name: 1 or 0.",
@@ -130,6 +141,13 @@ class Metrics:
     def held_plans(self, number: Callable[[], float]) -> None:
         """Have the number of plans that a take-over holds back read from this function at each scrape."""
         self._held_plans.set_function(number)
+
+    def planned(self, operations: Mapping[tuple[str, bool], int], at: float) -> None:
+        """A read-only run has made a plan with so many operations, by API operation and whether they are held back."""
+        self._planned.clear()
+        for (operation, held), number in operations.items():
+            self._planned.labels(operation, str(held).lower()).set(number)
+        self._planned_at.set(at)
 
     def kubernetes(self, host: str) -> Callable[[str, str, str, float], None]:
         """What a client of the API server `host` calls after a request: verb, resource, code, seconds."""

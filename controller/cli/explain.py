@@ -65,7 +65,9 @@ async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: 
     if obj is None:
         raise SnapshotError(f"there is no {KINDS[kind]} {namespace}/{name}")
     networks = (obj.name,) if isinstance(obj, Gateway) else ()
-    lattice = await look(view, routes_of(view, obj), networks, ctx, seen.inventory, seen.discovery, now=now)
+    lattice = await look(
+        view, routes_of(view, obj), networks, ctx, seen.inventory, seen.discovery, now=now, not_taken_over=seen.left
+    )
     match obj:
         case HTTPRoute() | GRPCRoute() | TLSRoute():
             fact = explain_route(view, obj, ctx, lattice)

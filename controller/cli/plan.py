@@ -23,6 +23,8 @@ from controller.cli.snapshot import reported, snapshot
 from controller.lattice.plan import Operation
 from controller.reconcile.preview import Preview, preview
 from controller.reconcile.view import INDEXERS
+from controller.translate.annotations import TAKE_OVER
+from controller.translate.take_over import RELEASED
 
 NOTHING, FAILED, CHANGES = 0, 1, 2
 
@@ -62,7 +64,10 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         if ignored:
             print(f"not part of a plan: {', '.join(ignored)}", file=sys.stderr)
         routes = [route for resource in ROUTES.values() for route in seen.cluster.informer(resource).store.list()]
-        return await preview(seen.cluster.view, routes, seen.ctx, seen.inventory, seen.discovery, now=int(time.time()))
+        now = int(time.time())
+        return await preview(
+            seen.cluster.view, routes, seen.ctx, seen.inventory, seen.discovery, now=now, left=seen.left
+        )
 
 
 def show(found: Preview, console: Console) -> None:
@@ -72,7 +77,12 @@ def show(found: Preview, console: Console) -> None:
             _stacked(found, console)
         else:
             _table(found, console)
-        console.print(f"\n{found.operations} operations would be done; none was.")
+        console.print(f"\n{found.operations - found.held} operations would be done; none was.")
+        if found.held:
+            console.print(
+                f"{found.held} would be held back, for another controller was before, until {TAKE_OVER}={RELEASED} is"
+                " said on the route or its namespace."
+            )
         if without := _groups_without_targets(found):
             console.print(f"target groups without targets: {without}; targets come when pods do.")
     else:
@@ -87,8 +97,8 @@ def _table(found: Preview, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("FOR", "OPERATION", "RESOURCE", "WHAT"):
         table.add_column(column, overflow="fold")
-    for route, operation in _operations(found):
-        table.add_row(route, _colored(operation), escape(operation.resource), escape(operation.description))
+    for route, operation, held in _operations(found):
+        table.add_row(route, _colored(operation, held), escape(operation.resource), escape(operation.description))
     console.print(table)
 
 
@@ -96,20 +106,20 @@ def _stacked(found: Preview, console: Console) -> None:
     """Operations below the route that they are for; lines break where the terminal does, not inside of words."""
     for route, operations in groupby(_operations(found), key=itemgetter(0)):
         console.print(f"[bold]{escape(route)}[/]")
-        for _, operation in operations:
-            console.print(f"  {_colored(operation)} {escape(operation.resource)}", soft_wrap=True)
+        for _, operation, held in operations:
+            console.print(f"  {_colored(operation, held)} {escape(operation.resource)}", soft_wrap=True)
             console.print(f"    [dim]{escape(operation.description)}[/]", soft_wrap=True)
 
 
-def _operations(found: Preview) -> Iterator[tuple[str, Operation]]:
+def _operations(found: Preview) -> Iterator[tuple[str, Operation, bool]]:
     for step in found.steps:
-        for operation in step.plan.operations:
-            yield f"{step.route.namespace}/{step.route.name}", operation
+        for place, operation in enumerate(step.plan.operations):
+            yield f"{step.route.namespace}/{step.route.name}", operation, place in step.held
 
 
-def _colored(operation: Operation) -> str:
+def _colored(operation: Operation, held: bool) -> str:
     color = next((c for verb, c in _COLORS.items() if operation.call.startswith(verb)), "yellow")
-    return f"[{color}]{operation.call}[/]"
+    return f"[{color}]{operation.call}[/]" + (" [dim](held back)[/]" if held else "")
 
 
 def _groups_without_targets(found: Preview) -> int:

@@ -22,14 +22,17 @@ from controller.cli.errors import leaves
 from controller.cli.manifests import ManifestError
 from controller.gateway.view import UnknownError
 from controller.kube.client import KubeClient
+from controller.kube.config import own_namespace
 from controller.kube.errors import ApiError, ConfigError, Unreachable
+from controller.kube.lease_note import LeaseNote
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
-from controller.manager import USER_AGENT, identity_of, limits_of
+from controller.manager import LEASE, USER_AGENT, identity_of, limits_of
 from controller.reconcile.certificates import Discovery
 from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
+from controller.translate.take_over import Left, left_of
 from controller.work import CONTROLLER_NAME
 from workqueue import MonotonicClock
 
@@ -66,6 +69,8 @@ class Snapshot:
     ctx: TranslateContext
     inventory: Inventory
     discovery: Discovery
+    left: Left
+    """What is left of a take-over from another controller."""
     kube: KubeClient
     """For what the stores do not have."""
 
@@ -106,6 +111,7 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
             controller_name=CONTROLLER_NAME,
             identity=await identity_of(chosen, lattice),
             protect_from_deletion=chosen.protect_from_deletion,
+            take_over_released=chosen.take_over_release,
         )
         await _require_answer(kube)
         cluster = Cluster(kube)
@@ -113,7 +119,16 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
         clock = MonotonicClock()
         inventory = Inventory(lattice, ctx.identity, clock, use_tagging_api=chosen.use_tagging_api)
         discovery = Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time)
-        yield Snapshot(cluster, ctx, inventory, discovery, kube)
+        yield Snapshot(cluster, ctx, inventory, discovery, await _left(kube), kube)
+
+
+async def _left(kube: KubeClient) -> Left:
+    """What is left of a take-over, as the Lease says; nothing, and a line that says so, where it cannot be read."""
+    try:
+        return left_of(await LeaseNote(kube, own_namespace(os.environ), LEASE).read())
+    except ApiError as error:
+        print(f"lattice-controller: what a run would hold back is not told, for {error}", file=sys.stderr)
+        return Left()
 
 
 async def _require_answer(kube: KubeClient) -> None:

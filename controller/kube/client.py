@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from controller.kube.errors import ApiError, ConfigError, Silent, Unreachable, error_of_status
+from controller.kube.errors import ApiError, ConfigError, ReadOnly, Silent, Unreachable, error_of_status
 
 OnRequest = Callable[[str, str, str, float], None]
 """Called after each request: verb (get, list, watch, create, update, patch, delete), resource (its plural), HTTP code
@@ -68,9 +68,18 @@ class KubeClient:
     `on_request` may be set by its owner to count requests.
     """
 
-    def __init__(self, credentials: _Credentials, *, user_agent: str, on_request: OnRequest | None = None) -> None:
+    def __init__(
+        self,
+        credentials: _Credentials,
+        *,
+        user_agent: str,
+        on_request: OnRequest | None = None,
+        read_only: bool = False,
+    ) -> None:
+        """A client that is `read_only` sends nothing but GET, and raises `ReadOnly` for everything else."""
         self._credentials = credentials
         self._user_agent = user_agent
+        self._read_only = read_only
         self.on_request = on_request
 
     @classmethod
@@ -82,6 +91,7 @@ class KubeClient:
         user_agent: str,
         on_request: OnRequest | None = None,
         environ: Mapping[str, str] = os.environ,
+        read_only: bool = False,
     ) -> Self:
         """A client configured as `credentials` says: this kubeconfig, else $KUBECONFIG, the pod, ~/.kube/config.
 
@@ -91,7 +101,7 @@ class KubeClient:
         from controller.kube.credentials import Credentials, kubeconfig_path
 
         path = kubeconfig_path(kubeconfig, context, environ)
-        return cls(Credentials(path, context), user_agent=user_agent, on_request=on_request)
+        return cls(Credentials(path, context), user_agent=user_agent, on_request=on_request, read_only=read_only)
 
     async def __aenter__(self) -> Self:
         """Raises ConfigError if the configuration cannot be read."""
@@ -159,6 +169,8 @@ class KubeClient:
 
     async def _send(self, call: "_Call", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """An answer of success, its body unread; a 401 loads the credentials again, once."""
+        if self._read_only and call.method != "GET":
+            raise ReadOnly(request=self._describe(call))
         generation = self._credentials.generation
         response = await self._attempt(call, limits)
         if response.status == HTTPStatus.UNAUTHORIZED:

@@ -88,6 +88,13 @@ class Unreachable(ApiError):
         super().__init__(0, "Unreachable", message, request=request)
 
 
+class ReadOnly(ApiError):
+    """Not sent, for the client is one that only reads."""
+
+    def __init__(self, *, request: str = "") -> None:
+        super().__init__(0, "ReadOnly", "this run writes nothing", request=request)
+
+
 class Silent(Unreachable):
     """Nothing arrived in the time given."""
 

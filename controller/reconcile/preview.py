@@ -1,7 +1,8 @@
 """What a run would do, without doing it: the same translations, observations and plans, and no apply.
 
 A plan is made for every service and target group that a route asks for, and for what is left over of the routes. What
-would follow from the changes themselves (a plan that is not `whole`) is not shown.
+would follow from the changes themselves (a plan that is not `whole`) is not shown. What a run would hold back, because
+another controller was before, is shown as such.
 """
 
 from collections.abc import Iterable
@@ -16,12 +17,13 @@ from controller.lattice.inventory import Inventory
 from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
-from controller.lattice.observed import NetworkFound
+from controller.lattice.observed import NetworkFound, ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Plan, plan_target_group
 from controller.reconcile.certificates import Discovery, foresee
 from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.service import translate_service
+from controller.translate.take_over import Left, held_back
 from controller.translate.target_group import translate_target_group
 from controller.translate.withheld import withheld
 
@@ -35,6 +37,8 @@ class Step(Frozen, frozen=True):
     route: RouteRef
     key: ServiceKey | TargetGroupKey
     plan: Plan
+    held: frozenset[int] = frozenset()
+    """The places in the plan of what is held back until somebody releases it."""
 
 
 class Remark(Frozen, frozen=True):
@@ -52,14 +56,25 @@ class Preview(Frozen, frozen=True):
 
     @property
     def operations(self) -> int:
+        """Those that are held back too."""
         return sum(len(step.plan.operations) for step in self.steps)
+
+    @property
+    def held(self) -> int:
+        """How many of the operations are held back."""
+        return sum(len(step.held) for step in self.steps)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "operations": [
-                {"route": str(step.route), "key": str(step.key), **operation.to_json()}
+                {
+                    "route": str(step.route),
+                    "key": str(step.key),
+                    **operation.to_json(),
+                    "held": place in step.held,
+                }
                 for step in self.steps
-                for operation in step.plan.operations
+                for place, operation in enumerate(step.plan.operations)
             ],
             "remarks": [
                 {"route": str(remark.route), "reason": remark.reason, "message": remark.message}
@@ -76,10 +91,14 @@ async def preview(
     discovery: Discovery,
     *,
     now: int,
+    left: Left | None = None,
 ) -> Preview:
-    """Plan for these routes. `now` is Unix time in seconds. Raises `LatticeError`; what is unknown becomes a remark."""
+    """Plan for these routes. `now` is Unix time in seconds, `left` what is left of a take-over.
+
+    Raises `LatticeError`; what is unknown becomes a remark.
+    """
     await inventory.ensure_loaded()
-    planner = _Planner(view, ctx, inventory, discovery, now)
+    planner = _Planner(view, ctx, inventory, discovery, now, left or Left())
     refs = sorted(route.ref for route in routes)
     async with anyio.create_task_group() as tasks:
         for ref in refs:
@@ -92,12 +111,15 @@ async def preview(
 
 
 class _Planner:
-    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int) -> None:
+    def __init__(
+        self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int, left: Left
+    ) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
         self._discovery = discovery
         self._now = now
+        self._left = left
         self._limit = anyio.CapacityLimiter(AT_ONCE)
         self.steps: list[Step] = []
         self.remarks: list[Remark] = []
@@ -129,13 +151,8 @@ class _Planner:
             group = desired.get(key)
             observed = await self._inventory.observe_target_group(key, group, lane=Lane.BULK)
             plan = plan_target_group(group, observed, self._inventory.context(self._now))
-            self._add(
-                translation.ref,
-                key,
-                plan,
-                None if observed is None else route_of_group(observed.tags),
-                wanted=group is not None,
-            )
+            holder = None if observed is None else route_of_group(observed.tags)
+            self._add(translation.ref, key, plan, observed, holder, wanted=group is not None)
 
     async def _services(self, translation: RouteTranslation) -> None:
         held = await self._inventory.services_of(translation.ref, lane=Lane.BULK)
@@ -146,13 +163,8 @@ class _Planner:
                 await self._look_for(desired.networks)
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
             plan = await foresee(self._discovery, wanted, observed, self._inventory.context(self._now))
-            self._add(
-                translation.ref,
-                key,
-                plan,
-                None if observed is None else route_of_service(observed.tags),
-                wanted=desired is not None,
-            )
+            holder = None if observed is None else route_of_service(observed.tags)
+            self._add(translation.ref, key, plan, observed, holder, wanted=desired is not None)
 
     async def _look_for(self, networks: Iterable[str]) -> None:
         """As a run does, look for networks that are not in the list among those of this VPC's associations."""
@@ -161,7 +173,14 @@ class _Planner:
             await self._inventory.refresh_networks(*missing, lane=Lane.BULK)
 
     def _add(
-        self, route: RouteRef, key: ServiceKey | TargetGroupKey, plan: Plan, holder: RouteRef | None, *, wanted: bool
+        self,
+        route: RouteRef,
+        key: ServiceKey | TargetGroupKey,
+        plan: Plan,
+        observed: ObservedService | ObservedTargetGroup | None,
+        holder: RouteRef | None,
+        *,
+        wanted: bool,
     ) -> None:
         """Note the plan of a key, whose resource exists for the route `holder`. Raises `UnknownError`."""
         why = withheld(self._view, filter(None, (holder, route)), self._ctx, wanted=wanted)
@@ -174,4 +193,8 @@ class _Planner:
         for problem in plan.problems:
             self.remarks.append(Remark(route=route, reason=problem.reason, message=problem.message))
         if plan.operations:
-            self.steps.append(Step(route=route, key=key, plan=plan))
+            service = key if isinstance(key, ServiceKey) else key.owner
+            contributors = [one.ref for one in translate_service(self._view, service, self._ctx).routes]
+            refs = [*contributors, *filter(None, [holder])]
+            held = held_back(self._view, self._ctx, self._left, refs, plan, observed)
+            self.steps.append(Step(route=route, key=key, plan=plan, held=held.places))

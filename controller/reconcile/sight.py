@@ -8,9 +8,10 @@ from controller.api.gateway import Route
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.inventory import Inventory
+from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
-from controller.lattice.observed import ObservedTargetGroup
-from controller.lattice.plan import Plan, Unused, plan_target_group
+from controller.lattice.observed import ObservedService, ObservedTargetGroup
+from controller.lattice.plan import Held, Plan, Unused, plan_target_group
 from controller.reconcile.certificates import Discovery, foresee
 from controller.reconcile.gateway import look_up_network
 from controller.translate.context import TranslateContext
@@ -18,6 +19,8 @@ from controller.translate.facts import Left, LeftGroup, LeftService, Seen, SeenG
 from controller.translate.outcomes import NetworkState
 from controller.translate.route import RouteTranslation, translate_route_object
 from controller.translate.service import translate_service
+from controller.translate.take_over import Left as NotTakenOver
+from controller.translate.take_over import held_back
 from controller.translate.target_group import translate_target_group
 
 AT_ONCE = 20
@@ -33,12 +36,14 @@ async def look(
     discovery: Discovery,
     *,
     now: int,
+    not_taken_over: NotTakenOver | None = None,
 ) -> Seen:
-    """Look up what these routes ask for and what is left of them, and these networks. `now` is Unix time in seconds.
+    """Look up what these routes ask for and what is left of them, and these networks. `now` is Unix time in seconds,
+    `not_taken_over` the routes of another controller that are left.
 
     Raises `UnknownError` and `LatticeError`, the latter but for networks, whose state tells it.
     """
-    looker = _Looker(view, ctx, inventory, discovery, now)
+    looker = _Looker(view, ctx, inventory, discovery, now, not_taken_over or NotTakenOver())
     await looker.networks(networks)
     async with anyio.create_task_group() as tasks:
         for route in routes:
@@ -47,12 +52,21 @@ async def look(
 
 
 class _Looker:
-    def __init__(self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int) -> None:
+    def __init__(
+        self,
+        view: View,
+        ctx: TranslateContext,
+        inventory: Inventory,
+        discovery: Discovery,
+        now: int,
+        not_taken_over: NotTakenOver,
+    ) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
         self._discovery = discovery
         self._now = now
+        self._not_taken_over = not_taken_over
         self._limit = anyio.CapacityLimiter(AT_ONCE)
         self.services: dict[ServiceKey, SeenService] = {}
         self.groups: dict[TargetGroupKey, SeenGroup] = {}
@@ -76,9 +90,9 @@ class _Looker:
     async def _group(self, key: TargetGroupKey) -> SeenGroup:
         desired = translate_target_group(self._view, key, self._ctx)
         observed = await self._inventory.observe_target_group(key, desired, lane=Lane.BULK)
-        return SeenGroup(
-            observed=observed, plan=plan_target_group(desired, observed, self._inventory.context(self._now))
-        )
+        plan = plan_target_group(desired, observed, self._inventory.context(self._now))
+        held = self._held(key.owner, plan, observed, None if observed is None else route_of_group(observed.tags))
+        return SeenGroup(observed=observed, plan=held.plan, held=held.operations)
 
     async def _service(self, key: ServiceKey) -> SeenService:
         translation = translate_service(self._view, key, self._ctx)
@@ -86,7 +100,19 @@ class _Looker:
         observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
         await self.networks(() if desired is None else desired.networks)
         plan = await foresee(self._discovery, translation, observed, self._inventory.context(self._now))
-        return SeenService(observed=observed, plan=plan)
+        held = self._held(key, plan, observed, None if observed is None else route_of_service(observed.tags))
+        return SeenService(observed=observed, plan=held.plan, held=held.operations)
+
+    def _held(
+        self,
+        service: ServiceKey,
+        plan: Plan,
+        observed: ObservedService | ObservedTargetGroup | None,
+        holder: RouteRef | None,
+    ) -> Held:
+        contributors = [one.ref for one in translate_service(self._view, service, self._ctx).routes]
+        refs = [*contributors, *filter(None, [holder])]
+        return held_back(self._view, self._ctx, self._not_taken_over, refs, plan, observed)
 
     async def _left(self, route: Route, translation: RouteTranslation) -> Left:
         """After all that the route asks for was observed, which is not left over then."""
@@ -106,22 +132,25 @@ class _Looker:
                 service = await self._service(key)
                 if service.observed is not None:
                     heir = self._heir(key)
-                    left_services.append(LeftService(observed=service.observed, plan=service.plan, heir=heir))
+                    left_services.append(
+                        LeftService(observed=service.observed, plan=service.plan, held=service.held, heir=heir)
+                    )
         left_groups: list[LeftGroup] = []
         for group_key in groups:
             if group_key not in translation.target_groups:
                 group = await self._group(group_key)
                 if group.observed is not None:
-                    left_groups.append(self._left_group(group_key, group.observed, group.plan))
+                    left_groups.append(self._left_group(group_key, group.observed, group))
         return Left(services=tuple(left_services), groups=tuple(left_groups))
 
-    def _left_group(self, key: TargetGroupKey, observed: ObservedTargetGroup, plan: Plan) -> LeftGroup:
+    def _left_group(self, key: TargetGroupKey, observed: ObservedTargetGroup, seen: SeenGroup) -> LeftGroup:
         used = self._inventory.needs.unmet(Unused(observed.id))
         users = () if used is None else tuple(holder for holder in used.holds if isinstance(holder, ServiceKey))
         return LeftGroup(
             key=key,
             observed=observed,
-            plan=plan,
+            plan=seen.plan,
+            held=seen.held,
             heir=self._heir(key.owner),
             users=tuple(self._name(user) for user in users),
             strangers=observed.service_arns if used is not None and not users else (),

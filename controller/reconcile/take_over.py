@@ -57,8 +57,9 @@ class TakeOver:
         return len(self._held)
 
     def __str__(self) -> str:
+        """How far it is; empty when it is over."""
         routes = "all routes" if self._left.everything else f"{len(self._left.routes)} routes"
-        return f"{routes} left, {self.plans_held} plans held back" if self._left else "nothing left"
+        return f"{routes} left, {self.plans_held} plans held back" if self._left else ""
 
     def begin(self, left: str) -> None:
         """Lead from here on, with what the Lease says is left."""

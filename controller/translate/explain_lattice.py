@@ -1,17 +1,20 @@
 """What VPC Lattice has of a service and its target groups, and what is missing there, as facts."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from controller.api.keys import ServiceKey, TargetGroupKey
 from controller.gateway.view import View
 from controller.lattice.observed import ACTIVE, ObservedService, ObservedTargetGroup
+from controller.lattice.plan import Operation
+from controller.translate.annotations import TAKE_OVER
 from controller.translate.context import TranslateContext
 from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Seen, SeenGroup, SeenService, counted
 from controller.translate.gateway import network_verdict
 from controller.translate.outcomes import Found
 from controller.translate.route import RouteTranslation
 from controller.translate.service import translate_service
+from controller.translate.take_over import RELEASED
 from controller.translate.target_group import left_out, translate_target_group
 
 UNHEALTHY = "UNHEALTHY"
@@ -111,3 +114,11 @@ def _to_do(sight: SeenService | SeenGroup | None) -> Iterator[Fact]:
             yield Fact(kind="problem", name=problem.reason, well=False, told=problem.message)
         for step in sight.plan.operations:
             yield Fact(kind="to do", name=step.call, well=False, told=f"{step.resource}: {step.description}")
+        yield from held_facts(sight.held)
+
+
+def held_facts(held: Sequence[Operation]) -> Iterator[Fact]:
+    """What does not happen before somebody releases it."""
+    for step in held:
+        told = f"{step.resource}: {step.description}; until {TAKE_OVER}={RELEASED}, for another controller was before"
+        yield Fact(kind="held back", name=step.call, well=False, told=told)

@@ -10,9 +10,8 @@ from typing import Final
 from controller.api.gateway import Route
 from controller.api.keys import RouteRef
 from controller.lattice.observed import CREATE_FAILED, DELETE_FAILED, ObservedAssociation
-from controller.lattice.plan import Plan
 from controller.translate.annotations import ROUTE_FINALIZERS
-from controller.translate.explain_lattice import group_text, service_text
+from controller.translate.explain_lattice import group_text, held_facts, service_text
 from controller.translate.facts import Fact, Left, LeftGroup, LeftService, fact_of
 from controller.translate.withheld import Withheld
 
@@ -71,7 +70,7 @@ def _service(left: LeftService, note: str, *, acts: bool) -> Fact:
         told=service_text(observed) + _fate(left.heir, note),
         below=(
             *(_association(association) for _, association in associations),
-            *_to_do(left.plan, left.heir, acts=acts),
+            *_to_do(left, acts=acts),
         ),
     )
 
@@ -94,7 +93,7 @@ def _group(left: LeftGroup, note: str, *, acts: bool) -> Fact:
                 Fact(kind="used by", name=arn, well=False, told="not this controller's, and cannot go before that")
                 for arn in left.strangers
             ),
-            *_to_do(left.plan, left.heir, acts=acts),
+            *_to_do(left, acts=acts),
         ),
     )
 
@@ -107,7 +106,9 @@ def _fate(heir: RouteRef | None, note: str) -> str:
     return note if heir is None else f"; asked for by {heir}, which takes it over"
 
 
-def _to_do(plan: Plan, heir: RouteRef | None, *, acts: bool) -> Iterator[Fact]:
+def _to_do(left: LeftService | LeftGroup, *, acts: bool) -> Iterator[Fact]:
     """What the controller is to do about it next; an heir's explanation tells of that."""
-    for step in plan.operations if acts and heir is None else ():
-        yield Fact(kind="to do", name=step.call, told=f"{step.resource}: {step.description}")
+    if acts and left.heir is None:
+        for step in left.plan.operations:
+            yield Fact(kind="to do", name=step.call, told=f"{step.resource}: {step.description}")
+        yield from held_facts(left.held)

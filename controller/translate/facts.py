@@ -8,7 +8,7 @@ from controller.api.meta import Object
 from controller.gateway import conditions
 from controller.lattice.model import Frozen
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
-from controller.lattice.plan import Plan
+from controller.lattice.plan import Operation, Plan
 from controller.translate.outcomes import NetworkState, Unavailable
 
 NOT_THERE = "not in VPC Lattice yet"
@@ -45,6 +45,8 @@ class SeenService(Frozen, frozen=True):
 
     observed: ObservedService | None
     plan: Plan
+    held: tuple[Operation, ...] = ()
+    """What is held back of the plan, and so not in it, because another controller was before."""
 
 
 class SeenGroup(Frozen, frozen=True):
@@ -52,6 +54,7 @@ class SeenGroup(Frozen, frozen=True):
 
     observed: ObservedTargetGroup | None
     plan: Plan
+    held: tuple[Operation, ...] = ()
 
 
 class LeftService(Frozen, frozen=True):
@@ -59,6 +62,7 @@ class LeftService(Frozen, frozen=True):
 
     observed: ObservedService
     plan: Plan
+    held: tuple[Operation, ...] = ()
     heir: RouteRef | None = None
     """The route that asks for it now; None where it is to be deleted."""
 
@@ -69,6 +73,7 @@ class LeftGroup(Frozen, frozen=True):
     key: TargetGroupKey
     observed: ObservedTargetGroup
     plan: Plan
+    held: tuple[Operation, ...] = ()
     heir: RouteRef | None = None
     """The route that asks for it now; None where it is to be deleted."""
     users: tuple[str, ...] = ()

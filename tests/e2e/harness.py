@@ -25,8 +25,10 @@ from prometheus_client import CollectorRegistry
 
 from controller import settings
 from controller.kube.client import KubeClient
+from controller.kube.config import DEFAULT_NAMESPACE
+from controller.kube.lease_marks import LeaseRecord, marks_of_reader
 from controller.lattice.client import LatticeClient
-from controller.manager import USER_AGENT, identity_of, limits_of
+from controller.manager import LEASE, USER_AGENT, identity_of, limits_of
 from controller.metrics import Metrics
 from controller.work import Work
 from sandbox.kube import KubeServer
@@ -237,7 +239,7 @@ class AnyWorld(ABC):
                     )
                     await stack.enter_async_context(lattice)
                     identity = await identity_of(chosen, lattice)
-                    work = Work(kube, lattice, identity, metrics, chosen, me="e2e", note_take_over=self._note)
+                    work = Work(kube, lattice, identity, metrics, chosen, me="e2e", note_take_over=self.remember)
                     controller = Controller(work, registry, scope, told, may_lead)
                     tasks = await stack.enter_async_context(anyio.create_task_group())
                     tasks.start_soon(work.run)
@@ -250,7 +252,8 @@ class AnyWorld(ABC):
                 if controller is not None:
                     controller.ended()
 
-    def _note(self, left: str) -> None:
+    def remember(self, left: str) -> None:
+        """That this is left of a take-over."""
         self.left = left
 
     async def quiet(self, seconds: float = 0.3) -> None:
@@ -332,6 +335,20 @@ class World(AnyWorld):
         kubeconfig = directory / "kubeconfig"
         kubeconfig.write_text(yaml.safe_dump(kube.kubeconfig()))
         super().__init__(kubeconfig, aiohttp.ClientSession(base_url=kube.url), lattice, tasks, settings, client)
+
+    async def start(self) -> None:
+        self.remember(self.left)
+        await super().start()
+
+    def remember(self, left: str) -> None:
+        """In a Lease too, where commands look for it."""
+        super().remember(left)
+        marks = {**marks_of_reader(LeaseRecord(), left)}
+        metadata = {"name": LEASE, "namespace": DEFAULT_NAMESPACE, "annotations": marks}
+        self.kube.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": DEFAULT_NAMESPACE}},
+            {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": {}},
+        )
 
     def get(self, kind: str, name: str, *, namespace: str = "default") -> Json | None:
         stored = self._collection(kind).get((namespace if RESOURCES[kind][2] else "", name))

@@ -42,3 +42,20 @@ def test_a_new_group_without_targets_is_explained():
     assert "target groups without targets: 1; targets come when pods do." in printed(planned(GROUP), 80)
     assert "without targets" not in printed(planned(GROUP, TARGETS), 80)
     assert "without targets" not in printed(planned(TARGETS), 80)
+
+
+@pytest.mark.parametrize("width", [80, TABLE_WIDTH])
+def test_what_would_be_held_back_is_told_and_not_counted(width):
+    found = Preview(
+        steps=(Step(ROUTE, ServiceKey("HTTPRoute", ROUTE), Plan((GROUP, TARGETS)), held=frozenset({0})),), remarks=()
+    )
+    text = printed(found, width)
+    assert "CreateTargetGroup (held back)" in " ".join(text.split())
+    assert "1 operations would be done; none was." in text
+    assert "1 would be held back" in text
+    assert "application-networking.k8s.aws/take-over=released" in text
+    assert [one["held"] for one in found.to_json()["operations"]] == [True, False]
+
+
+def test_without_another_controller_before_nothing_is_told_of_it():
+    assert "held" not in printed(planned(GROUP), 80)
