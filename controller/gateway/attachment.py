@@ -20,6 +20,7 @@ from controller.api.gateway import GROUP, Gateway, Listener, ParentReference, Ro
 from controller.gateway import conditions
 from controller.gateway.hostnames import effective_hostnames, have_common, is_wildcard
 from controller.gateway.listeners import ROUTE_KINDS, ListenerState, listener_states
+from controller.gateway.parents import accepting_parents
 from controller.gateway.selectors import selects
 from controller.gateway.view import View
 
@@ -101,19 +102,23 @@ def attach(view: View, route: Route, parent_ref: ParentReference, controller_nam
     return _with_hostnames(parent_ref, gateway, allowed, route)
 
 
-def attached_routes(view: View, gateway: Gateway) -> dict[str, int]:
+def attached_routes(view: View, gateway: Gateway, controller_name: str) -> dict[str, int]:
     """How many routes are attached to each listener, by its name.
 
-    As the specification counts: by the listener's allowedRoutes, the routes' parentRefs and what their hostnames have
-    in common, whatever became of listener or route. Raises `UnknownError`.
+    As the specification counts: the accepted ones, whatever became of the listener. What is accepted is told by the
+    routes' statuses; which listeners it is attached to, by parentRefs, allowedRoutes and hostnames. Raises
+    `UnknownError`.
     """
     states = listener_states(gateway)
     counts = {state.listener.name: 0 for state in states}
     # Routes of a namespace that refer to the Gateway alike are judged together: there are many, but few kinds of them.
     alike: dict[tuple[object, ...], tuple[Route, list[ParentReference], list[tuple[str, ...]]]] = {}
     for route in view.routes_of_gateway(gateway.namespace, gateway.name):
-        refs = [ref for ref in route.spec.parent_refs or () if refers_to(ref, route, gateway)]
-        if refs and not route.deleting:
+        if route.deleting:
+            continue
+        accepting = accepting_parents(route.status, controller_name)
+        refs = [ref for ref in route.spec.parent_refs or () if ref in accepting and refers_to(ref, route, gateway)]
+        if refs:
             kind = (route.kind, route.namespace, *((ref.section_name, ref.port) for ref in refs))
             alike.setdefault(kind, (route, refs, []))[2].append(route.spec.hostnames or ())
     for route, refs, hostnames in alike.values():

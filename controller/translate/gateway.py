@@ -50,7 +50,7 @@ def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: Tra
     if not is_ours(view, gateway, ctx.controller_name):
         return None
     states = listener_states(gateway)
-    counts = attached_routes(view, gateway)
+    counts = attached_routes(view, gateway, ctx.controller_name)
     accepted = _accepted(gateway, states)
     programmed = network_verdict(gateway.name, network) if accepted.status else _not_programmed()
     generation = gateway.metadata.generation

@@ -22,7 +22,7 @@ from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
 from controller.gateway.attachment import parent_gateways
-from controller.gateway.parents import own_parents
+from controller.gateway.parents import accepting_parents, own_parents
 from controller.gateway.view import UnknownError, View
 from controller.lattice.model import TAG_PREFIX
 from controller.translate.annotations import (
@@ -97,6 +97,11 @@ class _Event:
         name = self._ctx.controller_name
         return own_parents(old.status, name) != own_parents(new.status, name)
 
+    def acceptance_changed(self) -> bool:
+        """Whether other parents of a route accept it than before, as our part of its status says."""
+        name = self._ctx.controller_name
+        return self.rewritten() and self.differs(lambda route: accepting_parents(route.status, name))
+
     def route_in(self, view: View) -> Sequence[Route]:
         """The version of this route that belongs to the view."""
         version = self.old if view is self.before else self.new
@@ -136,6 +141,8 @@ def _route(event: _Event) -> set[Key]:
             if not event.lost(finalizer):
                 keys.discard(route.ref.key)
     if event.differs(lambda route: route.annotation(ASSIGNED_DOMAIN_NAME)):
+        keys |= _gateways(event.versions)
+    if event.acceptance_changed():
         keys |= _gateways(event.versions)
     if event.differs(lambda route: [route.annotation(name) for name in WRITTEN]) or event.rewritten():
         # Somebody else's hand, perhaps: the route's key puts right what it reports. After our own it has nothing to do.

@@ -1,5 +1,6 @@
 """Which listeners accept a route (Gateway API v1.6, `ParentReference`, `AllowedRoutes`)."""
 
+import msgspec
 import pytest
 
 from controller.api.gateway import HTTPRoute
@@ -7,6 +8,7 @@ from controller.gateway.attachment import Attachment, attach, attached_routes
 from tests.support.view import (
     CONTROLLER,
     FakeView,
+    accepted,
     gateway,
     gateway_class,
     grpc_route,
@@ -191,7 +193,7 @@ def test_a_wildcard_beside_a_full_hostname_is_left_out():
     assert attachment.wildcards == ("*.example.com",)
 
 
-def test_routes_are_counted_by_parent_ref_allowed_routes_and_hostnames():
+def test_accepted_routes_are_counted_where_parent_ref_allowed_routes_and_hostnames_let_them_in():
     own = gateway(
         "my-hotel",
         "default",
@@ -199,21 +201,42 @@ def test_routes_are_counted_by_parent_ref_allowed_routes_and_hostnames():
         listener("https", 443, "HTTPS"),
         listener("tls", 8443, "TLS", hostname="*.example.com", tls={"mode": "Passthrough"}),
     )
+    twice = [{"name": "my-hotel", "sectionName": "a"}, {"name": "my-hotel", "port": 80}]
     counts = attached_routes(
         view(
             own,
-            route("fits", hostnames=["a.example.com"]),
-            route("misses", hostnames=["b.example.com"]),
-            route("going", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
-            route("elsewhere", parents=[{"name": "other"}]),
-            route("twice", parents=[{"name": "my-hotel", "sectionName": "a"}, {"name": "my-hotel", "port": 80}]),
-            grpc_route("calls", hostnames=["a.example.com"]),
-            tls_route("sealed", hostnames=["a.example.com", "b.example.com"]),
-            tls_route("astray", hostnames=["a.example.org"]),
+            accepted(route("fits", hostnames=["a.example.com"])),
+            accepted(route("misses", hostnames=["b.example.com"])),
+            accepted(route("going", meta={"deletionTimestamp": "2026-01-01T00:00:00Z"})),
+            accepted(route("elsewhere", parents=[{"name": "other"}])),
+            accepted(route("twice", parents=twice)),
+            accepted(grpc_route("calls", hostnames=["a.example.com"])),
+            accepted(tls_route("sealed", hostnames=["a.example.com", "b.example.com"])),
+            accepted(tls_route("astray", hostnames=["a.example.org"])),
         ),
         own,
+        CONTROLLER,
     )
     assert counts == {"a": 2, "https": 3, "tls": 1}
+
+
+def test_a_route_is_not_counted_while_its_status_does_not_say_that_it_is_accepted():
+    own = gateway("my-hotel", "default", listener("a", 80), listener("b", 81))
+    both = [{"name": "my-hotel", "sectionName": "a"}, {"name": "my-hotel", "sectionName": "b"}]
+    first = {"controllerName": CONTROLLER, "parentRef": both[0], "conditions": [{"type": "Accepted", "status": "True"}]}
+    foreign = {**first, "controllerName": "example.com/other", "parentRef": both[1]}
+    in_part = msgspec.structs.replace(
+        route("in-part", parents=both), status=msgspec.Raw(msgspec.json.encode({"parents": [first, foreign]}))
+    )
+    found = view(
+        own,
+        route("new"),
+        accepted(route("refused"), "False"),
+        accepted(route("pending"), "Unknown"),
+        msgspec.structs.replace(route("spoilt"), status=msgspec.Raw(b'{"parents": "a word"}')),
+    )
+    assert attached_routes(found, own, CONTROLLER) == {"a": 0, "b": 0}
+    assert attached_routes(found.having(in_part), own, CONTROLLER) == {"a": 1, "b": 0}
 
 
 HOTEL = gateway(

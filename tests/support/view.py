@@ -255,6 +255,22 @@ def _route(
     }
 
 
+R = TypeVar("R", bound=Route)
+
+
+def accepted(of: R, status: str = "True") -> R:
+    """The route with a status in which the controller says of each of its parents whether it accepts it."""
+    parents = [
+        {
+            "controllerName": CONTROLLER,
+            "parentRef": ref,
+            "conditions": [{"type": "ResolvedRefs", "status": "True"}, {"type": "Accepted", "status": status}],
+        }
+        for ref in of.spec.parent_refs or ()
+    ]
+    return msgspec.structs.replace(of, status=msgspec.Raw(msgspec.json.encode({"parents": parents})))
+
+
 def namespace(name: str, **labels: str) -> Namespace:
     return make(Namespace, name, "", meta={"labels": labels})
 

@@ -22,6 +22,7 @@ from controller.translate.outcomes import Ambiguous, Found, Missing
 from controller.translate.withheld import PAUSED_MESSAGE, PROTECTED_MESSAGE
 from tests.support.view import (
     FakeView,
+    accepted,
     backend,
     endpoints,
     gateway,
@@ -398,7 +399,7 @@ def test_a_route_for_which_nothing_is_written_says_why(ctx):
 def test_a_gateway_tells_its_network_its_listeners_and_its_routes(ctx):
     view = hotel(
         gateway("my-hotel", "default", listener(), listener("tcp", 90, "TCP")),
-        route("rates", PARKING),
+        accepted(route("rates", PARKING)),
         route("lost", PARKING, parents=[{"name": "my-hotel", "sectionName": "https"}]),
     )
     here = view.gateway("default", "my-hotel")

@@ -4,7 +4,7 @@ import pytest
 
 from controller.translate.gateway import gateway_class_status, gateway_status
 from controller.translate.outcomes import Ambiguous, Found, Missing, Unavailable
-from tests.support.view import FakeView, gateway, gateway_class, listener, make, route
+from tests.support.view import FakeView, accepted, gateway, gateway_class, listener, make, route
 
 ARN = "arn:aws:vpc-lattice:us-west-2:123456789012:servicenetwork/sn-0123456789abcdef0"
 FOUND = Found(id="sn-0123456789abcdef0", arn=ARN)
@@ -87,7 +87,8 @@ def test_a_gateway_without_a_good_listener_is_not_accepted(ctx):
 
 
 def test_attached_routes_are_counted(ctx):
-    found = status(ctx, route("one"), route("two"), route("elsewhere", parents=[{"name": "other"}]))
+    elsewhere = route("elsewhere", parents=[{"name": "other"}])
+    found = status(ctx, *(accepted(each) for each in (route("one"), route("two"), elsewhere)), route("new"))
     assert found.listeners[0]["attachedRoutes"] == 2
 
 

@@ -13,6 +13,7 @@ from controller.translate.route import translate_route
 from controller.translate.triggers import keys_for_change
 from tests.support.view import (
     FakeView,
+    accepted,
     backend,
     endpoints,
     gateway,
@@ -81,6 +82,12 @@ def test_a_status_touches_the_route_if_our_part_of_it_is_another(ctx):
     assert (
         touched(ctx, with_parents(other), msgspec.structs.replace(RATES, status=msgspec.Raw(b'{"parents":5}'))) == set()
     )
+
+
+def test_a_status_touches_the_gateways_if_it_accepts_the_route_anew_or_not_any_more(ctx):
+    yes, no = accepted(RATES), accepted(RATES, "False")
+    assert touched(ctx, RATES, yes) == touched(ctx, yes, no) == {REF.key, GATEWAY}
+    assert touched(ctx, RATES, no) == {REF.key}
 
 
 def test_our_finalizer_lets_the_services_and_groups_begin(ctx):
