@@ -98,12 +98,18 @@ class Api:
         if self.store.collection(resource.storage).get(key) is None:
             stored = self.writer.create(resource, namespace, copy(wanted), options)
         else:
-            stored = self.writer.update(resource, key, lambda current: merge_patch(current, wanted), options)
+            stored = self.writer.update(
+                resource, key, lambda current: merge_patch(resource.show(current.obj), wanted), options
+            )
         if status is not None and resource.status:
             options = WriteOptions(Manager("sandbox", "status"), strictness="Strict")
             change = {"status": status}
             stored = self.writer.update(
-                resource, stored.key, lambda current: merge_patch(current, change), options, subresource="status"
+                resource,
+                stored.key,
+                lambda current: merge_patch(resource.show(current.obj), change),
+                options,
+                subresource="status",
             )
         return stored.obj
 
@@ -137,7 +143,8 @@ class Api:
             raise errors.unsupported_media_type(offered)
         options.patch = True
 
-        def change(current: Json) -> Json:
+        def change(stored: Stored) -> Json:
+            current = resource.show(stored.obj)
             try:
                 if media_type == JSON_PATCH:
                     result = json_patch(current, patch)
@@ -182,8 +189,8 @@ class Api:
             return self.writer.create(resource, key[0], applied, options), True
         now = timestamp(self.env.clock())
 
-        def change(current: Json) -> Json:
-            return merge_applied(current, applied, resource.schema, manager, now, force=force)
+        def change(stored: Stored) -> Json:
+            return merge_applied(resource.show(stored.obj), applied, resource.schema, manager, now, force=force)
 
         return self.writer.update(resource, key, change, options, subresource=subresource), False
 
@@ -223,7 +230,8 @@ class Api:
         replicas = (scale.get("spec") or {}).get("replicas", 0)
         version = (scale.get("metadata") or {}).get("resourceVersion")
 
-        def change(current: Json) -> Json:
+        def change(stored: Stored) -> Json:
+            current = resource.show(stored.obj)
             current["spec"]["replicas"] = replicas
             if version:
                 current["metadata"]["resourceVersion"] = version

@@ -106,13 +106,13 @@ class Writer:
         self,
         resource: Resource,
         key: Key,
-        change: Callable[[Json], Json],
+        change: Callable[[Stored], Json],
         options: WriteOptions,
         *,
         subresource: str = "",
         must_version: bool = False,
     ) -> Stored:
-        """Replaces an object by what `change` makes of a copy of it, in the resource's version.
+        """Replaces an object by what `change` makes of it, in the resource's version.
 
         `must_version`: the result has to carry the version that it replaces, where the kind asks for that.
 
@@ -124,7 +124,7 @@ class Writer:
         if current is None:
             raise errors.not_found(resource.name, key[1])
         old = current.obj
-        obj = change(resource.show(current.obj))
+        obj = change(current)
         meta = check_envelope(resource, obj, key[0], name=key[1], patched=options.patch)
         if must_version and not resource.strategy.unconditional and not meta.get("resourceVersion"):
             cause = Cause(
