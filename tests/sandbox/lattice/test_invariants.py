@@ -4,31 +4,18 @@ Requests are drawn from the operations' own input shapes, with identifiers of wh
 served with every answer held against the service model.
 """
 
-import json
 from typing import Any
 
 import pytest
-from botocore.loaders import Loader
-from botocore.model import ServiceModel as BotocoreModel
-from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.lattice import Quotas, Timings
-from sandbox.lattice.dispatch import LATTICE_HANDLERS, Dispatcher
-from sandbox.lattice.dispatch import OPERATIONS as OPERATIONS_KNOWN
-from sandbox.lattice.metadata import Metadata
-from sandbox.lattice.protocols import Incoming
+from sandbox.lattice.dispatch import LATTICE_HANDLERS
 from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.state import State
-from sandbox.lattice.throttle import Throttles
-from tests.sandbox.lattice.harness import VPC, Clock
+from tests.sandbox.lattice.direct import MODEL, Direct
 
-MODEL = BotocoreModel(Loader().load_service_model("vpc-lattice", "service-2"), "vpc-lattice")
-SERIALIZER = create_serializer("rest-json", include_validation=False)
-SIGNATURE = {
-    "Authorization": "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-west-2/vpc-lattice/aws4_request, Signature=0"
-}
 POLICY = '{"Statement": []}'
 OPERATIONS = sorted(LATTICE_HANDLERS)
 CHANGES = [name for name in OPERATIONS if name.startswith(("Create", "Register", "Update", "Batch"))]
@@ -61,33 +48,13 @@ WANTED = {"port", "config", "protocol", "vpcIdentifier", "httpMatch", "pathMatch
 """Optional members without which a request seldom does anything."""
 
 
-class Sandbox:
-    """A dispatcher, and what is known of its account to draw requests from."""
+class Sandbox(Direct):
+    """An account, and what is known of it to draw requests from."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
-        self.state = State(
-            account="123456789012",
-            region="us-west-2",
-            seed=0,
-            timings=Timings(**dict.fromkeys(Timings.__dataclass_fields__, (0.0, 2.0))),
-            quotas=Quotas(target_groups_per_service=2, rules_per_listener=2),
-            clock=self.clock,
-        )
-        self.dispatcher = Dispatcher(
-            self.state,
-            throttles=Throttles(OPERATIONS_KNOWN, {}, self.clock),
-            metadata=Metadata(
-                account="123456789012",
-                region="us-west-2",
-                vpc=VPC,
-                cluster="one",
-                credentials=self.state.credentials,
-                seed=0,
-                clock=self.clock,
-            ),
-            clock=self.clock,
-            validate_answers=True,
+        super().__init__(
+            Timings(**dict.fromkeys(Timings.__dataclass_fields__, (0.0, 2.0))),
+            Quotas(target_groups_per_service=2, rules_per_listener=2),
         )
 
     def identifiers(self, shape: str) -> list[str] | None:
@@ -108,13 +75,6 @@ class Sandbox:
 
     def arns(self) -> list[str]:
         return list(self.state.tagged)
-
-    def ask(self, operation: str, params: dict[str, Any]) -> tuple[int, Any]:
-        request = SERIALIZER.serialize_to_request(params, MODEL.operation_model(operation))
-        query = "&".join(f"{name}={value}" for name, value in request["query_string"].items())
-        body = request["body"] or b""
-        reply = self.dispatcher.serve(Incoming(request["method"], request["url_path"], query, SIGNATURE, body))
-        return reply.status, json.loads(reply.body) if reply.body else None
 
 
 def draw(data: st.DataObject, sandbox: Sandbox, shape: Any) -> Any:
