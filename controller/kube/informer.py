@@ -61,10 +61,13 @@ OnState = Callable[[Resource[T], State, State], None]
 SYNCED = State("synced")
 
 
-def state_after(error: ApiError | UnreadableError, state: State, *, required: bool, ever_synced: bool) -> State:
-    """What may be concluded from a kind's store after list or watch failed with this error."""
+def state_after(error: ApiError | UnreadableError, state: State, *, required: bool, empty: bool) -> State:
+    """What may be concluded from a kind's store after list or watch failed with this error; `empty`: it holds nothing.
+
+    A definition takes its objects with it when it goes, so that one that goes while some are held is doubtful.
+    """
     match error:
-        case NotFound() if not required and not ever_synced:
+        case NotFound() if not required and empty:
             return State("absent", "the kind is not installed")
         case NotFound():
             return State("unknown", f"the kind is not installed: {error}")
@@ -111,7 +114,6 @@ class Informer(Generic[T]):
         )
         self._state = State("unknown", "not listed yet")
         self._state_changed = anyio.Event()
-        self._ever_synced = False
         self._seen = ""
 
     @property
@@ -157,9 +159,8 @@ class Informer(Generic[T]):
             case Replaced():
                 self._replace(learned)
             case Trouble(error):
-                self._enter(
-                    state_after(error, self._state, required=self.resource.required, ever_synced=self._ever_synced)
-                )
+                empty = len(self.store) == 0
+                self._enter(state_after(error, self._state, required=self.resource.required, empty=empty))
 
     def _replace(self, listed: Replaced[T]) -> None:
         self._seen = listed.resource_version
@@ -171,7 +172,6 @@ class Informer(Generic[T]):
             changes = [self.store.apply(obj) for obj in listed.objects]
         else:
             self._state = SYNCED
-            self._ever_synced = True
             changes = self.store.replace(listed.objects, listed.resource_version)
         for change in changes:
             self._hand_on(change)

@@ -395,6 +395,16 @@ async def test_a_kind_that_vanishes_is_unknown_and_keeps_what_is_held(start: Sta
         assert running.heard.changes == [(None, "a@3")]
 
 
+async def test_an_optional_kind_that_vanishes_with_the_last_of_its_objects_is_absent(
+    start: Start, server: ScriptedServer
+) -> None:
+    server.on("list", listing(version="7"), failure(404), failure(404), listing(route("a", 9), version="9"))
+    server.on("watch", failure(404))
+    async with start(OPTIONAL) as running:
+        await running.heard.until(lambda: len(running.heard.states) >= 3)
+        assert [state.phase for state in running.heard.states] == ["synced", "absent", "synced"]
+
+
 async def test_a_server_that_cannot_be_reached_leaves_a_synced_kind_synced(
     start: Start, server: ScriptedServer
 ) -> None:
