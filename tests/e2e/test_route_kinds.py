@@ -203,6 +203,31 @@ async def test_kinds_that_are_installed_later_are_served_without_a_restart(tmp_p
         await eventually(lambda: programmed(one, "TLSRoute", "sealed"))
 
 
+async def test_a_kind_that_is_uninstalled_takes_its_routes_with_it_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    async with hotel(tmp_path, SEALED, route("pages", rule(backend("rates")), hostnames=["a.example.com"])) as one:
+        await one.apply(
+            gateway("my-hotel", listener("http", 80), listener("tls", 8443, "TLS", tls={"mode": "Passthrough"}))
+        )
+        await eventually(lambda: programmed(one, "HTTPRoute", "pages"))
+        await eventually(lambda: programmed(one, "TLSRoute", "sealed"))
+        await one.delete("CustomResourceDefinition", "tlsroutes.gateway.networking.k8s.io")
+
+        def absent() -> None:
+            assert one.controller is not None
+            states = {mirror.kind: mirror.state.phase for mirror in one.controller.work.cluster.mirrors()}
+            assert states["TLSRoute"] == "absent"
+
+        await eventually(absent)
+        assert [made.custom_domain for made in one.lattice.state.services] == ["a.example.com"]
+        await one.apply(route("pages", rule(backend("parking")), hostnames=["b.example.com"]))
+
+        def moved() -> None:
+            assert [made.custom_domain for made in one.lattice.state.services] == ["b.example.com"]
+            programmed(one, "HTTPRoute", "pages")
+
+        await eventually(moved)
+
+
 async def test_explain_and_plan_know_all_kinds(tmp_path: Path) -> None:
     async with hotel(tmp_path, CALLS, SEALED) as one:
         await eventually(lambda: programmed(one, "GRPCRoute", "calls"))
