@@ -49,6 +49,7 @@ PATIENCE = 90.0
 """Seconds for which `eventually` waits: on a slow machine that runs other tests too, still many times the usual."""
 
 RESOURCES = {
+    "Deployment": ("/apis/apps/v1", "deployments", True),
     "Namespace": ("/api/v1", "namespaces", False),
     "Service": ("/api/v1", "services", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
