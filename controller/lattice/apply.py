@@ -2,7 +2,8 @@
 
 A call that is under way is never given up because another failed: its answer says what now exists in Lattice. So an
 error only keeps back what comes after the failed operation; when all the rest has ended, the gravest error is raised.
-Every answer is written through to the inventory, which also resolves the references to what has just been made.
+What a quota refuses does not keep back what makes room for it. Every answer is written through to the inventory, which
+also resolves the references to what has just been made.
 
 What does not hold yet (`Operation.needs`) is not waited for here: the operation is left out, and `Applied` says what to
 wait for. The next pass plans anew from what is then observed. So apply has no state, and a crash between any two calls
@@ -109,6 +110,8 @@ class _Run:
         self.done: set[int] = set()
         self.unmet: list[Need] = []
         self.errors: list[LatticeError] = []
+        self._without_room: set[int] = set()
+        """What a quota refused, and what was kept back for nothing but that."""
 
     async def all(self) -> None:
         async with anyio.create_task_group() as group:
@@ -129,10 +132,17 @@ class _Run:
         try:
             for before in operation.after:
                 await self._ended[before].wait()
-            if self.done.issuperset(operation.after) and self._ready(operation):
+            missing = set(operation.after) - self.done
+            if not missing <= self._without_room:
+                return
+            if missing and not operation.makes_room:
+                self._without_room.add(index)
+            elif self._ready(operation):
                 await self._call(operation)
                 self.done.add(index)
         except LatticeError as error:
+            if isinstance(error, TerminalError) and error.quota_code is not None:
+                self._without_room.add(index)
             self.errors.append(error)
         finally:
             self._ended[index].set()

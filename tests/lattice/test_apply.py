@@ -200,6 +200,19 @@ async def test_an_association_whose_deletion_fails_is_deleted_again(world: World
     assert left["serviceNetworkName"] == "other"
 
 
+async def test_listeners_change_their_ports_though_the_quota_has_no_room_for_both(world: World) -> None:
+    """By default a service has at most two."""
+    await world.network()
+    old, new = ([listener(rule("/", "parking"), port=port) for port in ports] for ports in ((80, 443), (8080, 8443)))
+    await world.settle(service(*old), [group("parking", "10.0.0.1")])
+    with pytest.raises(RetryError, match="Listeners per service"):
+        await world.settle(service(*new), [group("parking", "10.0.0.1")])
+    await world.settle(service(*new), [group("parking", "10.0.0.1")])
+    (one,) = await world.listed("ListServices")
+    listening = await world.listed("ListListeners", serviceIdentifier=one["id"])
+    assert {found["port"] for found in listening} == {8080, 8443}
+
+
 async def test_a_missing_network_is_a_problem_and_the_rest_is_done(world: World) -> None:
     desired = service(listener(rule("/", "parking")), networks=("nowhere",))
     applied = await world.settle(desired, [group("parking")])

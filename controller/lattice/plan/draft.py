@@ -25,6 +25,7 @@ class Draft:
         after: Iterable[int] = (),
         needs: Iterable[Need] = (),
         creates: Resource | None = None,
+        makes_room: bool = False,
     ) -> int:
         """Returns the operation's index, for the `after` of others."""
         self.operations.append(
@@ -36,6 +37,7 @@ class Draft:
                 after=tuple(sorted(set(after))),
                 needs=tuple(dict.fromkeys(needs)),
                 creates=creates,
+                makes_room=makes_room,
             )
         )
         return len(self.operations) - 1

@@ -80,6 +80,7 @@ class ListenerPlanner:
         return [deleted, *self.create(listener, (deleted,))]
 
     def delete(self, observed: ObservedListener, after: Iterable[int], needs: Iterable[Need] = ()) -> int:
+        """Where the quota leaves no room for what is to come before, it goes first: nobody is to use it any more."""
         return self._draft.add(
             "DeleteListener",
             f"listener {observed.name}",
@@ -87,6 +88,7 @@ class ListenerPlanner:
             {"serviceIdentifier": self._service_id, "listenerIdentifier": observed.id},
             after=after,
             needs=needs,
+            makes_room=True,
         )
 
     def _registered(self, action: Action) -> tuple[Need, ...]:

@@ -120,6 +120,8 @@ class Operation(Frozen, frozen=True):
     needs: tuple[Need, ...] = ()
     creates: Resource | None = None
     """What the answer's id and ARN belong to, for the references to it."""
+    makes_room: bool = False
+    """Whether it runs also after what a quota has refused, which may then be done by the next plan."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; references and needs as text."""
