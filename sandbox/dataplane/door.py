@@ -41,6 +41,7 @@ from sandbox.network import Network
 _LONGEST_OPENING = 80 * 1024
 _OPENING_SECONDS = 60
 _HANDSHAKE_SECONDS = 10
+_BREATH_SECONDS = 0.1
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _CONNECT = b"CONNECT "
 _END_OF_HEAD = b"\r\n\r\n"
@@ -87,8 +88,13 @@ class Door:
         """Take connections until cancelled, each served by a task of the group."""
         loop = asyncio.get_running_loop()
         while True:
-            connection, _ = await loop.sock_accept(listener)
-            tasks.start_soon(self._serve, connection)
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except OSError as error:  # too many open files, or a caller that has left already
+                logger.warning("a connection could not be taken: %s", error)
+                await anyio.sleep(_BREATH_SECONDS)
+            else:
+                tasks.start_soon(self._serve, connection)
 
     async def _serve(self, connection: socket.socket) -> None:
         with connection, anyio.move_on_after(self._lifetime):
@@ -245,5 +251,10 @@ def _handed_over(connection: socket.socket) -> socket.socket:
 
 
 async def _stream(connection: socket.socket) -> SocketStream:
-    """The connection as a stream, which closes it."""
-    return await SocketStream.from_socket(_handed_over(connection))
+    """The connection as a stream, which closes it. Raises _GoneError if the caller has left meanwhile."""
+    taken = _handed_over(connection)
+    try:
+        return await SocketStream.from_socket(taken)
+    except (OSError, ValueError) as error:
+        taken.close()
+        raise _GoneError from error

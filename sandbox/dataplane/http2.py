@@ -227,6 +227,14 @@ class Http2Connection:
                 self._h2.reset_stream(stream.id, ErrorCodes.INTERNAL_ERROR if failed else ErrorCodes.NO_ERROR)
             self._dirty.set()
 
+    async def take_leave(self) -> None:
+        """Tell the other end that nothing more will be served (RFC 9113, section 6.8)."""
+        with suppress(ProtocolError):
+            self._h2.close_connection()
+        written = self._written
+        self._dirty.set()
+        await written.wait()
+
     def make_room(self, stream: Stream, count: int) -> None:
         """Let the other end send as many bytes more."""
         self._make_room(count, stream.id)

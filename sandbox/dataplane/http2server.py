@@ -41,6 +41,7 @@ class Http2Server:
         while begun != connection.begun or connection.busy:
             begun = connection.begun
             await anyio.sleep(self._idle)
+        await connection.take_leave()
         scope.cancel()
 
     async def _serve(self, connection: Http2Connection, stream: Stream, caller: Caller) -> None:

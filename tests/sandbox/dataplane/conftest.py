@@ -135,7 +135,7 @@ def curl(plane, authority):
         done = await anyio.run_process([*command, *arguments], check=False)
         if check:
             assert done.returncode == 0, done.stderr.decode()
-        return Curled(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return Curled(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode())
 
     return run
 

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from random import Random
 
 import anyio
 import h2.events
@@ -12,6 +13,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from hyperframe.frame import GoAwayFrame
 
+from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import FixedResponse, Forward, HeaderMatch, Match
 
 from .conftest import FQDN, echo, http2_target, http_target, port_of, raw_target
@@ -209,6 +211,17 @@ class TestConnections:
         with anyio.fail_after(10):
             received = b"".join([data async for data in caller.stream])
         assert any(isinstance(event, h2.events.ConnectionTerminated) for event in caller.h2.receive_data(received))
+
+    async def test_an_idle_connection_is_left_with_a_word(self, directory, network):
+        directory.service()
+        plane = DataPlane(directory, network=network, random=Random(7), idle=0.1)
+        async with plane.serving(), await anyio.connect_tcp("127.0.0.1", port_of(plane)) as stream:
+            caller = Caller(stream)
+            assert (await caller.answer(caller.begin()))[0] == 404
+            with anyio.fail_after(10):
+                received = b"".join([data async for data in stream])
+        (last,) = caller.h2.receive_data(received)
+        assert (type(last), last.error_code) == (h2.events.ConnectionTerminated, 0)
 
     async def test_a_head_that_is_too_large_is_a_bad_request(self, plane, caller, directory):
         directory.service(default=FixedResponse(500))
