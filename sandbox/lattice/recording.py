@@ -44,7 +44,7 @@ class Recording:
     timings: Timings = field(default_factory=Timings)
     quotas: Quotas = field(default_factory=Quotas)
     consistency: Span | None = None
-    """After how many seconds lists showed what was new."""
+    """After how many seconds lists showed what was new, and no longer what was deleted."""
     latencies: Mapping[str, Distribution] = field(default_factory=dict)
     """Operation → how long its answers took, `*` for those that were asked too seldom."""
     errors: Mapping[str, SeenError] = field(default_factory=dict)

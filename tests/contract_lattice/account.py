@@ -76,6 +76,8 @@ class Account:
         self.times: dict[str, list[float]] = {}
         """Change, as `Timings` names it → how long each took."""
         self.errors: dict[str, SeenError] = {}
+        self.lags: list[float] = []
+        """By how much lists lagged, at least and at most."""
         self.answers: dict[str, list[float]] = {}
         """Operation → how long each answer took."""
         self._sent = 0.0
@@ -131,8 +133,8 @@ class Account:
         else:
             raise AssertionError(f"{asked}: was not refused")
 
-    def until(self, change: str, look: Callable[[], bool], *, since: float | None = None) -> None:
-        """Look until it is so, and note how long that took since the answer that began it.
+    def until(self, change: str, look: Callable[[], bool], *, since: float | None = None) -> float:
+        """Look until it is so, note how long that took since the answer that began it, and give it.
 
         Raises `AssertionError` when patience is at its end.
         """
@@ -142,11 +144,28 @@ class Account:
             took = time.monotonic() - start
             if seen:
                 self.times.setdefault(change, []).append(took)
-                return
+                return took
             assert took < self.patience, f"{change}: not done after {took:.0f} s"
             time.sleep(self.poll)
 
-    def settled(self, change: str, get: Callable[..., Any], **identifier: str) -> dict[str, Any]:
+    def lag(self, of: str, shown: Callable[[], bool]) -> None:
+        """Wait until a list knows of what was just answered, and note by how much it may have lagged.
+
+        What the first look shows may not have lagged at all. Raises `AssertionError`.
+        """
+        looks = 0
+
+        def look() -> bool:
+            nonlocal looks
+            looks += 1
+            return shown()
+
+        took = self.until(of, look)
+        self.lags += (0.0, took) if looks == 1 else (took,)
+
+    def settled(
+        self, change: str, get: Callable[..., Any], *, since: float | None = None, **identifier: str
+    ) -> dict[str, Any]:
         """Wait until what was made or updated is ACTIVE, and give it as it then is. Raises `AssertionError`."""
         found: dict[str, Any] = {}
 
@@ -155,7 +174,7 @@ class Account:
             assert not found["status"].endswith("_FAILED"), f"{change}: {found}"
             return bool(found["status"] == "ACTIVE")
 
-        self.until(change, look)
+        self.until(change, look, since=since)
         return found
 
     def gone(self, change: str, get: Callable[..., Any], **identifier: str) -> None:

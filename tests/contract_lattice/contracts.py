@@ -148,15 +148,17 @@ def a_service_has_an_arn_of_its_account_and_a_generated_domain_name(world: World
 
 
 @contract(f"{API}CreateService.html")
-def a_service_comes_into_lists(world: World) -> None:
-    start = time.monotonic()
-    made = world.new_service("listed")
+def a_service_comes_into_lists_and_goes_out_of_them(world: World) -> None:
+    made = world.lattice.create_service(name=world.account.name("listed"))
 
     def shown() -> bool:
         return any(item["id"] == made["id"] for item in world.account.pages("list_services"))
 
-    world.account.until("list_lag", shown, since=start)
+    world.account.lag("listed", shown)
+    get = world.lattice.get_service
+    world.account.settled("active_after_listed", get, serviceIdentifier=made["id"])
     world.delete_service(made)
+    world.account.lag("unlisted", lambda: not shown())
 
 
 @contract(f"{API}CreateService.html")
@@ -180,14 +182,16 @@ def a_client_token_makes_a_repeated_request_do_nothing(world: World) -> None:
     token = f"{world.account.run}-token"
     name = world.account.name("token")
     first = world.lattice.create_service(name=name, clientToken=token)
+    answered = time.monotonic()
     assert world.lattice.create_service(name=name, clientToken=token)["id"] == first["id"]
     call = world.lattice.create_service
     world.account.refused("a client token with other parameters", call, name=world.account.name("x"), clientToken=token)
-    world.account.settled("service_create", world.lattice.get_service, serviceIdentifier=first["id"])
+    get = world.lattice.get_service
+    world.account.settled("service_create", get, since=answered, serviceIdentifier=first["id"])
     world.delete_service(first)
     assert world.lattice.create_service(name=name, clientToken=token)["id"] == first["id"]
-    get, gone = world.lattice.get_service, first["id"]
-    world.account.refused("what a token stands for and is deleted", get, _NOT_FOUND, serviceIdentifier=gone)
+    gone = {"serviceIdentifier": first["id"]}
+    world.account.refused("what a token stands for and is deleted", get, _NOT_FOUND, **gone)
 
 
 @contract(f"{API}GetService.html")
@@ -204,7 +208,7 @@ def what_is_not_there_is_not_found(world: World) -> None:
 @contract(f"{API}ListServices.html")
 def lists_have_pages_of_at_most_a_hundred(world: World) -> None:
     both = {world.service["id"], world.other_service["id"]}
-    world.account.until("list_lag", lambda: both <= {item["id"] for item in world.account.pages("list_services")})
+    world.account.until("both_listed", lambda: both <= {item["id"] for item in world.account.pages("list_services")})
     first = world.lattice.list_services(maxResults=1)
     assert len(first["items"]) == 1
     second = world.lattice.list_services(maxResults=1, nextToken=first["nextToken"])

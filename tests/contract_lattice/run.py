@@ -61,7 +61,7 @@ def recording(account: Account, limits: Mapping[str, int], now: str) -> dict[str
         "recorded": now,
         "timings": {name: _span(account.times[name]) for name in sorted(known)},
         "quotas": dict(limits),
-        "consistency": _span(account.times["list_lag"]) if "list_lag" in account.times else None,
+        "consistency": _span(account.lags) if account.lags else None,
         "latencies": _latencies(account.answers),
         "errors": {asked: asdict(seen) for asked, seen in sorted(account.errors.items())},
         "observed": {name: [round(took, 3) for took in times] for name, times in sorted(account.times.items())},
@@ -70,6 +70,10 @@ def recording(account: Account, limits: Mapping[str, int], now: str) -> dict[str
 
 OFTEN = 10
 """Answers of an operation from which on they count as a distribution of its own."""
+
+
+LEAST = 1e-6
+"""Seconds; no answer takes none."""
 
 
 def _latencies(answers: Mapping[str, list[float]]) -> dict[str, Any]:
@@ -82,8 +86,8 @@ def _latencies(answers: Mapping[str, list[float]]) -> dict[str, Any]:
 
 def _distribution(took: list[float]) -> LogNormal:
     """The one with the median of these times, and with the 99th percentile that they come nearest to."""
-    ordered = sorted(took)
-    return LogNormal(round(statistics.median(ordered), 6), round(ordered[int(0.99 * (len(ordered) - 1) + 0.5)], 6))
+    ordered = [max(LEAST, round(one, 6)) for one in sorted(took)]
+    return LogNormal(statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1) + 0.5)])
 
 
 def _span(times: list[float]) -> list[float]:

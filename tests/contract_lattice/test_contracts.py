@@ -1,16 +1,21 @@
 """The contracts of VPC Lattice, kept by the sandbox, whose account and region they have no say in."""
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sandbox.lattice import LatticeServer, Timings
+from sandbox.lattice.recording import recording_from_json
+from tests.contract_lattice import account as account_module
+from tests.contract_lattice import contracts as contracts_module
 from tests.contract_lattice.account import BOUNDS, Account, BudgetError
 from tests.contract_lattice.contracts import CONTRACTS
 from tests.contract_lattice.leftovers import clean_up
-from tests.contract_lattice.run import run
+from tests.contract_lattice.run import recording, run
 from tests.contract_lattice.sandboxed import serving, session
+from tests.sandbox.lattice.harness import Clock
 
 VPC = "vpc-0aaaaaaaaaaaaaaa1"
 
@@ -76,6 +81,26 @@ def test_a_contract_is_broken_by_a_change_that_never_ends():
         (outcome,) = run(account_of(server, patience=0.0), lambda _: None, CONTRACTS[:1])
     assert outcome.problem is not None
     assert "service_create: not done" in outcome.problem
+
+
+@pytest.mark.parametrize(
+    ("lag", "seen"), [(None, [0.0, 0.0, 0.0, 0.0]), ((4.0, 4.0), [4.0, 4.0])], ids=["no lag", "a lag"]
+)
+def test_what_is_recorded_of_lags_is_what_they_were(monkeypatch, lag, seen):
+    clock = Clock()
+    ours = SimpleNamespace(monotonic=clock, sleep=clock.advance)
+    monkeypatch.setattr(account_module, "time", ours)
+    monkeypatch.setattr(contracts_module, "time", ours)
+    changes = Timings(service_create=(3.0, 3.0), service_delete=(2.0, 2.0))
+    with serving(timings=changes, consistency=lag, clock=clock) as server:
+        here = account_of(server, poll=1.0)
+        (listed,) = (contract for contract in CONTRACTS if "comes into lists" in contract.name)
+        assert [outcome.problem for outcome in run(here, lambda _: None, [listed])] == [None]
+        made = recording(here, {}, "2026-01-31T12:00:00Z")
+    assert here.lags == seen
+    assert made["consistency"] == [min(seen), max(seen)]
+    assert made["timings"] == {"service_delete": [2.0, 2.0]}
+    assert recording_from_json(made).consistency == (min(seen), max(seen))
 
 
 def test_each_contract_has_its_page():
