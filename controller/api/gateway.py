@@ -84,10 +84,15 @@ class GatewayAddress(Struct, frozen=True):
     value: str = ""
 
 
+class GatewayInfrastructure(Struct, frozen=True):
+    parameters_ref: ParametersReference | None = None
+
+
 class GatewaySpec(Struct, frozen=True):
     gateway_class_name: str = ""
     listeners: tuple[Listener, ...] = ()
     addresses: tuple[GatewayAddress, ...] | None = None
+    infrastructure: GatewayInfrastructure | None = None
 
 
 class Gateway(StatusObject, frozen=True):

@@ -17,6 +17,8 @@ RESOLVED_REFS: Final = "ResolvedRefs"
 CONFLICTED: Final = "Conflicted"
 PARTIALLY_INVALID: Final = "PartiallyInvalid"
 
+SUPPORTED_VERSION: Final = "SupportedVersion"
+
 PENDING: Final = "Pending"
 INVALID: Final = "Invalid"
 UNSUPPORTED_VALUE: Final = "UnsupportedValue"
@@ -30,6 +32,11 @@ QUOTA_EXCEEDED: Final = "QuotaExceeded"
 INVALID_KIND: Final = "InvalidKind"
 BACKEND_NOT_FOUND: Final = "BackendNotFound"
 REF_NOT_PERMITTED: Final = "RefNotPermitted"
+
+INVALID_PARAMETERS: Final = "InvalidParameters"
+UNSUPPORTED_VERSION: Final = "UnsupportedVersion"
+UNSUPPORTED_ADDRESS: Final = "UnsupportedAddress"
+ADDRESS_NOT_USABLE: Final = "AddressNotUsable"
 
 LISTENERS_NOT_VALID: Final = "ListenersNotValid"
 UNSUPPORTED_PROTOCOL: Final = "UnsupportedProtocol"

@@ -19,10 +19,13 @@ MAX_MESSAGE = 32768
 """Characters that the schema of a condition allows in `message`."""
 
 
-def merge_status(raw_status: bytes | msgspec.Raw, conditions: Sequence[Json], now: str) -> bytes | None:
-    """The status patch for a kind whose status is its conditions (GatewayClass); None when nothing changes."""
+def merge_status(
+    raw_status: bytes | msgspec.Raw, conditions: Sequence[Json], now: str, fields: Json | None = None
+) -> bytes | None:
+    """The status patch for a kind whose status is its conditions, and `fields` that are replaced as a whole; None when
+    nothing changes."""
     old = read_object(raw_status)
-    new = {"conditions": merged(objects_of(old.get("conditions")), conditions, now)}
+    new = {"conditions": merged(objects_of(old.get("conditions")), conditions, now), **(fields or {})}
     return _patch(old, new)
 
 
