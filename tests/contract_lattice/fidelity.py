@@ -114,6 +114,9 @@ def main(words: Sequence[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         say(f"cannot reach the account: {error}")
         return NOTHING_DONE
+    except KeyboardInterrupt:
+        say("interrupted before anything was made")
+        return INTERRUPTED
     if options.account not in {None, account.id}:
         say(f"these are credentials of account {account.id}, not of {options.account}")
         return NOTHING_DONE

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.lattice import LatticeServer, Refuse, Reset, Timings, load_recording
+from sandbox.lattice import Hang, LatticeServer, Refuse, Reset, Timings, load_recording
 from tests.contract_lattice.sandboxed import serving
 
 ACCOUNT, REGION, VPC = "999988887777", "eu-central-1", "vpc-0aaaaaaaaaaaaaaa1"
@@ -117,6 +117,15 @@ def test_a_difference_from_the_sandbox_and_a_broken_contract_are_told(command: C
     assert "BROKEN rules have priorities and names of their own" in printed
     assert "different from the sandbox:" in printed
     assert left(command.server) == []
+
+
+def test_an_interruption_before_anything_is_made_has_nothing_to_take_away(command: Command):
+    command.server.faults.add("GetCallerIdentity", Hang())
+    running = command.start("--yes")
+    when(lambda: command.server.calls.count("GetCallerIdentity") > 0, running)
+    running.send_signal(signal.SIGINT)
+    printed, _ = running.communicate(timeout=120)
+    assert (running.returncode, printed) == (130, "interrupted before anything was made\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
