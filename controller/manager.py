@@ -11,7 +11,6 @@ same is found and finished by the next run. A start that is told to stop is brok
 import logging
 import os
 import socket
-import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +21,6 @@ import anyio.abc
 from prometheus_client import CollectorRegistry
 
 from controller import health
-from controller.acm.client import AcmClient
 from controller.kube.client import KubeClient
 from controller.kube.config import own_identity, own_namespace
 from controller.kube.lease_deadman import Deadman
@@ -37,7 +35,7 @@ from controller.lattice.quota_reader import QuotaReader
 from controller.lattice.quotas import KnownQuotas
 from controller.metrics import Metrics
 from controller.read_only import ReadOnly
-from controller.reconcile.certificates import Discovery
+from controller.reconcile.certificates import Certificates
 from controller.reconcile.cluster import Cluster
 from controller.settings import CallRate, Settings
 from controller.translate.context import TranslateContext
@@ -208,7 +206,8 @@ class Manager:
         self._checks.ready("account", lambda: None)
         log.info("looks for %s", identity.owner)
         clock = MonotonicClock()
-        cluster, quotas = Cluster(kube), KnownQuotas(settings.quotas)
+        cluster = Cluster(kube, secrets=settings.import_certificates)
+        quotas = KnownQuotas(settings.quotas)
         reader = QuotaReader(lattice, quotas, lambda: None)
         self._checks.ready("kubernetes", lambda: _sentence(cluster.doubts()))
         self._metrics.mirrors(cluster.mirrors)
@@ -218,11 +217,12 @@ class Manager:
                 controller_name=CONTROLLER_NAME,
                 identity=identity,
                 protect_from_deletion=settings.protect_from_deletion,
+                import_certificates=settings.import_certificates,
                 take_over_released=settings.take_over_release,
                 quotas=quotas,
             ),
             Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api),
-            Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time),
+            Certificates(lattice, identity.owner, use_tagging_api=settings.use_tagging_api, monotonic=clock.time),
             LeaseNote(kube, own_namespace(self._environ), LEASE),
             self._metrics,
             every=settings.resync,

@@ -25,7 +25,7 @@ from controller.kube.lease_note import LeaseNote
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.metrics import Metrics
-from controller.reconcile.certificates import Discovery
+from controller.reconcile.certificates import Certificates
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.preview import Preview, preview
 from controller.translate.context import TranslateContext
@@ -48,7 +48,7 @@ class ReadOnly:
         cluster: Cluster,
         ctx: TranslateContext,
         inventory: Inventory,
-        discovery: Discovery,
+        certificates: Certificates,
         lease: LeaseNote,
         metrics: Metrics,
         *,
@@ -58,7 +58,7 @@ class ReadOnly:
         self._cluster = cluster
         self._ctx = ctx
         self._inventory = inventory
-        self._discovery = discovery
+        self._certificates = certificates
         self._lease = lease
         self._metrics = metrics
         self._every = every or EVERY
@@ -98,7 +98,7 @@ class ReadOnly:
         now = int(self._now())
         routes = [route for resource in ROUTES.values() for route in self._cluster.informer(resource).store.list()]
         return await preview(
-            self._cluster.view, routes, self._ctx, self._inventory, self._discovery, now=now, left=left
+            self._cluster.view, routes, self._ctx, self._inventory, self._certificates, now=now, left=left
         )
 
     async def _left(self) -> Left:

@@ -82,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """False (DISABLE_TAGGING_SERVICE_API) where the VPC has no way to the Resource Groups Tagging API."""
     protect_from_deletion: bool
     """Whether what a deleted route has in Lattice stays until the route allows its deletion."""
+    import_certificates: bool
+    """Whether the Secrets to which HTTPS listeners refer are read, and imported into ACM."""
     take_over_release: bool
     """Whether what another controller left may be removed and re-routed without a release for each route."""
     call_rate: CallRate | None
@@ -201,6 +203,7 @@ def load(environ: Mapping[str, str], flags: Namespace) -> Settings:
         use_tagging_api=not reader.text("DISABLE_TAGGING_SERVICE_API", _parse_bool, "true or false"),
         protect_from_deletion=bool(reader.text("PROTECT_FROM_DELETION", _parse_bool, "true or false")),
         take_over_release=bool(reader.text("TAKE_OVER_RELEASE", _parse_bool, "true or false")),
+        import_certificates=bool(reader.text("IMPORT_CERTIFICATES", _parse_bool, "true or false")),
         call_rate=rates.get("*"),
         call_rates={operation: rate for operation, rate in rates.items() if operation != "*"},
         quotas=reader.text("LATTICE_QUOTAS", _parse_quotas, _QUOTAS) or {},

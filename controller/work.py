@@ -8,14 +8,12 @@ target group that rules point to is urgent, for until it is done traffic goes to
 
 import logging
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 
-from controller.acm.client import AcmClient
 from controller.api.keys import Key, ObjectKey, ObjectKind, RouteRef, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
@@ -26,6 +24,7 @@ from controller.lattice.apply import Applier
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
+from controller.lattice.limits import Lane
 from controller.lattice.model import Identity
 from controller.lattice.poller import Poller
 from controller.lattice.quota_reader import QuotaReader
@@ -33,15 +32,15 @@ from controller.lattice.quotas import KnownQuotas
 from controller.lattice.refs import RESOURCE_TYPES
 from controller.metrics import Metrics
 from controller.recent import Recent
-from controller.reconcile.certificates import Discovery
+from controller.reconcile.certificates import Certificates
 from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.take_over import TakeOver
-from controller.reconcile.view import INDEXERS
 from controller.settings import Settings
 from controller.translate.context import TranslateContext
+from controller.translate.imports import certificate_keys
 from controller.translate.triggers import keys_for_change
 from workqueue import (
     BULK,
@@ -122,6 +121,7 @@ class Work:
             on_state=self._on_state,
             on_undecodable=self._on_undecodable,
             on_mended=self._on_mended,
+            secrets=settings.import_certificates,
         )
         queue: Queue[Key] = Queue(
             name="lattice-controller",
@@ -142,6 +142,7 @@ class Work:
                 controller_name=CONTROLLER_NAME,
                 identity=identity,
                 protect_from_deletion=settings.protect_from_deletion,
+                import_certificates=settings.import_certificates,
                 take_over_released=settings.take_over_release,
                 quotas=quotas,
             ),
@@ -153,7 +154,13 @@ class Work:
             queue=queue,
             changes=changes,
             take_over=TakeOver(note_take_over),
-            discovery=Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time, changed=self._found_another),
+            certificates=Certificates(
+                lattice,
+                identity.owner,
+                use_tagging_api=settings.use_tagging_api,
+                monotonic=clock.time,
+                changed=self._found_another,
+            ),
         )
         self.take_over = self._env.take_over
         self._reconciler = Reconciler(self._env, metrics)
@@ -206,7 +213,7 @@ class Work:
         self._env.inventory.doubt()
         self.take_over.begin(left)
         self._leading = True
-        for resource in INDEXERS:
+        for resource in self.cluster.resources:
             for obj in self.cluster.informer(resource).store.undecodable.values():
                 self._tell_undecodable(resource, obj)
         for key, urgent in self._recent.take().items():
@@ -216,7 +223,9 @@ class Work:
             tasks.start_soon(self._pool.run)
             tasks.start_soon(self._scan)
             tasks.start_soon(self._narrow)
-            tasks.start_soon(self._env.discovery.run)
+            tasks.start_soon(self._env.certificates.discovery.run)
+            if self._env.ctx.import_certificates:
+                tasks.start_soon(self._find_imported)
             if self._resync_interval is not None:
                 tasks.start_soon(self._resync, self._resync_interval)
             await told.wait()
@@ -306,6 +315,9 @@ class Work:
             for kind, resource in PARENTS:
                 for obj in self.cluster.informer(resource).store.list():
                     self._env.queue.add(ObjectKey(kind, obj.namespace, obj.name), BULK)
+            for gateway in self.cluster.informer(GATEWAYS).store.list() if self._env.ctx.import_certificates else ():
+                for certificate in certificate_keys(gateway):
+                    self._env.queue.add(certificate, BULK)
             routes = [
                 (resource, route)
                 for resource in ROUTES.values()
@@ -315,6 +327,19 @@ class Work:
                 self._add(resource, None, route, BULK)
                 if number % SCAN_SLICE == 0:
                     await anyio.lowlevel.checkpoint()
+
+    async def _find_imported(self) -> None:
+        """Add what an earlier run imported from Secrets, for what no listener refers to any more is to go."""
+        while True:
+            try:
+                imported = await self._env.certificates.imports.load(lane=Lane.BULK)
+            except LatticeError as error:
+                log.warning("what was imported into ACM is not known yet", extra={"error": str(error)})
+                await anyio.sleep(RETRY_MOST)
+            else:
+                for key in imported:
+                    self._env.queue.add(key, BULK)
+                return
 
     async def _narrow(self) -> None:
         """Find out for which routes another controller can have worked, as soon as that can be known."""

@@ -16,7 +16,7 @@ against the subject alternative names, wildcards one label deep; RSA keys of 2,0
 from collections.abc import Iterable
 from typing import Final
 
-from controller.lattice.model import Frozen
+from controller.lattice.model import TAG_PREFIX, Frozen
 
 DAY: Final = 86_400.0
 
@@ -60,3 +60,51 @@ class Issued:
             return None
         best = max(fitting, key=lambda one: (not one.ends_soon, one.made, one.arn))
         return Choice(arn=best.arn, as_well=frozenset(one.arn for one in fitting if not one.ends_soon) - {best.arn})
+
+
+SECRET_NAMESPACE: Final = TAG_PREFIX + "SecretNamespace"
+SECRET_NAME: Final = TAG_PREFIX + "SecretName"
+FINGERPRINT: Final = TAG_PREFIX + "CertificateFingerprint"
+"""The tags of a certificate that was imported: from which Secret, and which one it is; see `pem.Pair`."""
+
+
+class Held(Frozen, frozen=True, order=True):
+    """A certificate that this controller imported from a Secret."""
+
+    arn: str
+    fingerprint: str = ""
+    """Of what was last known to be imported; empty if it is not known."""
+
+
+class ImportAsNew(Frozen, frozen=True):
+    """Import the pair as a new certificate."""
+
+
+class ImportAnew(Frozen, frozen=True):
+    """Import the pair in the place of what the certificate has."""
+
+    arn: str
+
+
+class Remove(Frozen, frozen=True):
+    """Delete the certificate, once nothing uses it."""
+
+    arn: str
+
+
+Step = ImportAsNew | ImportAnew | Remove
+
+
+def plan_import(held: Iterable[Held], fingerprint: str | None, *, wanted: bool) -> tuple[Step, ...]:
+    """What to do for a Secret whose certificates are these, in this order; `fingerprint` is that of its pair, None
+    where it has none that could be imported: what was imported before stays then.
+    """
+    certificates = sorted(held)
+    if not wanted:
+        return tuple(Remove(arn=one.arn) for one in certificates)
+    steps: list[Step] = []
+    if fingerprint is not None and not certificates:
+        steps.append(ImportAsNew())
+    elif fingerprint is not None and certificates[0].fingerprint != fingerprint:
+        steps.append(ImportAnew(arn=certificates[0].arn))
+    return (*steps, *(Remove(arn=one.arn) for one in certificates[1:]))

@@ -1,12 +1,18 @@
-"""Namespaces, Services and EndpointSlices.
+"""Namespaces, Services, EndpointSlices and Secrets with certificates.
 
 Source: Kubernetes API reference, `core/v1` and `discovery.k8s.io/v1`.
 """
+
+import msgspec
 
 from controller.api.meta import Object, Struct
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
 """The label by which an EndpointSlice names its Service."""
+
+
+TLS_SECRET = "kubernetes.io/tls"  # noqa: S105 - the name of a type
+"""The type of Secrets that have a certificate and its key."""
 
 
 class Namespace(Object, frozen=True):
@@ -56,3 +62,19 @@ class EndpointSlice(Object, frozen=True):
     def service_name(self) -> str:
         """The Service whose endpoints these are; empty when the slice names none."""
         return (self.metadata.labels or {}).get(SERVICE_NAME_LABEL, "")
+
+
+class TLSData(Struct, frozen=True):
+    """What a Secret of that type holds; the key shows nowhere."""
+
+    certificate: bytes = msgspec.field(name="tls.crt", default=b"")
+    private_key: bytes = msgspec.field(name="tls.key", default=b"")
+
+    def __repr__(self) -> str:
+        return "TLSData(...)"
+
+
+class Secret(Object, frozen=True):
+    """A Secret of type `TLS_SECRET`: no others are read."""
+
+    data: TLSData = TLSData()

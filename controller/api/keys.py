@@ -8,6 +8,7 @@ key twice at a time, protects each of them:
 | ObjectKey      | the object's own status, annotations and finalizer                         |
 | ServiceKey     | a Lattice service, its associations, listeners and rules                   |
 | TargetGroupKey | a target group, its health check, all registering and deregistering        |
+| CertificateKey | the certificate in ACM that is imported from a Secret                      |
 """
 
 from typing import Literal
@@ -100,13 +101,23 @@ class TargetGroupKey(msgspec.Struct, frozen=True, cache_hash=True):
         return f"TargetGroup/{self.namespace}/{self.service}{port}@{self.owner}"
 
 
-Key = ObjectKey | ServiceKey | TargetGroupKey
+class CertificateKey(msgspec.Struct, frozen=True, cache_hash=True, order=True):
+    """The certificate in ACM that is imported from the Secret of this namespace and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"Certificate/{self.namespace}/{self.name}"
+
+
+Key = ObjectKey | ServiceKey | TargetGroupKey | CertificateKey
 
 
 def tenant(key: Key) -> str:
     """The namespace on whose account the key's work goes, for fairness between namespaces; "" is the cluster's own."""
     match key:
-        case ObjectKey():
+        case ObjectKey() | CertificateKey():
             return key.namespace
         case ServiceKey():
             return key.route.namespace if key.route is not None else key.namespace

@@ -22,6 +22,8 @@ class Resource(Generic[T]):
     namespaced: bool
     type: type[T]
     required: bool = True
+    field_selector: str = ""
+    """Which objects of the kind are mirrored, in the API server's words; empty for all."""
 
     @property
     def api_version(self) -> str:
@@ -74,3 +76,7 @@ REFERENCE_GRANTS = Resource(
     type=gateway.ReferenceGrant,
     required=False,
 )
+SECRETS = Resource(
+    "", "v1", "secrets", "Secret", namespaced=True, type=core.Secret, field_selector=f"type={core.TLS_SECRET}"
+)
+"""Those with certificates; mirrored only where certificates are imported."""

@@ -66,7 +66,7 @@ async def explain(seen: Snapshot, kind: str, namespace: str, name: str, *, now: 
         raise SnapshotError(f"there is no {KINDS[kind]} {namespace}/{name}")
     networks = (obj.name,) if isinstance(obj, Gateway) else ()
     lattice = await look(
-        view, routes_of(view, obj), networks, ctx, seen.inventory, seen.discovery, now=now, not_taken_over=seen.left
+        view, routes_of(view, obj), networks, ctx, seen.inventory, seen.certificates, now=now, not_taken_over=seen.left
     )
     match obj:
         case HTTPRoute() | GRPCRoute() | TLSRoute():

@@ -66,7 +66,7 @@ async def _plan(chosen: settings.Settings, flags: argparse.Namespace) -> Preview
         routes = [route for resource in ROUTES.values() for route in seen.cluster.informer(resource).store.list()]
         now = int(time.time())
         return await preview(
-            seen.cluster.view, routes, seen.ctx, seen.inventory, seen.discovery, now=now, left=seen.left
+            seen.cluster.view, routes, seen.ctx, seen.inventory, seen.certificates, now=now, left=seen.left
         )
 
 

@@ -6,7 +6,6 @@
 import asyncio
 import os
 import sys
-import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -17,7 +16,6 @@ import aiohttp
 import anyio
 
 from controller import logs, settings
-from controller.acm.client import AcmClient
 from controller.cli.errors import leaves
 from controller.cli.manifests import ManifestError
 from controller.gateway.view import UnknownError
@@ -29,7 +27,7 @@ from controller.lattice.client import LatticeClient
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.manager import LEASE, USER_AGENT, identity_of, limits_of
-from controller.reconcile.certificates import Discovery
+from controller.reconcile.certificates import Certificates
 from controller.reconcile.cluster import Cluster
 from controller.translate.context import TranslateContext
 from controller.translate.take_over import Left, left_of
@@ -68,7 +66,7 @@ class Snapshot:
     """As it was when it was read."""
     ctx: TranslateContext
     inventory: Inventory
-    discovery: Discovery
+    certificates: Certificates
     left: Left
     """What is left of a take-over from another controller."""
     kube: KubeClient
@@ -111,15 +109,18 @@ async def snapshot(chosen: settings.Settings) -> AsyncIterator[Snapshot]:
             controller_name=CONTROLLER_NAME,
             identity=await identity_of(chosen, lattice),
             protect_from_deletion=chosen.protect_from_deletion,
+            import_certificates=chosen.import_certificates,
             take_over_released=chosen.take_over_release,
         )
         await _require_answer(kube)
-        cluster = Cluster(kube)
+        cluster = Cluster(kube, secrets=chosen.import_certificates)
         await _mirror_once(cluster)
         clock = MonotonicClock()
         inventory = Inventory(lattice, ctx.identity, clock, use_tagging_api=chosen.use_tagging_api)
-        discovery = Discovery(AcmClient(lattice), now=time.time, monotonic=clock.time)
-        yield Snapshot(cluster, ctx, inventory, discovery, await _left(kube), kube)
+        certificates = Certificates(
+            lattice, ctx.identity.owner, use_tagging_api=chosen.use_tagging_api, monotonic=clock.time
+        )
+        yield Snapshot(cluster, ctx, inventory, certificates, await _left(kube), kube)
 
 
 async def _left(kube: KubeClient) -> Left:

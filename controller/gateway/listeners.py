@@ -73,6 +73,16 @@ def certificate_arn(listener: Listener) -> str | None:
     return arn if arn and _CERTIFICATE.fullmatch(arn) else None
 
 
+def certificate_secrets(gateway: Gateway) -> set[tuple[str, str]]:
+    """Namespace and name of each Secret to which a listener refers, and for each namespace with one an empty name."""
+    named = {
+        (ref.namespace or gateway.namespace, ref.name)
+        for listener in gateway.spec.listeners
+        for ref in (listener.tls and listener.tls.certificate_refs) or ()
+    }
+    return named | {(namespace, "") for namespace, _ in named}
+
+
 def _certificate_option(listener: Listener) -> str:
     return ((listener.tls and listener.tls.options) or {}).get(CERTIFICATE_ARN, "").strip()
 

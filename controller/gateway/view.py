@@ -9,7 +9,7 @@ Whoever translates lets that error pass: nothing is changed or deleted on the gr
 from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
-from controller.api.core import EndpointSlice, Namespace, Service
+from controller.api.core import EndpointSlice, Namespace, Secret, Service
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Undecodable
@@ -45,6 +45,12 @@ class View(Protocol):
 
     def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
         """Gateways that have a listener with exactly this hostname."""
+
+    def gateways_of_secret(self, namespace: str, name: str) -> Sequence[Gateway]:
+        """Gateways with a listener that refers to this Secret; an empty name means any of the namespace."""
+
+    def secret(self, namespace: str, name: str) -> Secret | None:
+        """A Secret with a certificate. Unknown where no Secrets are read."""
 
     def namespace(self, name: str) -> Namespace | None: ...
 

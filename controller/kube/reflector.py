@@ -91,6 +91,7 @@ class Reflector(Generic[T]):
         self._client = client
         self._resource = resource
         self._path = resource.path()
+        self._selected = {"fieldSelector": resource.field_selector} if resource.field_selector else {}
         self._decoder = decoder
         self._sink = sink
         self._random = random
@@ -159,6 +160,7 @@ class Reflector(Generic[T]):
     async def _list_streamed(self) -> Replaced[T] | None:
         """None if it does not come to its end; a server that does not stream lists is not asked again."""
         query = {
+            **self._selected,
             "watch": "true",
             "sendInitialEvents": "true",
             "resourceVersionMatch": "NotOlderThan",
@@ -200,7 +202,7 @@ class Reflector(Generic[T]):
     async def _list_paged(self) -> Replaced[T]:
         objects: list[T | Undecodable] = []
         unreadable = 0
-        query = {"limit": str(PAGE_SIZE)}
+        query = {**self._selected, "limit": str(PAGE_SIZE)}
         while True:
             try:
                 body = await self._client.request("GET", self._path, query=query, timeout=self._timing.request)
@@ -208,18 +210,19 @@ class Reflector(Generic[T]):
                 if "continue" not in query:
                     raise
                 # The list took longer than the server keeps its version; in one piece it cannot.
-                objects, unreadable, query = [], 0, {}
+                objects, unreadable, query = [], 0, dict(self._selected)
                 continue
             page = self._decoder.page(body)
             objects += page.objects
             unreadable += page.unreadable
             if not page.continue_token:
                 return Replaced(objects, page.resource_version, unreadable)
-            query = {"limit": str(PAGE_SIZE), "continue": page.continue_token}
+            query = {**self._selected, "limit": str(PAGE_SIZE), "continue": page.continue_token}
 
     async def _watch(self, version: str) -> float:
         """Watch from this version until the server ends it; returns how long to pause before the next, in seconds."""
         query = {
+            **self._selected,
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",

@@ -46,6 +46,10 @@ _IAM_PREFIX: Final = {
     "GetCallerIdentity": "sts",
     "ListCertificates": "acm",
     "DescribeCertificate": "acm",
+    "ImportCertificate": "acm",
+    "DeleteCertificate": "acm",
+    "AddTagsToCertificate": "acm",
+    "ListTagsForCertificate": "acm",
     "ListServiceQuotas": "servicequotas",
 }
 _IAM_ACTION: Final = {"BatchUpdateRule": "UpdateRule"}
@@ -135,12 +139,12 @@ def _answered(response: Mapping[str, Any], operation: str) -> LatticeError:
         action = found.group(1) if found else iam_action(operation)
         text = f"the controller's IAM role may not do {action}: allow it in the role's policy ({message})"
         return TerminalError(operation, code, text, request_id)
-    if code == "ServiceQuotaExceededException" or status == 402:
+    if code in {"ServiceQuotaExceededException", "LimitExceededException"} or status == 402:
         quota = response.get("quotaCode")
         name = f"service quota {quota}" if quota else "a service quota"
         text = f"{name} is used up: free some of it, or ask AWS for a higher one in Service Quotas ({message})"
         return TerminalError(operation, code, text, request_id, quota_code=quota)
-    if code in {"ResourceNotFoundException", "ConflictException"}:
+    if code in {"ResourceNotFoundException", "ConflictException", "ResourceInUseException"}:
         kind, ident = response.get("resourceType"), response.get("resourceId")
         return SuspectError(operation, code, message, request_id, resource_type=kind, resource_id=ident)
     if status >= 500 or code in {"InternalServerException", "PaginationTokenExpiredException"}:

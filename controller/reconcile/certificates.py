@@ -9,22 +9,25 @@ What ACM cannot be asked takes nothing away: a service that has a certificate ke
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import anyio
 from msgspec.structs import replace
 
+from controller.acm.client import AcmClient, Calls
 from controller.acm.model import Certificate, Choice, Issued
 from controller.api.keys import ServiceKey
-from controller.gateway.conditions import CERTIFICATE_NOT_FOUND
+from controller.gateway.conditions import CERTIFICATE_NOT_FOUND, PENDING
 from controller.lattice.errors import LatticeError
 from controller.lattice.inventory.once import Once
 from controller.lattice.limits import Lane
 from controller.lattice.model import DesiredService
 from controller.lattice.observed import ObservedService
 from controller.lattice.plan import Plan, PlanContext, Problem, plan_service
-from controller.translate.certificates import ByName, not_found_message
+from controller.reconcile.imports import Imports
+from controller.translate.certificates import ByName, FromSecrets, Named, not_found_message, not_imported_message
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation
 
@@ -130,40 +133,77 @@ class Discovery:
                 self._changed(key)
 
 
-async def with_certificate(
-    discovery: Discovery, translation: ServiceTranslation, observed: ObservedService | None, *, lane: Lane
-) -> tuple[DesiredService | None, Failed | None]:
-    """What is desired of a service, with the certificate that ACM has for it, and what to tell where it has none.
+class Certificates:
+    """The two places in which a certificate is found that no listener names."""
 
-    Without one, a service keeps what it has, and one that has none must not be made. Raises LatticeError.
-    """
-    desired, key = translation.desired, translation.key
-    if desired is None or not isinstance(translation.certificate, ByName):
-        discovery.forget(key)
-        return desired, None
-    try:
-        choice = await discovery.find(key, lane=lane)
-    except LatticeError as error:
-        if not has_certificate(observed):
-            raise
-        _tell(error)
-        return desired, None
-    if choice is None:
-        message = not_found_message(key.hostname)
+    def __init__(
+        self,
+        calls: Calls,
+        owner: str,
+        *,
+        use_tagging_api: bool,
+        monotonic: Callable[[], float],
+        now: Callable[[], float] = time.time,
+        changed: Callable[[ServiceKey], None] = lambda _: None,
+    ) -> None:
+        """`owner` is the owner tag's value; the others as in `AcmClient` and `Discovery`."""
+        acm = AcmClient(calls, use_tagging_api=use_tagging_api)
+        self.discovery = Discovery(acm, now=now, monotonic=monotonic, changed=changed)
+        self.imports = Imports(acm, owner, now=now)
+
+    async def desired(
+        self, translation: ServiceTranslation, observed: ObservedService | None, *, lane: Lane
+    ) -> tuple[DesiredService | None, Failed | None]:
+        """What is desired of a service, with its certificate, and what to tell where there is none.
+
+        Without one, a service keeps what it has, and one that has none must not be made. Raises LatticeError.
+        """
+        desired, key, source = translation.desired, translation.key, translation.certificate
+        if desired is None or not isinstance(source, ByName):
+            self.discovery.forget(key)
+        if desired is None or source is None or isinstance(source, Named):
+            return desired, None
+        try:
+            choice = await self._choice(key, source, lane)
+        except LatticeError as error:
+            if not has_certificate(observed):
+                raise
+            _tell(error)
+            return desired, None
+        if isinstance(choice, Choice):
+            return replace(desired, certificate_arn=choice.arn, certificates_as_well=choice.as_well), None
+        if choice.transient and has_certificate(observed):
+            return desired, None
         if has_certificate(observed):
-            message += " Until then the service keeps the certificate that it has."
-        return desired, Failed(reason=CERTIFICATE_NOT_FOUND, message=message, transient=False)
-    return replace(desired, certificate_arn=choice.arn, certificates_as_well=choice.as_well), None
+            kept = "Until then the service keeps the certificate that it has."
+            return desired, replace(choice, message=f"{choice.message} {kept}")
+        return desired, choice
+
+    async def _choice(self, key: ServiceKey, source: ByName | FromSecrets, lane: Lane) -> Choice | Failed:
+        if isinstance(source, ByName):
+            found = await self.discovery.find(key, lane=lane)
+            return found or _lacking(not_found_message(key.hostname))
+        await self.imports.load(lane=lane)
+        arn = self.imports.arn(source.keys)
+        if arn is not None:
+            return Choice(arn=arn)
+        if self.imports.settled(source.keys):
+            return _lacking(not_imported_message(source.keys))
+        return Failed(reason=PENDING, message=not_imported_message(source.keys), transient=True)
+
+
+def _lacking(message: str) -> Failed:
+    return Failed(reason=CERTIFICATE_NOT_FOUND, message=message, transient=False)
 
 
 async def foresee(
-    discovery: Discovery, translation: ServiceTranslation, observed: ObservedService | None, context: PlanContext
+    certificates: Certificates, translation: ServiceTranslation, observed: ObservedService | None, context: PlanContext
 ) -> Plan:
     """The plan of a service for those who only look, with a problem where it lacks its certificate.
 
     Raises LatticeError.
     """
-    desired, lacking = await with_certificate(discovery, translation, observed, lane=Lane.BULK)
+    desired, lacking = await certificates.desired(translation, observed, lane=Lane.BULK)
     problems = () if lacking is None else (Problem(reason="CertificateNotFound", message=lacking.message),)
     if lacking is not None and not has_certificate(observed):
         return Plan(problems=problems, whole=False)

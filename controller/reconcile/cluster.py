@@ -10,7 +10,7 @@ from controller.kube.client import KubeClient
 from controller.kube.informer import Informer, OnMended, OnState, OnUndecodable
 from controller.kube.informers import InformerSet, Mirror
 from controller.kube.store import Store
-from controller.reconcile.view import INDEXERS, Collection, StoreView
+from controller.reconcile.view import INDEXERS, SECRET_INDEXERS, Collection, StoreView
 
 T = TypeVar("T", bound=Object)
 
@@ -18,7 +18,10 @@ OnChange = Callable[[Resource[Any], Object | None, Object | None], None]
 
 
 class Cluster:
-    """Mirrors the cluster while `run` runs; the callbacks are those of `Informer`, `on_change` with the kind."""
+    """Mirrors the cluster while `run` runs; the callbacks are those of `Informer`, `on_change` with the kind.
+
+    Secrets are among what it mirrors only if `secrets`.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Cluster:
         on_state: OnState[Any] | None = None,
         on_undecodable: OnUndecodable[Any] | None = None,
         on_mended: OnMended[Any] | None = None,
+        secrets: bool = False,
     ) -> None:
         self._informers: dict[Resource[Any], Informer[Any]] = {
             resource: Informer(
@@ -39,7 +43,7 @@ class Cluster:
                 on_undecodable=on_undecodable,
                 on_mended=on_mended,
             )
-            for resource, indexers in INDEXERS.items()
+            for resource, indexers in {**INDEXERS, **(SECRET_INDEXERS if secrets else {})}.items()
         }
         self._set = InformerSet(self._informers.values())
         self.view = StoreView(
@@ -48,6 +52,11 @@ class Cluster:
                 for resource, informer in self._informers.items()
             }
         )
+
+    @property
+    def resources(self) -> tuple[Resource[Any], ...]:
+        """The kinds that are mirrored."""
+        return tuple(self._informers)
 
     def informer(self, resource: Resource[T]) -> Informer[T]:
         return self._informers[resource]

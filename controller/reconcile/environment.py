@@ -19,7 +19,7 @@ from controller.lattice.plan import PlanContext
 from controller.lattice.poller import Poller
 from controller.lattice.refs import ResourceRef
 from controller.reconcile.board import Board
-from controller.reconcile.certificates import Discovery
+from controller.reconcile.certificates import Certificates
 from controller.reconcile.changes import Changes
 from controller.reconcile.cluster import Cluster
 from controller.reconcile.take_over import TakeOver
@@ -46,7 +46,7 @@ class Environment:
     poller: Poller
     queue: Queue[Key]
     changes: Changes
-    discovery: Discovery
+    certificates: Certificates
     board: Board = field(default_factory=Board)
     take_over: TakeOver = field(default_factory=TakeOver)
     parked: dict[Key, int] = field(default_factory=dict)

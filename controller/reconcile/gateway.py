@@ -77,7 +77,7 @@ class GatewayReconciler:
 
 
 async def _write(env: Environment, gateway: Gateway, network: NetworkState) -> None:
-    status = gateway_status(env.view, gateway, network, env.ctx)
+    status = gateway_status(env.view, gateway, network, env.ctx, env.certificates.imports.problems)
     if status is None:
         return
     if isinstance(network, Unavailable) and _programmed(gateway):

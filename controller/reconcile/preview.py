@@ -19,7 +19,7 @@ from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
 from controller.lattice.observed import NetworkFound, ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Plan, plan_target_group
-from controller.reconcile.certificates import Discovery, foresee
+from controller.reconcile.certificates import Certificates, foresee
 from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.service import translate_service
@@ -88,7 +88,7 @@ async def preview(
     routes: Iterable[Route],
     ctx: TranslateContext,
     inventory: Inventory,
-    discovery: Discovery,
+    certificates: Certificates,
     *,
     now: int,
     left: Left | None = None,
@@ -98,7 +98,7 @@ async def preview(
     Raises `LatticeError`; what is unknown becomes a remark.
     """
     await inventory.ensure_loaded()
-    planner = _Planner(view, ctx, inventory, discovery, now, left or Left())
+    planner = _Planner(view, ctx, inventory, certificates, now, left or Left())
     refs = sorted(route.ref for route in routes)
     async with anyio.create_task_group() as tasks:
         for ref in refs:
@@ -112,12 +112,12 @@ async def preview(
 
 class _Planner:
     def __init__(
-        self, view: View, ctx: TranslateContext, inventory: Inventory, discovery: Discovery, now: int, left: Left
+        self, view: View, ctx: TranslateContext, inventory: Inventory, certificates: Certificates, now: int, left: Left
     ) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
-        self._discovery = discovery
+        self._certificates = certificates
         self._now = now
         self._left = left
         self._limit = anyio.CapacityLimiter(AT_ONCE)
@@ -162,7 +162,7 @@ class _Planner:
             if desired is not None:
                 await self._look_for(desired.networks)
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
-            plan = await foresee(self._discovery, wanted, observed, self._inventory.context(self._now))
+            plan = await foresee(self._certificates, wanted, observed, self._inventory.context(self._now))
             holder = None if observed is None else route_of_service(observed.tags)
             self._add(translation.ref, key, plan, observed, holder, wanted=desired is not None)
 

@@ -19,16 +19,17 @@ from typing import Any, Literal, Protocol
 
 from controller import logs
 from controller.api import resources
-from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
+from controller.api.keys import CertificateKey, Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Undecodable
 from controller.api.resources import Resource
 from controller.gateway.view import UnknownError
 from controller.kube.errors import ApiError, TooManyRequests
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.lattice.inventory import TakenError
-from controller.reconcile import gateway_class, route, service, target_group
+from controller.reconcile import imports, route, service, target_group
 from controller.reconcile.environment import Environment
 from controller.reconcile.gateway import GatewayReconciler
+from controller.reconcile.gateway_class import GatewayClassReconciler
 from controller.reconcile.pass_on import SLOWLY
 from workqueue import Result
 
@@ -53,6 +54,8 @@ def controller_of(key: Key) -> str:
             return "service"
         case TargetGroupKey():
             return "targetgroup"
+        case CertificateKey():
+            return "certificate"
 
 
 _WRITTEN: tuple[Resource[Any], ...] = (resources.GATEWAY_CLASSES, resources.GATEWAYS, *resources.ROUTES.values())
@@ -71,6 +74,7 @@ class Reconciler:
         self._env = env
         self._observer = observer
         self._monotonic = monotonic
+        self._classes = GatewayClassReconciler(monotonic)
         self._gateways = GatewayReconciler(monotonic)
         self._in_doubt: dict[Key, str] = {}
         """Keys that rest, each with the kind that is in doubt."""
@@ -149,12 +153,15 @@ class Reconciler:
                 return await service.reconcile(self._env, key)
             case TargetGroupKey():
                 return await target_group.reconcile(self._env, key)
+            case CertificateKey():
+                env = self._env
+                return await imports.reconcile(env.certificates.imports, env.view, key, env.ctx, env.add, lane=env.lane)
             case ObjectKey():
                 return await self._object(key)
 
     async def _object(self, key: ObjectKey) -> Result | None:
         if key.kind == "GatewayClass":
-            return await gateway_class.reconcile(self._env, key)
+            return await self._classes.reconcile(self._env, key)
         if key.kind == "Gateway":
             return await self._gateways.reconcile(self._env, key)
         return await route.reconcile(self._env, RouteRef(key.kind, key.namespace, key.name))

@@ -10,7 +10,7 @@ from controller.lattice.errors import SuspectError
 from controller.lattice.inventory.mirror import route_of_service
 from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
-from controller.reconcile.certificates import has_certificate, with_certificate
+from controller.reconcile.certificates import has_certificate
 from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers
 from controller.reconcile.pass_on import (
@@ -82,7 +82,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
 async def _change(
     env: Environment, key: ServiceKey, translation: ServiceTranslation, observed: ObservedService | None
 ) -> Result | None:
-    desired, lacking = await with_certificate(env.discovery, translation, observed, lane=env.lane)
+    desired, lacking = await env.certificates.desired(translation, observed, lane=env.lane)
     if lacking is not None and not has_certificate(observed):
         env.changes.left_alone(key)
         _report(env, key, translation, lacking)
@@ -93,7 +93,7 @@ async def _change(
     try:
         applied = await env.applier.apply(held.plan, key=key, lane=env.lane)
     except SuspectError:
-        env.discovery.doubt(key)
+        env.certificates.discovery.doubt(key)
         raise
     env.changes.applied(key, applied)
     settled(env, key, holders, held, applied)

@@ -12,7 +12,7 @@ from controller.lattice.inventory.mirror import route_of_group, route_of_service
 from controller.lattice.limits import Lane
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Held, Plan, Unused, plan_target_group
-from controller.reconcile.certificates import Discovery, foresee
+from controller.reconcile.certificates import Certificates, foresee
 from controller.reconcile.gateway import look_up_network
 from controller.translate.context import TranslateContext
 from controller.translate.facts import Left, LeftGroup, LeftService, Seen, SeenGroup, SeenService
@@ -33,7 +33,7 @@ async def look(
     networks: Iterable[str],
     ctx: TranslateContext,
     inventory: Inventory,
-    discovery: Discovery,
+    certificates: Certificates,
     *,
     now: int,
     not_taken_over: NotTakenOver | None = None,
@@ -43,7 +43,7 @@ async def look(
 
     Raises `UnknownError` and `LatticeError`, the latter but for networks, whose state tells it.
     """
-    looker = _Looker(view, ctx, inventory, discovery, now, not_taken_over or NotTakenOver())
+    looker = _Looker(view, ctx, inventory, certificates, now, not_taken_over or NotTakenOver())
     await looker.networks(networks)
     async with anyio.create_task_group() as tasks:
         for route in routes:
@@ -57,14 +57,14 @@ class _Looker:
         view: View,
         ctx: TranslateContext,
         inventory: Inventory,
-        discovery: Discovery,
+        certificates: Certificates,
         now: int,
         not_taken_over: NotTakenOver,
     ) -> None:
         self._view = view
         self._ctx = ctx
         self._inventory = inventory
-        self._discovery = discovery
+        self._certificates = certificates
         self._now = now
         self._not_taken_over = not_taken_over
         self._limit = anyio.CapacityLimiter(AT_ONCE)
@@ -99,7 +99,7 @@ class _Looker:
         desired = translation.desired
         observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
         await self.networks(() if desired is None else desired.networks)
-        plan = await foresee(self._discovery, translation, observed, self._inventory.context(self._now))
+        plan = await foresee(self._certificates, translation, observed, self._inventory.context(self._now))
         held = self._held(key, plan, observed, None if observed is None else route_of_service(observed.tags))
         return SeenService(observed=observed, plan=held.plan, held=held.operations)
 

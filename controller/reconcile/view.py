@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from controller.api import resources
-from controller.api.core import SERVICE_NAME_LABEL, EndpointSlice, Namespace, Service
+from controller.api.core import SERVICE_NAME_LABEL, EndpointSlice, Namespace, Secret, Service
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteKind, RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.api.resources import Resource
 from controller.gateway.attachment import parent_gateways
 from controller.gateway.hostnames import is_open
+from controller.gateway.listeners import certificate_secrets
 from controller.gateway.view import UnknownError
 from controller.kube.store import Indexer, Store
 
@@ -72,11 +73,18 @@ INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
     resources.SERVICES: {},
     resources.ENDPOINT_SLICES: {"service": _service},
     resources.GATEWAY_CLASSES: {},
-    resources.GATEWAYS: {"class": _class_name, "listener hostname": _listener_hostnames},
+    resources.GATEWAYS: {
+        "class": _class_name,
+        "listener hostname": _listener_hostnames,
+        "certificate": certificate_secrets,
+    },
     **dict.fromkeys(resources.ROUTES.values(), _ROUTE_INDEXERS),
     resources.REFERENCE_GRANTS: {"namespace": _namespace},
 }
 """Every kind that is watched, with the indexes of its store."""
+
+SECRET_INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {resources.SECRETS: {}}
+"""What is watched beside these where certificates are imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class StoreView:
             kind: collections[resource] for kind, resource in resources.ROUTES.items()
         }
         self._grants: Collection[ReferenceGrant] = collections[resources.REFERENCE_GRANTS]
+        self._secrets: Collection[Secret] | None = collections.get(resources.SECRETS)
         self._revised = (self._namespaces, self._services, self._classes, self._gateways, self._grants)
 
     def revision(self) -> Hashable:
@@ -142,6 +151,14 @@ class StoreView:
 
     def gateways_of_listener_hostname(self, hostname: str) -> Sequence[Gateway]:
         return self._gateways.by_index("listener hostname", hostname)
+
+    def gateways_of_secret(self, namespace: str, name: str) -> Sequence[Gateway]:
+        return self._gateways.by_index("certificate", (namespace, name))
+
+    def secret(self, namespace: str, name: str) -> Secret | None:
+        if self._secrets is None:
+            raise UnknownError("Secret", "Secrets are not read")
+        return self._secrets.get(namespace, name)
 
     def namespace(self, name: str) -> Namespace | None:
         return self._namespaces.get("", name)
@@ -212,7 +229,7 @@ class StoreView:
 def view_of(objects: Mapping[Resource[Any], Iterable[Object]]) -> StoreView:
     """A view of exactly these objects, all of it certain: for `plan -f` and for tests."""
     collections: dict[Resource[Any], Collection[Any]] = {}
-    for resource, indexers in INDEXERS.items():
+    for resource, indexers in {**INDEXERS, **SECRET_INDEXERS}.items():
         store: Store[Any] = Store(indexers)
         for obj in objects.get(resource, ()):
             store.put(obj)

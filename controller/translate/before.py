@@ -7,12 +7,13 @@ more than the route. Asking the same questions of this view and of the present o
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from controller.api.core import EndpointSlice, Namespace, Service
+from controller.api.core import EndpointSlice, Namespace, Secret, Service
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
 from controller.gateway.attachment import parent_gateways
 from controller.gateway.hostnames import is_open
+from controller.gateway.listeners import certificate_secrets
 from controller.gateway.view import View
 
 T = TypeVar("T", bound=Object)
@@ -32,7 +33,8 @@ class Before:
         self._revision: Hashable = object()
 
     def revision(self) -> Hashable:
-        return self._view.revision() if self._ref is not None or self._type is EndpointSlice else self._revision
+        uncounted = self._ref is not None or self._type in {EndpointSlice, Secret}
+        return self._view.revision() if uncounted else self._revision
 
     def gateway_class(self, name: str) -> GatewayClass | None:
         return self._one(GatewayClass, "", name, lambda: self._view.gateway_class(name))
@@ -51,6 +53,16 @@ class Before:
             self._view.gateways_of_listener_hostname(hostname),
             lambda gateway: any(listener.hostname == hostname for listener in gateway.spec.listeners),
         )
+
+    def gateways_of_secret(self, namespace: str, name: str) -> Sequence[Gateway]:
+        return self._many(
+            Gateway,
+            self._view.gateways_of_secret(namespace, name),
+            lambda gateway: (namespace, name) in certificate_secrets(gateway),
+        )
+
+    def secret(self, namespace: str, name: str) -> Secret | None:
+        return self._one(Secret, namespace, name, lambda: self._view.secret(namespace, name))
 
     def namespace(self, name: str) -> Namespace | None:
         return self._one(Namespace, "", name, lambda: self._view.namespace(name))

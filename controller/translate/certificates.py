@@ -2,7 +2,8 @@
 
 A service with a custom domain name and an HTTPS listener has one certificate, for the name alone: clients that come by
 the name that VPC Lattice assigned are served with Lattice's own. A listener that serves the name names the certificate
-by a TLS option; the first that does decides. Otherwise it is found in ACM by the name.
+by a TLS option; the first that does decides. Where Secrets are imported, those to which the listeners refer are next.
+Otherwise the certificate is found in ACM by the name.
 
 What ACM has is looked up when the service is worked on (`controller.reconcile.certificates`), so a route that asks for
 a name has it, whether there is a certificate or not, and what serves it already is not taken down for want of one.
@@ -13,6 +14,7 @@ Source: VPC Lattice user guide, "Bring Your Own Certificate": one certificate a 
 from collections.abc import Iterable
 
 from controller.api.gateway import Listener
+from controller.api.keys import CertificateKey
 from controller.gateway import hostnames
 from controller.gateway.listeners import CERTIFICATE_ARN, certificate_arn
 from controller.lattice.model import Frozen
@@ -28,16 +30,32 @@ class ByName(Frozen, frozen=True):
     """The certificate that ACM has for the service's custom domain name."""
 
 
-Source = Named | ByName
+class FromSecrets(Frozen, frozen=True):
+    """The certificate that is imported from the first of these Secrets from which there is one."""
+
+    keys: tuple[CertificateKey, ...]
 
 
-def certificate_source(hostname: str, listeners: Iterable[Listener]) -> Source | None:
+Source = Named | ByName | FromSecrets
+
+
+class Serving(Frozen, frozen=True):
+    """A listener that serves a hostname, with the Secrets to which it refers and may."""
+
+    listener: Listener
+    secrets: tuple[CertificateKey, ...] = ()
+
+
+def certificate_source(hostname: str, serving: Iterable[Serving]) -> Source | None:
     """Where the certificate comes from for a hostname that these listeners serve, in order; None if it needs none."""
-    secure = [listener for listener in listeners if listener.protocol == "HTTPS"]
+    secure = [each for each in serving if each.listener.protocol == "HTTPS"]
     if hostname == hostnames.NONE or not secure:
         return None
-    named = next(filter(None, map(certificate_arn, secure)), None)
-    return ByName() if named is None else Named(arn=named)
+    named = next(filter(None, (certificate_arn(each.listener) for each in secure)), None)
+    if named is not None:
+        return Named(arn=named)
+    keys = tuple(dict.fromkeys(key for each in secure for key in each.secrets))
+    return FromSecrets(keys=keys) if keys else ByName()
 
 
 def not_found_message(hostname: str) -> str:
@@ -47,3 +65,9 @@ def not_found_message(hostname: str) -> str:
         f" this account and region; request or import one, or name one by the TLS option {CERTIFICATE_ARN} of the"
         " Gateway's listener. It is looked for every minute."
     )
+
+
+def not_imported_message(keys: Iterable[CertificateKey]) -> str:
+    """What to tell the author of a route for whose hostname no Secret could be imported."""
+    secrets = ", ".join(f"{key.namespace}/{key.name}" for key in keys)
+    return f"No certificate could be imported from Secret {secrets}; the Gateway's listener says why (ResolvedRefs)."

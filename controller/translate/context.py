@@ -19,6 +19,8 @@ class TranslateContext(Frozen, frozen=True):
     """Whether what another controller left may be changed everywhere; see `take_over`."""
     quotas: KnownQuotas = msgspec.field(default_factory=KnownQuotas)
     """What a service of this account has room for."""
+    import_certificates: bool = False
+    """Whether the Secrets to which HTTPS listeners refer are imported into ACM; otherwise no Secret is read."""
     drafts: Memory[Any] = msgspec.field(default_factory=Memory)
     """Drafts of routes; see `draft`."""
     claims: Memory[Any] = msgspec.field(default_factory=Memory)

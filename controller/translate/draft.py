@@ -9,8 +9,8 @@ A draft is remembered: it depends on the route and on the view's answers, but fo
 
 from collections.abc import Mapping, Sequence
 
-from controller.api.gateway import Listener, Route, TLSRoute
-from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.api.gateway import Gateway, Listener, Route, TLSRoute
+from controller.api.keys import CertificateKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway import conditions, hostnames
 from controller.gateway.attachment import Attachment, Refusal, attach
 from controller.gateway.view import View
@@ -18,9 +18,10 @@ from controller.lattice.model import Frozen
 from controller.translate import names, tags
 from controller.translate.annotations import SERVICE_NAME_OVERRIDE, TAGS, is_standalone
 from controller.translate.backends import Backend
-from controller.translate.certificates import Source, certificate_source
+from controller.translate.certificates import Serving, Source, certificate_source
 from controller.translate.compile import CompiledRoute, DroppedRule, compile_route
 from controller.translate.context import TranslateContext
+from controller.translate.imports import resolve_refs
 from controller.translate.rules import Contribution, backends_of, group_of
 
 
@@ -83,17 +84,13 @@ def _draft_route(view: View, route: Route, ctx: TranslateContext) -> Draft:
     ]
     compiled = compile_route(view, route)
     unsupported = _unsupported(route, ref, compiled)
-    placement = _Placement(route)
+    placement = _Placement(view, route, ctx)
     judged: list[tuple[Attachment, Refusal | None, frozenset[str]]] = []
     for attachment in attachments:
         refusal = attachment.refusal or unsupported or _lacks_hostname(route, attachment)
         placed = placement.place(attachment) if refusal is None else frozenset()
         if refusal is None and not placed:
-            refusal = Refusal(
-                conditions.CONFLICTED,
-                "An earlier parentRef has listeners of another protocol on the same ports; a service of VPC Lattice has"
-                " one listener a port.",
-            )
+            refusal = placement.obstacle
         judged.append((attachment, refusal, placed))
     shares = placement.shares(ref)
     return Draft(
@@ -118,29 +115,57 @@ def _contribution(route: Route, ref: RouteRef, compiled: CompiledRoute) -> Contr
     return Contribution(ref=ref, age=route.metadata.creation_timestamp, rules=compiled.rules)
 
 
+_TWO_PROTOCOLS = Refusal(
+    conditions.CONFLICTED,
+    "An earlier parentRef has listeners of another protocol on the same ports; a service of VPC Lattice has one"
+    " listener a port.",
+)
+
+
 class _Placement:
     """Collects, from the accepted parents in order, which hostname is served on which ports in which networks."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, view: View, route: Route, ctx: TranslateContext) -> None:
+        self._view = view
         self._route = route
+        self._ctx = ctx
         self._ports: dict[str, dict[int, str]] = {}
-        self._listeners: dict[str, list[Listener]] = {}
+        self._serving: dict[str, list[Serving]] = {}
         self._networks: dict[str, set[str]] = {}
+        self.obstacle = _TWO_PROTOCOLS
+        """Why the last attachment of which nothing was placed was not."""
 
     def place(self, attachment: Attachment) -> frozenset[str]:
         """Place the attachment's listeners; the hostnames for which one found its port free, or of its own protocol."""
         placed: set[str] = set()
         gateway = attachment.gateway
+        self.obstacle = _TWO_PROTOCOLS
         for matched in attachment.listeners:
             port, protocol = matched.listener.port, matched.listener.protocol
+            secrets = self._secrets(gateway, matched.listener)
             for hostname in matched.hostnames:
+                if isinstance(secrets, Refusal) and hostname != hostnames.NONE:
+                    self.obstacle = secrets
+                    continue
                 if self._ports.setdefault(hostname, {}).setdefault(port, protocol) != protocol:
                     continue
                 placed.add(hostname)
-                self._listeners.setdefault(hostname, []).append(matched.listener)
+                found = () if isinstance(secrets, Refusal) else secrets
+                self._serving.setdefault(hostname, []).append(Serving(listener=matched.listener, secrets=found))
                 if gateway is not None and not is_standalone(self._route, gateway):
                     self._networks.setdefault(hostname, set()).add(gateway.name)
         return frozenset(placed)
+
+    def _secrets(self, gateway: Gateway | None, listener: Listener) -> tuple[CertificateKey, ...] | Refusal:
+        """The Secrets that the listener may use; why it can serve no name, where it may use none of its references."""
+        if gateway is None or not self._ctx.import_certificates:
+            return ()
+        found = list(resolve_refs(self._view, gateway, listener))
+        secrets = tuple(each for each in found if isinstance(each, CertificateKey))
+        refused = next((each for each in found if isinstance(each, Refusal)), None)
+        if secrets or refused is None:
+            return secrets
+        return Refusal(conditions.CERTIFICATE_NOT_FOUND, f"Listener {listener.name}: {refused.message}")
 
     def shares(self, ref: RouteRef) -> tuple[Share, ...]:
         order = {hostname: index for index, hostname in enumerate(self._route.spec.hostnames or ())}
@@ -158,7 +183,7 @@ class _Placement:
             first=first,
             listeners=listeners,
             networks=networks,
-            certificate=certificate_source(hostname, self._listeners[hostname]),
+            certificate=certificate_source(hostname, self._serving[hostname]),
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from controller.api.gateway import GROUP, Gateway, GatewayClass, Route
+from controller.api.keys import CertificateKey
 from controller.api.meta import condition_to_json
 from controller.gateway import conditions
 from controller.gateway.attachment import attach, attached_routes, is_ours, refers_to
@@ -22,6 +23,7 @@ from controller.gateway.view import View
 from controller.lattice.model import Frozen
 from controller.translate.annotations import ASSIGNED_DOMAIN_NAME
 from controller.translate.context import TranslateContext
+from controller.translate.imports import certificates_verdict
 from controller.translate.outcomes import Ambiguous, Found, Missing, NetworkState, Unavailable
 
 
@@ -45,8 +47,16 @@ def gateway_class_status(gateway_class: GatewayClass, ctx: TranslateContext) -> 
     return (condition_to_json(accepted),)
 
 
-def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: TranslateContext) -> GatewayStatus | None:
-    """The status of a Gateway; None when its class is not ours. Raises `UnknownError`."""
+def gateway_status(
+    view: View,
+    gateway: Gateway,
+    network: NetworkState,
+    ctx: TranslateContext,
+    import_problems: Mapping[CertificateKey, str] = {},
+) -> GatewayStatus | None:
+    """The status of a Gateway; None when its class is not ours. `import_problems` tells which Secrets are not imported
+    into ACM, and why. Raises `UnknownError`.
+    """
     if not is_ours(view, gateway, ctx.controller_name):
         return None
     states = listener_states(gateway)
@@ -67,7 +77,7 @@ def gateway_status(view: View, gateway: Gateway, network: NetworkState, ctx: Tra
                 "conditions": [
                     _json(conditions.ACCEPTED, state.accepted, generation),
                     _json(conditions.PROGRAMMED, _listener_programmed(state, programmed), generation),
-                    _json(conditions.RESOLVED_REFS, state.resolved, generation),
+                    _json(conditions.RESOLVED_REFS, _resolved(view, gateway, state, ctx, import_problems), generation),
                     _json(conditions.CONFLICTED, state.conflicted, generation),
                 ],
             }
@@ -115,6 +125,15 @@ def network_verdict(name: str, network: NetworkState) -> Verdict:
                 conditions.PENDING,
                 f"The VPC Lattice service network could not be looked up and is looked up again: {network.message}",
             )
+
+
+def _resolved(
+    view: View, gateway: Gateway, state: ListenerState, ctx: TranslateContext, problems: Mapping[CertificateKey, str]
+) -> Verdict:
+    """What becomes of all that the listener refers to, Secrets included."""
+    if not state.resolved.status:
+        return state.resolved
+    return certificates_verdict(view, gateway, state.listener, ctx, problems) or state.resolved
 
 
 def _not_programmed() -> Verdict:

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from controller.api.core import EndpointSlice, Service
+from controller.api.core import EndpointSlice, Secret, Service
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
-from controller.api.keys import Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
+from controller.api.keys import CertificateKey, Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
 from controller.gateway.attachment import parent_gateways
 from controller.gateway.parents import accepting_parents, own_parents
@@ -36,9 +36,11 @@ from controller.translate.annotations import (
     WRITTEN,
 )
 from controller.translate.before import Before
+from controller.translate.certificates import FromSecrets
 from controller.translate.claims import dependent
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
+from controller.translate.imports import certificate_keys
 from controller.translate.rules import group_of
 
 
@@ -101,6 +103,12 @@ class _Event:
         """Whether other parents of a route accept it than before, as our part of its status says."""
         name = self._ctx.controller_name
         return self.rewritten() and self.differs(lambda route: accepting_parents(route.status, name))
+
+    def certificates(self, gateways: Iterable[Gateway]) -> set[Key]:
+        """The keys of the Secrets to which these Gateways refer, where they are imported."""
+        if not self._ctx.import_certificates:
+            return set()
+        return {key for gateway in gateways for key in certificate_keys(gateway)}
 
     def route_in(self, view: View) -> Sequence[Route]:
         """The version of this route that belongs to the view."""
@@ -180,12 +188,37 @@ def _service(event: _Event) -> set[Key]:
     return event.routes(_routes_of_backend(service.namespace, service.name))
 
 
+def services_of_secret(view: View, key: CertificateKey, ctx: TranslateContext) -> set[ServiceKey]:
+    """The services that may have the certificate that is imported from a Secret. Raises `UnknownError`."""
+    return {
+        share.key
+        for gateway in view.gateways_of_secret(key.namespace, key.name)
+        for route in view.routes_of_gateway(gateway.namespace, gateway.name)
+        if not route.deleting
+        for share in draft_route(view, route, ctx).shares
+        if isinstance(share.certificate, FromSecrets) and key in share.certificate.keys
+    }
+
+
+def _secret(event: _Event) -> set[Key]:
+    if not event.differs(lambda secret: secret.data):
+        return set()
+    secret: Secret = event.versions[0]
+    gateways = _known(lambda view: view.gateways_of_secret(secret.namespace, secret.name), event.now)
+    return {CertificateKey(secret.namespace, secret.name), *_keys_of(gateways)} if gateways else set()
+
+
+def _keys_of(gateways: Iterable[Gateway]) -> set[Key]:
+    return {ObjectKey("Gateway", gateway.namespace, gateway.name) for gateway in gateways}
+
+
 def _gateway(event: _Event) -> set[Key]:
     gateway: Gateway = event.versions[0]
     own: set[Key] = {ObjectKey("Gateway", gateway.namespace, gateway.name)}
     if event.differs(lambda version: (version.spec, version.annotation(STANDALONE), version.annotation(PAUSED))):
         classes = {ObjectKey("GatewayClass", "", version.spec.gateway_class_name) for version in event.versions}
-        return own | classes | event.routes(lambda view: view.routes_of_gateway(gateway.namespace, gateway.name))
+        routes = event.routes(lambda view: view.routes_of_gateway(gateway.namespace, gateway.name))
+        return own | classes | routes | event.certificates(event.versions)
     return own if event.lost(GATEWAY_FINALIZER) else set()
 
 
@@ -194,7 +227,7 @@ def _gateway_class(event: _Event) -> set[Key]:
     own: set[Key] = {ObjectKey("GatewayClass", "", gateway_class.name)}
     if event.differs(lambda version: version.spec):
         gateways = _known(lambda view: view.gateways_of_class(gateway_class.name), event.now)
-        own |= {ObjectKey("Gateway", gateway.namespace, gateway.name) for gateway in gateways}
+        own |= _keys_of(gateways) | event.certificates(gateways)
         return own | event.routes(
             lambda view: [
                 route for gateway in gateways for route in view.routes_of_gateway(gateway.namespace, gateway.name)
@@ -228,14 +261,28 @@ def _reference_grant(event: _Event) -> set[Key]:
         return set()
     grants: tuple[ReferenceGrant, ...] = event.versions
     sources = {(source.kind, source.namespace, grant.namespace) for grant in grants for source in grant.spec.from_}
+    gateways = [
+        gateway
+        for kind, source, target in sources
+        if kind == "Gateway"
+        for gateway in _known(partial(_gateways_with_secrets_in, target), event.now)
+        if gateway.namespace == source
+    ]
     return event.routes(
         lambda view: [
-            route
-            for kind, source, target in sources
-            for route in view.routes_of_namespace(source)
-            if route.kind == kind and _refers(route, target)
+            *(
+                route
+                for kind, source, target in sources
+                for route in view.routes_of_namespace(source)
+                if route.kind == kind and _refers(route, target)
+            ),
+            *(route for gateway in gateways for route in view.routes_of_gateway(gateway.namespace, gateway.name)),
         ]
-    )
+    ) | (_keys_of(gateways) | event.certificates(gateways))
+
+
+def _gateways_with_secrets_in(namespace: str, view: View) -> Sequence[Gateway]:
+    return view.gateways_of_secret(namespace, "")
 
 
 _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
@@ -246,6 +293,7 @@ _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
     "GatewayClass": _gateway_class,
     "Namespace": _namespace,
     "ReferenceGrant": _reference_grant,
+    "Secret": _secret,
 }
 
 

@@ -1,12 +1,13 @@
 """A view of given objects, by the slowest and most obvious means, and short ways to write such objects."""
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from controller.api.core import EndpointSlice, Namespace, Service
+from controller.api.core import EndpointSlice, Namespace, Secret, Service
 from controller.api.gateway import Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, Route, TLSRoute
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
@@ -64,6 +65,20 @@ class FakeView:
             for gateway in self.all(Gateway)
             if any(listener.hostname == hostname for listener in gateway.spec.listeners)
         ]
+
+    def gateways_of_secret(self, namespace: str, name: str) -> Sequence[Gateway]:
+        return [
+            gateway
+            for gateway in self.all(Gateway)
+            if any(
+                (ref.namespace or gateway.namespace) == namespace and name in {"", ref.name}
+                for listener in gateway.spec.listeners
+                for ref in (listener.tls and listener.tls.certificate_refs) or ()
+            )
+        ]
+
+    def secret(self, namespace: str, name: str) -> Secret | None:
+        return self.one(Secret, namespace, name)
 
     def namespace(self, name: str) -> Namespace | None:
         return self.one(Namespace, "", name)
@@ -182,6 +197,12 @@ def endpoints(
         endpoints=[{"addresses": [address], "conditions": conditions} for address in addresses],
         ports=list(ports),
     )
+
+
+def secret(name: str, certificate: bytes, key: bytes, namespace: str = "default") -> Secret:
+    """A Secret of type kubernetes.io/tls with these."""
+    data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}
+    return make(Secret, name, namespace, type="kubernetes.io/tls", data=data)
 
 
 def backend(name: str, port: int = 80, **fields: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from controller.api.keys import RouteRef
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.gateway.view import UnknownError
 from controller.kube.store import Store
-from controller.reconcile.view import INDEXERS, Collection, StoreView, view_of
+from controller.reconcile.view import INDEXERS, SECRET_INDEXERS, Collection, StoreView, view_of
 from tests.support.view import (
     backend,
     endpoints,
@@ -22,6 +22,7 @@ from tests.support.view import (
     namespace,
     route,
     rule,
+    secret,
     service,
     tls_route,
 )
@@ -29,7 +30,14 @@ from tests.support.view import (
 RATES = route("rates", rule(backend("parking"), backend("review", namespace="shop")), hostnames=["rates.example.com"])
 CALLS = grpc_route("calls", rule(backend("parking")), hostnames=["calls.example.com"])
 SEALED = tls_route("sealed", backend("parking"), hostnames=["sealed.example.com"])
-GATEWAY = gateway("my-hotel", "default", listener(hostname="rates.example.com"))
+TLS = {"certificateRefs": [{"name": "rates"}, {"name": "other", "namespace": "shop"}]}
+GATEWAY = gateway(
+    "my-hotel",
+    "default",
+    listener(hostname="rates.example.com"),
+    listener("https", 443, "HTTPS", tls=TLS),
+)
+WATCHED = {**INDEXERS, **SECRET_INDEXERS}
 WHOLE = view_of(
     {
         resources.NAMESPACES: [namespace("default")],
@@ -41,6 +49,7 @@ WHOLE = view_of(
         resources.GRPC_ROUTES: [CALLS],
         resources.TLS_ROUTES: [SEALED],
         resources.REFERENCE_GRANTS: [grant("shop", "default")],
+        resources.SECRETS: [secret("rates", b"", b"")],
     }
 )
 
@@ -54,6 +63,10 @@ QUESTIONS: dict[str, tuple[Question, set[str], int]] = {
     "Gateways of a class": (lambda view: view.gateways_of_class("amazon-vpc-lattice"), {"Gateway"}, 1),
     "Gateways of a hostname": (lambda view: view.gateways_of_listener_hostname("rates.example.com"), {"Gateway"}, 1),
     "Gateways of another hostname": (lambda view: view.gateways_of_listener_hostname("example.com"), {"Gateway"}, 0),
+    "Gateways of a Secret": (lambda view: view.gateways_of_secret("default", "rates"), {"Gateway"}, 1),
+    "Gateways of any Secret of a namespace": (lambda view: view.gateways_of_secret("shop", ""), {"Gateway"}, 1),
+    "Gateways of another namespace's Secret": (lambda view: view.gateways_of_secret("shop", "rates"), {"Gateway"}, 0),
+    "a Secret": (lambda view: [view.secret("default", "rates")], {"Secret"}, 1),
     "a namespace": (lambda view: [view.namespace("default")], {"Namespace"}, 1),
     "a route": (lambda view: [view.route(RouteRef("HTTPRoute", "default", "rates"))], {"HTTPRoute"}, 1),
     "a gRPC route": (lambda view: [view.route(RouteRef("GRPCRoute", "default", "calls"))], {"GRPCRoute"}, 1),
@@ -84,7 +97,7 @@ def in_doubt(kind: str) -> StoreView:
     return StoreView(
         {
             resource: Collection(resource, Store(indexers), partial(reason, resource.kind))
-            for resource, indexers in INDEXERS.items()
+            for resource, indexers in WATCHED.items()
         }
     )
 
@@ -93,12 +106,12 @@ def with_unreadable(kind: str, name: str, namespace: str, **labels: str) -> Stor
     """A view of one object, which cannot be decoded."""
     metadata = ObjectMeta(name=name, namespace=namespace, labels=labels)
     broken: Object = Undecodable(metadata=metadata, error="Expected `object`")
-    resource = next(resource for resource in INDEXERS if resource.kind == kind)
+    resource = next(resource for resource in WATCHED if resource.kind == kind)
     return view_of({resource: [broken]})
 
 
 def test_all_kinds_are_asked_for() -> None:
-    assert {kind for _, kinds, _ in QUESTIONS.values() for kind in kinds} == {resource.kind for resource in INDEXERS}
+    assert {kind for _, kinds, _ in QUESTIONS.values() for kind in kinds} == {resource.kind for resource in WATCHED}
 
 
 @each
@@ -119,7 +132,7 @@ def test_a_kind_in_doubt_answers_nothing(question: Question, kinds: set[str], co
 
 @each
 def test_a_kind_in_doubt_does_not_cast_doubt_on_others(question: Question, kinds: set[str], count: int) -> None:
-    for other in {resource.kind for resource in INDEXERS} - kinds:
+    for other in {resource.kind for resource in WATCHED} - kinds:
         question(in_doubt(other))
 
 
@@ -158,3 +171,11 @@ def test_an_object_that_cannot_be_decoded_is_not_absent(view: StoreView, questio
 )
 def test_it_casts_no_doubt_on_what_does_not_depend_on_it(view: StoreView, question: str) -> None:
     assert list(QUESTIONS[question][0](view)) == []
+
+
+def test_where_no_secrets_are_read_they_are_not_known() -> None:
+    collections = {
+        resource: Collection(resource, Store(indexers), lambda: None) for resource, indexers in INDEXERS.items()
+    }
+    with pytest.raises(UnknownError, match="not read"):
+        StoreView(collections).secret("default", "rates")
