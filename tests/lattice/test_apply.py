@@ -13,7 +13,7 @@ from controller.lattice.client import LatticeClient
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.lattice.inventory.mirror import Mirror
 from controller.lattice.limits import Lane, Limits, Rate
-from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HealthCheck
+from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HeaderMatch, HealthCheck, Match
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkMissing, ObservedNetwork
 from controller.lattice.plan import plan_target_group
 from controller.lattice.refs import ResourceRef
@@ -211,6 +211,22 @@ async def test_listeners_change_their_ports_though_the_quota_has_no_room_for_bot
     (one,) = await world.listed("ListServices")
     listening = await world.listed("ListListeners", serviceIdentifier=one["id"])
     assert {found["port"] for found in listening} == {8080, 8443}
+
+
+async def test_a_match_changes_though_the_quota_has_no_room_for_both_rules(world: World) -> None:
+    """By default a listener has at most ten."""
+    await world.network()
+    others = [rule(f"/b/{number}", "parking") for number in range(9)]
+    for color in ("blue", "red"):
+        match = Match(path_prefix="/a", headers=(HeaderMatch(name="x-team", value=color),))
+        desired = service(listener(msgspec.structs.replace(rule("/", "parking"), match=match), *others))
+        mark = world.mark
+        await world.settle(desired, [group("parking", "10.0.0.1")])
+    assert world.calls(mark) == ["UpdateRule"]
+    world.restart()
+    mark = world.mark
+    await world.settle(desired, [group("parking", "10.0.0.1")])
+    assert world.writes(mark) == []
 
 
 async def test_a_missing_network_is_a_problem_and_the_rest_is_done(world: World) -> None:

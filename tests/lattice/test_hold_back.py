@@ -241,7 +241,10 @@ def take(table: Listener, operation: Operation) -> None:
         for update in arguments["rules"] if operation.call == "BatchUpdateRule" else [arguments]:
             old = table.rules[update["ruleIdentifier"]]
             action = action_of(update["action"]) if "action" in update else old.action
-            table.rules[old.id] = replace(old, priority=update.get("priority", old.priority), action=action)
+            match = match_of(update["match"]) if "match" in update else old.match
+            table.rules[old.id] = replace(
+                old, priority=update.get("priority", old.priority), action=action, match=match
+            )
     assert len({one.priority for one in table.rules.values()}) == len(table.rules)
 
 

@@ -28,6 +28,14 @@ def test_so_it_does_where_the_process_ends_and_another_one_goes_on(changes, seed
 
 
 @few
+@given(st.lists(sites(), min_size=2, max_size=4), seeds)
+def test_so_it_does_where_surplus_rules_become_new_ones(changes, seed):
+    """As if no listener had room for more rules than it has."""
+    with mock.patch("controller.lattice.plan.listeners._ALLOWED", 0):
+        anyio.run(run, changes, seed, Tally(), False)
+
+
+@few
 @given(st.lists(passthroughs(), min_size=2, max_size=4), seeds)
 def test_so_does_each_connection_that_is_passed_through(changes, seed):
     anyio.run(run, changes, seed, Tally(), False)

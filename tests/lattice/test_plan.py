@@ -331,6 +331,23 @@ def test_a_rule_that_the_model_cannot_express_is_removed_last() -> None:
     assert plan.operations[1].after == (0,)
 
 
+def test_a_surplus_rule_becomes_a_new_one_where_both_are_more_than_the_quota_allows() -> None:
+    team = [HeaderMatch(name="x-team", value=color) for color in ("blue", "red")]
+    rules = [replace(rule("/", "parking"), match=Match(path_prefix="/a", headers=(one,))) for one in team]
+    others = [rule(f"/b/{number}", "parking") for number in range(9)]
+    held = [observed_rule(f"/b/{number}", "tg-parking", priority=1000 + number) for number in range(9)]
+    old = replace(observed_rule("/a", "tg-parking", priority=1), match=rules[0].match)
+    groups = observed_group("parking")
+    plan = plan_service(
+        service(listener(rules[1], *others)), observed_service(observed_listener(old, *held)), context(None, groups)
+    )
+    assert calls(plan) == ["UpdateRule"]
+    assert plan.operations[0].arguments["ruleIdentifier"] == old.id
+    assert plan.operations[0].arguments["match"] == match_shape(rules[1].match)
+    few = plan_service(service(listener(rules[1])), observed_service(observed_listener(old)), context(None, groups))
+    assert calls(few) == ["CreateRule", "DeleteRule"]
+
+
 def test_updates_that_wait_for_different_groups_do_not_hold_each_other_up() -> None:
     observed = observed_service(
         observed_listener(observed_rule("/a", "tg-x", priority=1), observed_rule("/b", "tg-x", priority=2))

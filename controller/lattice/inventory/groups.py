@@ -46,9 +46,12 @@ def _serves_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroup
 def _holds_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroupKey) -> bool:
     """Whether a service forwards to the group for another backend than the key's."""
     holder = mirror.group_claims.key_of(group.id)
-    if holder is None or not mirror.group_users[group.id]:
-        return False
-    return (holder.namespace, holder.service, holder.port) != (key.namespace, key.service, key.port)
+    return holder is not None and bool(mirror.group_users[group.id]) and not same_backend(holder, key)
+
+
+def same_backend(one: TargetGroupKey, other: TargetGroupKey) -> bool:
+    """Whether the groups of two keys have the same targets."""
+    return (one.namespace, one.service, one.port) == (other.namespace, other.service, other.port)
 
 
 def _identity(tags: Mapping[str, str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.inventory.children import Children
-from controller.lattice.inventory.groups import group_for
+from controller.lattice.inventory.groups import group_for, same_backend
 from controller.lattice.inventory.mirror import Mirror, route_of_group, route_of_service
 from controller.lattice.inventory.missed import Missed
 from controller.lattice.inventory.needs import Needs
@@ -313,7 +313,11 @@ class Inventory:
             return ident if ident in mirror.groups and mirror.group_claims.key_of(ident) is None else None
         ident = group_for(mirror, key, desired)
         if ident is not None:
+            holder = mirror.group_claims.key_of(ident)
             self._turns.take(mirror.group_claims, key, ident)
+            if holder is not None and not same_backend(holder, key):
+                # Its targets are another backend's: rules may point to it when it has this one's.
+                mirror.put_group(replace(mirror.groups[ident], registered=False))
         return ident
 
     def target_group(self, key: TargetGroupKey) -> ObservedTargetGroup | None:

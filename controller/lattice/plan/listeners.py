@@ -2,6 +2,10 @@
 
 Steps of rules become calls: creates and deletes one each, updates up to ten in a batch as long as no two of them have
 to keep an order, because a batch may be done in part and in any order.
+
+Where there would be more rules for a while than the quota surely allows, a new rule that may match the requests of a
+surplus one is not made beside it, only to be refused: the surplus rule becomes it, by one call. That is both steps at
+once, and possible where one of them can be moved next to the other past all steps between.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,11 +19,14 @@ from controller.lattice.plan.context import PlanContext
 from controller.lattice.plan.draft import Draft, action_text, match_text
 from controller.lattice.plan.operations import Active, ListenerOf, Need, Problem, Reference, Registered
 from controller.lattice.plan.priorities import NoPriorityError
-from controller.lattice.plan.rules import DEFAULT, NOWHERE, Step, normal, precedes, steps
+from controller.lattice.plan.rules import DEFAULT, NOWHERE, Step, normal, overlap, precedes, steps
 from controller.lattice.plan.wire import action_shape, match_shape, resolved
 
 _BATCH = 10
 """Rules in one call (API: `BatchUpdateRule`)."""
+
+_ALLOWED = 10
+"""Rules that a listener may have where nobody asked for more (VPC Lattice quotas, "Rules per listener")."""
 
 
 class ListenerPlanner:
@@ -127,7 +134,10 @@ class ListenerPlanner:
         self._draft.whole = self._draft.whole and todo.whole
         place: dict[str, Any] = {"serviceIdentifier": self._service_id, "listenerIdentifier": listener_id}
         taken: Collection[str] = () if observed is None else {rule.name for rule in observed.rules.values()}
-        first, calls = tuple(after), _calls(todo.steps, lambda step: self._step_needs(step, listener))
+        created = sum(_call_name(step) == "CreateRule" for step in todo.steps)
+        crowded = observed is not None and len(observed.rules) + created > _ALLOWED
+        turns = _turned(todo.steps) if crowded else [[step] for step in todo.steps]
+        first, calls = tuple(after), _calls(turns, lambda step: self._step_needs(step, listener))
         indexes: list[int] = []
         for position, call in enumerate(calls):
             before = [
@@ -152,7 +162,7 @@ class ListenerPlanner:
         taken: Collection[str],
         after: tuple[int, ...],
     ) -> int:
-        step = call.steps[0]
+        step, *others = call.steps
         wanted, name = step.standing.wanted, f"rule {step.goal} of {_name(listener)}"
         if call.name == "UpdateListener":
             arguments = {**place, "defaultAction": action_shape(listener.default_action, self._context)}
@@ -172,6 +182,17 @@ class ListenerPlanner:
                 "tags": self._tags,
             }
             text = f"{match_text(wanted.match)}: {action_text(wanted.action)}"
+        elif call.name == "UpdateRule" and others:
+            assert wanted is not None
+            surplus = others[0].standing
+            arguments = {
+                **place,
+                "ruleIdentifier": surplus.rule_id,
+                "priority": step.goal,
+                "match": match_shape(normal(wanted.match)),
+                "action": action_shape(wanted.action, self._context),
+            }
+            text = f"instead of priority {surplus.place}, {match_text(wanted.match)}: {action_text(wanted.action)}"
         elif call.name == "UpdateRule":
             arguments = {**place, **self._update(step)}
             text = _change_text(step)
@@ -199,25 +220,49 @@ class ListenerPlanner:
 class _Call(NamedTuple):
     name: str
     steps: list[Step]
+    """Several for a batch of updates, and for a surplus rule that becomes a new one: the new one's step, then its own.
+    """
     needs: tuple[Need, ...]
 
 
-def _calls(todo: Sequence[Step], needs_of: Callable[[Step], tuple[Need, ...]]) -> list[_Call]:
+def _turned(todo: Sequence[Step]) -> list[list[Step]]:
+    """The steps in a safe order, those two together by which a surplus rule becomes a new one."""
+    turns = [[step] for step in todo]
+    for created in [step for step in todo if _call_name(step) == "CreateRule"]:
+        for surplus in [turn for turn in turns if len(turn) == 1 and _call_name(turn[0]) == "DeleteRule"]:
+            start, end = turns.index([created]), turns.index(surplus)
+            between = [step for turn in turns[start + 1 : end] for step in turn]
+            if end < start or not overlap(created.standing.match, surplus[0].standing.match):
+                continue
+            if not any(precedes(step, surplus[0]) for step in between):
+                turns[start : end + 1] = [[created, *surplus], *turns[start + 1 : end]]
+            elif not any(precedes(created, step) for step in between):
+                turns[start : end + 1] = [*turns[start + 1 : end], [created, *surplus]]
+            else:
+                continue
+            break
+    return turns
+
+
+def _calls(turns: Sequence[list[Step]], needs_of: Callable[[Step], tuple[Need, ...]]) -> list[_Call]:
     calls: list[_Call] = []
-    for step in todo:
-        name, needs = _call_name(step), needs_of(step)
-        last = calls[-1] if calls else None
+    batch: _Call | None = None
+    """The last call, if it is one that more updates may join."""
+    for turn in turns:
+        needs = tuple(need for step in turn for need in needs_of(step))
+        name = "UpdateRule" if len(turn) > 1 else _call_name(turn[0])
+        alone = name != "UpdateRule" or len(turn) > 1
         if (
-            name == "UpdateRule"
-            and last is not None
-            and last.name in {"UpdateRule", "BatchUpdateRule"}
-            and last.needs == needs
-            and len(last.steps) < _BATCH
-            and not any(precedes(earlier, step) for earlier in last.steps)
+            batch is not None
+            and not alone
+            and batch.needs == needs
+            and len(batch.steps) < _BATCH
+            and not any(precedes(earlier, turn[0]) for earlier in batch.steps)
         ):
-            calls[-1] = _Call("BatchUpdateRule", [*last.steps, step], needs)
+            calls[-1] = batch = _Call("BatchUpdateRule", [*batch.steps, *turn], needs)
         else:
-            calls.append(_Call(name, [step], needs))
+            calls.append(_Call(name, turn, needs))
+            batch = None if alone else calls[-1]
     return calls
 
 

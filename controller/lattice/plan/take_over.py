@@ -140,7 +140,11 @@ class _Judge:
     def _keeps(self, update: Mapping[str, Any], listener: ObservedListener) -> bool:
         """Whether an updated rule answers as before, and changes places with none that answers differently."""
         rule = listener.rules.get(update["ruleIdentifier"])
-        if rule is None or ("action" in update and not _same(_action(update["action"]), rule.action)):
+        if (
+            rule is None
+            or "match" in update
+            or ("action" in update and not _same(_action(update["action"]), rule.action))
+        ):
             return False
         own = self._places[rule.id]
         return all(
