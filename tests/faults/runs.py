@@ -104,7 +104,11 @@ def fitting(scenario: Scenario, fault: Injected, points: list[Point]) -> list[Po
     """The points at which this fault is injected in this scenario."""
     if scenario.only not in fault.name or fault.where not in scenario.name:
         return []
-    return [point for point in points if fault.fits(point) and (scenario.starts or not is_read(point))]
+    return [
+        point
+        for point in points
+        if fault.fits(point) and (scenario.starts or not is_read(point)) and not point.call.startswith(scenario.refuses)
+    ]
 
 
 async def _settled(one: FaultWorld, check: Check) -> None:

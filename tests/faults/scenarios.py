@@ -45,6 +45,8 @@ class Scenario:
     """What the names of its faults have in common."""
     why_only: str = ""
     """Why others are left out, for the table."""
+    refuses: tuple[str, ...] = ()
+    """How calls begin that this world refuses in any case, so that no fault can strike them."""
 
 
 def wide() -> Json:
@@ -234,7 +236,7 @@ STORIES = (
     Scenario("create: a cluster is found", stopped_with_route, start, starts=True),
     Scenario(
         "create: a cluster is found in pages", without_streams, start, starts=True,
-        only="Kubernetes: read", why_only=_SAME,
+        only="Kubernetes: read", why_only=_SAME, refuses=("list, streamed,",),
     ),
     Scenario("create: a route", started, applies(checkout())),
     Scenario("create: a hostname", started, applies(checkout(hostnames=[HOSTNAME]))),
