@@ -22,17 +22,20 @@ class _Parent(msgspec.Struct, frozen=True):
 class _Condition(msgspec.Struct, frozen=True):
     type: str = ""
     status: str = ""
-    observed_generation: int = msgspec.field(name="observedGeneration", default=0)
 
 
-class _Judged(msgspec.Struct, frozen=True):
+class _Judged(_Parent, frozen=True):
     parent_ref: ParentReference = msgspec.field(name="parentRef", default_factory=ParentReference)
     conditions: tuple[_Condition, ...] = ()
 
 
+class _JudgedStatus(msgspec.Struct, frozen=True):
+    parents: tuple[_Judged, ...] = ()
+
+
 _status = msgspec.json.Decoder(_Status)
 _parent = msgspec.json.Decoder(_Parent)
-_judged = msgspec.json.Decoder(_Judged)
+_judged = msgspec.json.Decoder(_JudgedStatus)
 
 
 def own_parents(status: bytes | msgspec.Raw, controller_name: str) -> tuple[bytes, ...]:
@@ -45,25 +48,15 @@ def own_parents(status: bytes | msgspec.Raw, controller_name: str) -> tuple[byte
 
 
 def accepting_parents(status: bytes | msgspec.Raw, controller_name: str) -> frozenset[ParentReference]:
-    """The parentRefs for which this controller has written that the route is accepted."""
+    """The parentRefs for which this controller has written that the route is accepted; none where the status cannot be
+    read."""
+    try:
+        entries = _judged.decode(status).parents if status else ()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return frozenset()
     return frozenset(
-        judged.parent_ref
-        for judged in _own_judgements(status, controller_name)
-        if any(each.type == ACCEPTED and each.status == "True" for each in judged.conditions)
+        entry.parent_ref
+        for entry in entries
+        if entry.controller_name == controller_name
+        and any(each.type == ACCEPTED and each.status == "True" for each in entry.conditions)
     )
-
-
-def tells_of(generation: int, status: bytes | msgspec.Raw, controller_name: str) -> bool:
-    """Whether all that this controller has written is about this generation of the route, and it has written at all."""
-    judgements = _own_judgements(status, controller_name)
-    return bool(judgements) and all(
-        each.observed_generation == generation for judged in judgements for each in judged.conditions
-    )
-
-
-def _own_judgements(status: bytes | msgspec.Raw, controller_name: str) -> list[_Judged]:
-    found: list[_Judged] = []
-    for entry in own_parents(status, controller_name):
-        with suppress(msgspec.DecodeError):
-            found.append(_judged.decode(entry))
-    return found
