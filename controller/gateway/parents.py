@@ -3,7 +3,6 @@
 Source: Gateway API v1.6, `RouteParentStatus`.
 """
 
-from contextlib import suppress
 
 import msgspec
 
