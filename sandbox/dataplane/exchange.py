@@ -21,7 +21,7 @@ from urllib.parse import quote
 import anyio
 
 from sandbox.dataplane.balancing import Balancer
-from sandbox.dataplane.headers import REQUEST_ID, end_to_end, excess, request_id, to_target
+from sandbox.dataplane.headers import REQUEST_ID, end_to_end, excess, is_text, request_id, to_target
 from sandbox.dataplane.log import Access, AccessLog
 from sandbox.dataplane.messages import Answer, FailureReason, Fields, Request, TargetError, pieces
 from sandbox.dataplane.routing import RequestHead, route, split_authority
@@ -102,6 +102,8 @@ class Exchange:
             raise _bad(f"the data plane takes no request for {request.target!r}")
         if too_much := excess(request.fields):
             raise _bad(too_much)
+        if not is_text([("", request.authority), ("", request.target), *request.fields]):
+            raise _bad("a header that is not UTF-8")
         service, listener = self._listener(request, access)
         decision = route(RequestHead(request.method, request.path, request.fields), listener)
         access.rule = None if decision.rule is None else decision.rule.rule_id
@@ -122,6 +124,8 @@ class Exchange:
             status = 500 if error.reason == "TargetConnectionError" else 502
             words = f"target {access.target}: {error}"
             raise RefusedError(status, words, reason=error.reason, grpc_status=_UNAVAILABLE) from error
+        if not is_text(answer.fields):
+            raise RefusedError(502, f"target {access.target}: a header that is not UTF-8", reason="TargetProtocolError")
         answer.fields = [field for field in end_to_end(answer.fields) if field[0].lower() != REQUEST_ID]
         return answer
 
@@ -179,14 +183,15 @@ def _unavailable(words: str) -> RefusedError:
 
 def _refusal(request: Request, refused: RefusedError, access: Access) -> Answer:
     fields = _decided(access)
+    words = str(refused).encode("utf-8", "backslashreplace").decode()
     if is_grpc(request):
         access.grpc_status = refused.grpc_status
         status = [
             ("grpc-status", str(refused.grpc_status)),
-            ("grpc-message", quote(str(refused), safe=" !#$&'()*+,/:;=?@")),
+            ("grpc-message", quote(words, safe=" !#$&'()*+,/:;=?@")),
         ]
         return Answer(refused.status, [*fields, ("Content-Type", "application/grpc"), *status])
-    text = f"{refused}\n".encode()
+    text = f"{words}\n".encode()
     fields += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
     return Answer(refused.status, fields, None if request.method == "HEAD" else pieces(text))
 

@@ -76,7 +76,18 @@ def end_to_end(fields: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 def request_id(given: str | None, made: str) -> str:
     """The id of a request: the caller's, of which at most 512 bytes count, or the one made for it."""
-    return made if given is None else given.encode()[:_LONGEST_REQUEST_ID].decode("utf-8", "ignore")
+    if given is None:
+        return made
+    return given.encode("utf-8", "replace")[:_LONGEST_REQUEST_ID].decode("utf-8", "ignore")
+
+
+def is_text(fields: Fields) -> bool:
+    """Whether all names and values are UTF-8; other bytes, opaque by RFC 9110 (section 5.5), are not taken."""
+    try:
+        "".join(part for field in fields for part in field).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def excess(fields: Fields) -> str | None:

@@ -9,12 +9,14 @@ regular would be a lie. A request's target may be absolute, as to a proxy; so ea
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator
 
 import anyio
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
@@ -28,6 +30,17 @@ _MOST_FIELDS = 1000
 """Beyond what the exchange allows, so that it is the exchange that refuses."""
 
 
+logger = logging.getLogger(__name__)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    """Whether there is more to a record than that a caller has sent what is not HTTP, and has got 400 for it."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+logger.addFilter(_is_our_fault)
+
+
 class _Server(web.Server):
     """aiohttp's server, which also knows the caller of each connection, and tells when it ends."""
 
@@ -35,6 +48,7 @@ class _Server(web.Server):
         super().__init__(
             self._serve,
             access_log=None,
+            logger=logger,
             handler_cancellation=True,
             keepalive_timeout=idle,
             max_line_size=_LONGEST_FIELD,
@@ -82,6 +96,8 @@ class _Server(web.Server):
         except TargetError:
             if request.transport is not None:
                 request.transport.abort()
+        except ConnectionError:
+            return response  # to nobody: the caller has left
         return response
 
 

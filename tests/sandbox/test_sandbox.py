@@ -9,7 +9,9 @@ import anyio
 import pytest
 
 from sandbox.directory import DirectoryError
+from sandbox.lattice import Timings
 from sandbox.sandbox import Ports, start
+from tests.sandbox.lattice.harness import client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +81,24 @@ async def test_the_instance_metadata_tells_what_the_environment_tells(tmp_path):
             "CLUSTER_NAME": "tags/instance/aws:eks:cluster-name",
         }.items():
             assert await told(path) == sandbox.environment[name]
+
+
+async def test_an_https_listener_is_reached_with_what_the_environment_tells(tmp_path):
+    async with start(tmp_path, timings=Timings.instant()) as sandbox:
+        async with client_of(sandbox.lattice, "vpc-lattice") as lattice:
+            network = await lattice.create_service_network(name="my-hotel")
+            service = await lattice.create_service(name="rates")
+            names = {"serviceIdentifier": service["id"], "serviceNetworkIdentifier": network["id"]}
+            await lattice.create_service_network_service_association(**names)
+            answer = {"fixedResponse": {"statusCode": 404}}
+            await lattice.create_listener(
+                serviceIdentifier=service["id"], name="https", protocol="HTTPS", defaultAction=answer
+            )
+        told = sandbox.environment
+        command = ["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "--noproxy", "", "--max-time", "20"]
+        through = ["--proxy", told["DATA_PLANE"], "--cacert", told["DATA_PLANE_CA"]]
+        done = await anyio.run_process([*command, *through, f"https://{service['dnsEntry']['domainName']}/"])
+    assert done.stdout == b"404"
 
 
 @pytest.mark.parametrize(("before", "after"), [({}, ""), ({"NO_PROXY": "corp", "no_proxy": "corp"}, ",corp")])

@@ -99,10 +99,11 @@ class TestFindingTheService:
             b"GET / HTTP/1.0\r\n\r\n",
             b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"X: 1\r\n" * 101 + b"\r\n",
+            b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: \xff\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: " + b"1" * 61_500 + b"\r\n\r\n",
         ],
     )
-    async def test_a_request_for_no_path_or_of_no_host_or_too_large_is_bad(self, plane, head):
+    async def test_a_request_without_path_or_host_or_too_large_or_of_other_bytes_is_bad(self, plane, head):
         assert b" 400 " in (await exchange(plane, head)).partition(b"\r\n")[0]
 
 
@@ -199,6 +200,14 @@ class TestForwarding:
                 assert field.encode() in answer
             for name in (b"x-hop", b"user-agent", b"accept"):
                 assert name not in answer
+
+    async def test_a_protocol_switch_is_not_passed_on(self, plane, directory, network):
+        async with http_target(network, echo("parking")) as target:
+            directory.forward_all_to("tg-1", target)
+            switch = "Connection: upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            answer = await exchange(plane, f"GET / HTTP/1.1\r\nHost: {FQDN}\r\n{switch}\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b'"upgrade"' not in answer
 
     async def test_the_answer_keeps_its_status_and_headers(self, plane, client, directory, network):
         async def handler(request):
@@ -316,6 +325,17 @@ class TestBreaking:
             async with asked(client, plane, method="POST") as answer:
                 assert answer.status == 502
         assert next(iter(plane.log)).reason == "TargetConnectionClosed"
+
+    async def test_a_target_that_answers_with_other_bytes_makes_a_bad_gateway(self, plane, client, directory, network):
+        async def answer(stream):
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 200 OK\r\nX: \xff\r\nContent-Length: 0\r\n\r\n")
+
+        async with raw_target(network, answer) as target:
+            directory.forward_all_to("tg-1", target)
+            async with asked(client, plane) as answered:
+                assert answered.status == 502
+        assert next(iter(plane.log)).reason == "TargetProtocolError"
 
     @pytest.mark.parametrize("framing", [b"Content-Length: 10", b"Transfer-Encoding: chunked"])
     async def test_an_answer_that_breaks_off_breaks_off_for_the_caller(
