@@ -27,7 +27,14 @@ from controller.lattice.model import DesiredService
 from controller.lattice.observed import ObservedService
 from controller.lattice.plan import Plan, PlanContext, Problem, plan_service
 from controller.reconcile.imports import Imports
-from controller.translate.certificates import ByName, FromSecrets, Named, not_found_message, not_imported_message
+from controller.translate.certificates import (
+    ByName,
+    FromSecrets,
+    Named,
+    not_found_message,
+    not_imported_message,
+    not_yet_imported_message,
+)
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation
 
@@ -189,7 +196,7 @@ class Certificates:
             return Choice(arn=arn)
         if self.imports.settled(source.keys):
             return _lacking(not_imported_message(source.keys))
-        return Failed(reason=PENDING, message=not_imported_message(source.keys), transient=True)
+        return Failed(reason=PENDING, message=not_yet_imported_message(source.keys), transient=True)
 
 
 def _lacking(message: str) -> Failed:

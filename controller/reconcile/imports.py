@@ -24,6 +24,7 @@ from controller.gateway.view import UnknownError, View
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.inventory.once import Once
 from controller.lattice.limits import Lane
+from controller.lattice.plan import Operation, Plan
 from controller.translate.context import TranslateContext
 from controller.translate.imports import CertificateTranslation, translate_certificate
 from controller.translate.triggers import services_of_secret
@@ -172,3 +173,30 @@ def _tell(view: View, key: CertificateKey, ctx: TranslateContext, add: Callable[
             add(service)
     except UnknownError as error:
         log.info("who is to hear of a certificate is not known: %s", error)
+
+
+async def foresee_import(imports: Imports, view: View, key: CertificateKey, ctx: TranslateContext) -> Plan:
+    """What a pass for a Secret would do, for those who only look. Raises `UnknownError` and `LatticeError`."""
+    translation = translate_certificate(view, key, ctx)
+    await imports.load(lane=Lane.BULK)
+    return Plan(operations=tuple(_operation(key, step) for step in imports.steps(translation)))
+
+
+def _operation(key: CertificateKey, step: Step) -> Operation:
+    """A step as an operation, without what is imported."""
+    resource = f"certificate of Secret {key.namespace}/{key.name}"
+    match step:
+        case ImportAsNew():
+            return Operation(
+                call="ImportCertificate", arguments={}, resource=resource, description="import it into ACM"
+            )
+        case ImportAnew(arn=arn):
+            arguments = {"CertificateArn": arn}
+            return Operation(
+                call="ImportCertificate", arguments=arguments, resource=resource, description="import what has changed"
+            )
+        case Remove(arn=arn):
+            arguments = {"CertificateArn": arn}
+            return Operation(
+                call="DeleteCertificate", arguments=arguments, resource=resource, description="delete one too many"
+            )

@@ -1,8 +1,8 @@
 """What a run would do, without doing it: the same translations, observations and plans, and no apply.
 
-A plan is made for every service and target group that a route asks for, and for what is left over of the routes. What
-would follow from the changes themselves (a plan that is not `whole`) is not shown. What a run would hold back, because
-another controller was before, is shown as such.
+A plan is made for every service and target group that a route asks for, for the Secrets whose certificates they are to
+have, and for what is left over of the routes. What would follow from the changes themselves (a plan that is not
+`whole`) is not shown. What a run would hold back, because another controller was before, is shown as such.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from controller.api.gateway import Route
-from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.api.keys import CertificateKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.gateway.view import UnknownError, View
 from controller.lattice.inventory import Inventory
 from controller.lattice.inventory.mirror import route_of_group, route_of_service
@@ -20,6 +20,8 @@ from controller.lattice.model import Frozen
 from controller.lattice.observed import NetworkFound, ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Plan, plan_target_group
 from controller.reconcile.certificates import Certificates, foresee
+from controller.reconcile.imports import foresee_import
+from controller.translate.certificates import FromSecrets
 from controller.translate.context import TranslateContext
 from controller.translate.route import RouteTranslation, translate_route
 from controller.translate.service import translate_service
@@ -35,7 +37,7 @@ class Step(Frozen, frozen=True):
     """The plan of one key, for the route that it serves."""
 
     route: RouteRef
-    key: ServiceKey | TargetGroupKey
+    key: ServiceKey | TargetGroupKey | CertificateKey
     plan: Plan
     held: frozenset[int] = frozenset()
     """The places in the plan of what is held back until somebody releases it."""
@@ -121,6 +123,7 @@ class _Planner:
         self._now = now
         self._left = left
         self._limit = anyio.CapacityLimiter(AT_ONCE)
+        self._imported: set[CertificateKey] = set()
         self.steps: list[Step] = []
         self.remarks: list[Remark] = []
 
@@ -162,9 +165,20 @@ class _Planner:
             if desired is not None:
                 await self._look_for(desired.networks)
             observed = await self._inventory.observe_service(key, desired, lane=Lane.BULK)
+            if isinstance(wanted.certificate, FromSecrets):
+                await self._imports(translation.ref, wanted.certificate)
             plan = await foresee(self._certificates, wanted, observed, self._inventory.context(self._now))
             holder = None if observed is None else route_of_service(observed.tags)
             self._add(translation.ref, key, plan, observed, holder, wanted=desired is not None)
+
+    async def _imports(self, route: RouteRef, source: FromSecrets) -> None:
+        """What is to be imported for a service of the route, once."""
+        for key in source.keys:
+            if key not in self._imported:
+                self._imported.add(key)
+                plan = await foresee_import(self._certificates.imports, self._view, key, self._ctx)
+                if plan.operations:
+                    self.steps.append(Step(route=route, key=key, plan=plan))
 
     async def _look_for(self, networks: Iterable[str]) -> None:
         """As a run does, look for networks that are not in the list among those of this VPC's associations."""

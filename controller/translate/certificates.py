@@ -71,3 +71,9 @@ def not_imported_message(keys: Iterable[CertificateKey]) -> str:
     """What to tell the author of a route for whose hostname no Secret could be imported."""
     secrets = ", ".join(f"{key.namespace}/{key.name}" for key in keys)
     return f"No certificate could be imported from Secret {secrets}; the Gateway's listener says why (ResolvedRefs)."
+
+
+def not_yet_imported_message(keys: Iterable[CertificateKey]) -> str:
+    """What to tell him while it is not known yet."""
+    secrets = " or ".join(f"{key.namespace}/{key.name}" for key in keys)
+    return f"Waits for the certificate of Secret {secrets} to be imported into AWS Certificate Manager."

@@ -1,5 +1,6 @@
 """What is read of ACM, against the sandbox, and against lists that say less than all."""
 
+import logging
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 
 from controller.acm.client import AcmClient
+from controller.acm.model import Held
+from controller.acm.pem import Pair, read_pair
+from controller.api.keys import CertificateKey
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import SuspectError
 from sandbox.lattice import LatticeServer
@@ -63,6 +67,9 @@ class Scripted:
             raise SuspectError(operation, "ResourceNotFoundException", "gone")
         return {"Certificate": {"DomainName": "cn.example.com", "SubjectAlternativeNames": names}}
 
+    async def tagged(self, *_: Any, **__: Any) -> list[tuple[str, dict[str, str]]]:
+        raise NotImplementedError
+
 
 def summary(arn: str, *names: str, more: bool = False) -> dict[str, Any]:
     return {
@@ -104,3 +111,58 @@ async def test_a_certificate_without_alternative_names_is_known_by_its_domain() 
 async def test_one_that_goes_while_it_is_asked_for_covers_nothing() -> None:
     (found,) = await AcmClient(Scripted([summary("one", "a.x", more=True)], described={})).issued(now=NOW)
     assert found.names == ()
+
+
+KEY = CertificateKey("default", "shop")
+OWNER = "123456789012/hotel/vpc-0123456789abcdef0"
+
+
+def pair(*names: str) -> Pair:
+    made = issue(*(names or ("a.example.com",)))
+    return read_pair(made.certificate, made.key)
+
+
+@pytest.mark.parametrize("use_tagging_api", [True, False])
+async def test_what_was_imported_is_found_by_its_tags(
+    calls: LatticeClient, server: LatticeServer, use_tagging_api: bool
+) -> None:
+    acm = AcmClient(calls, use_tagging_api=use_tagging_api)
+    arn = await acm.import_as_new(KEY, pair(), OWNER)
+    await acm.import_as_new(CertificateKey("default", "other"), pair(), "123456789012/another/vpc-0123456789abcdef0")
+    server.state.add_certificate("b.example.com")
+    found = await acm.owned(OWNER)
+    assert list(found) == [KEY]
+    assert [held.arn for held in found[KEY]] == [arn]
+
+
+async def test_importing_anew_leaves_the_fingerprint_of_what_is_there(calls: LatticeClient) -> None:
+    acm, first, second = AcmClient(calls), pair(), pair("b.example.com")
+    arn = await acm.import_as_new(KEY, first, OWNER)
+    assert await acm.owned(OWNER) == {KEY: [Held(arn=arn, fingerprint=first.fingerprint)]}
+    await acm.import_anew(arn, second)
+    assert await acm.owned(OWNER) == {KEY: [Held(arn=arn, fingerprint=second.fingerprint)]}
+
+
+async def test_what_is_in_use_is_not_deleted_and_what_is_gone_is(calls: LatticeClient, server: LatticeServer) -> None:
+    acm = AcmClient(calls)
+    arn = await acm.import_as_new(KEY, pair(), OWNER)
+    made = await calls.call(
+        "CreateService", {"name": "one", "customDomainName": "a.example.com", "certificateArn": arn}
+    )
+    assert not await acm.delete(arn)
+    await calls.call("DeleteService", {"serviceIdentifier": made["id"]})
+    await calls.call("ListServices", {})
+    assert await acm.delete(arn)
+    assert await acm.delete(arn)
+    assert not server.state.certificates
+
+
+async def test_imports_are_writes_behind_the_fence_with_an_audit_line_without_the_key(
+    calls: LatticeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="controller")
+    arn = await AcmClient(calls).import_as_new(KEY, pair(), OWNER)
+    [line] = [record for record in caplog.records if record.name == "controller.audit"]
+    assert line.__dict__["operation"] == "ImportCertificate"
+    assert line.__dict__["identifiers"] == {"CertificateArn": arn}
+    assert "PRIVATE" not in repr([record.__dict__ for record in caplog.records])

@@ -52,6 +52,7 @@ RESOURCES = {
     "Deployment": ("/apis/apps/v1", "deployments", True),
     "Namespace": ("/api/v1", "namespaces", False),
     "Service": ("/api/v1", "services", True),
+    "Secret": ("/api/v1", "secrets", True),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", True),
     "GatewayClass": (f"/apis/{GATEWAY_API}", "gatewayclasses", False),
     "Gateway": (f"/apis/{GATEWAY_API}", "gateways", True),

@@ -1,5 +1,6 @@
 """Kubernetes objects in short, as their authors would write them."""
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,13 @@ def tls_route(
 
 def namespace(name: str, **labels: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def secret(name: str, certificate: bytes, key: bytes, *, namespace: str = "default") -> Json:
+    """A Secret with a certificate and its key."""
+    data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "kubernetes.io/tls", "data": data}
 
 
 def service(name: str, *, namespace: str = "default", port: int = 80) -> Json:
