@@ -20,6 +20,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TypeVar
 
 import anyio
@@ -55,6 +56,19 @@ logger = logging.getLogger(__name__)
 
 class _GoneError(Exception):
     """The caller has left, or says nothing that could be served."""
+
+
+class _RefusedError(Exception):
+    """A CONNECT that leads nowhere."""
+
+    def __init__(self, status: HTTPStatus, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+    def answer(self) -> bytes:
+        text = f"{self}\n".encode()
+        head = f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\nContent-Length: {len(text)}\r\n"
+        return head.encode() + b"Connection: close\r\n\r\n" + text
 
 
 class Door:
@@ -125,29 +139,37 @@ class Door:
         """Answer CONNECT; gives the caller of the connection that begins after it."""
         head = await _peek(connection, _head)
         connection.recv(len(head))
-        access = Access(caller.source, "CONNECT", "", "")
+        authority = head.split(b" ")[1].decode("latin-1")
         try:
-            access.authority = head.split(b" ")[1].decode("latin-1")
-            domain, port = split_authority(access.authority)
-        except ValueError as error:
-            access.status, access.failure = 400, str(error)
-        else:
-            if port is None:
-                access.status, access.failure = 400, f"CONNECT to {access.authority} without a port"
-            elif self._directory.service_by_domain(domain) is None:
-                access.status, access.failure = 404, f"no service answers to {domain}"
-        if access.failure is not None:
-            access.reason = "ClientProtocolError"
-            self._log.add(access)
-            text = f"{access.failure}\n"
-            phrase = {400: "Bad Request", 404: "Not Found"}[access.status]
-            answer = (
-                f"HTTP/1.1 {access.status} {phrase}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}"
+            port = self._destination(authority)
+        except _RefusedError as refused:
+            self._log.add(
+                Access(
+                    caller.source,
+                    "CONNECT",
+                    authority,
+                    "",
+                    status=refused.status.value,
+                    reason="ClientProtocolError",
+                    failure=str(refused),
+                )
             )
-            connection.send(answer.encode())
-            raise _GoneError
+            connection.send(refused.answer())
+            raise _GoneError from refused
         connection.send(b"HTTP/1.1 200 Connection Established\r\n\r\n")
         return Caller(caller.source, port)
+
+    def _destination(self, authority: str) -> int:
+        """The port that CONNECT asks for. Raises _RefusedError."""
+        try:
+            domain, port = split_authority(authority)
+        except ValueError as error:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        if port is None:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"CONNECT to {authority} without a port")
+        if self._directory.service_by_domain(domain) is None:
+            raise _RefusedError(HTTPStatus.NOT_FOUND, f"no service answers to {domain}")
+        return port
 
     async def _enter_tls(self, connection: socket.socket, caller: Caller) -> None:
         access = Access(caller.source, "", "", "", protocol="TLS", listener=caller.port)
