@@ -20,8 +20,7 @@ from sandbox.kube.objects import Clock, copy, timestamp
 from sandbox.kube.patch import PatchError, json_patch, merge_patch, strategic_merge
 from sandbox.kube.reading import Reader
 from sandbox.kube.resource import Environment, Registry, Resource
-from sandbox.kube.schema import prune
-from sandbox.kube.selectors import from_object
+from sandbox.kube.scaling import Scaler
 from sandbox.kube.store import Event, Key, Store, Stored
 from sandbox.kube.watch import Scope
 from sandbox.kube.writing import WriteOptions, Writer
@@ -69,7 +68,6 @@ class Api:
         self.writer = Writer(self.store, self.registry, self.env, self.deleter)
         definitions = self.resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
         self.store.collection(definitions.storage).watchers.add(_DefinitionWatcher(self))
-        self._scale_schema = type_schema("Scale")
         for name in ("default", "kube-node-lease", "kube-public", "kube-system"):
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
@@ -133,14 +131,11 @@ class Api:
     def patch(
         self, resource: Resource, key: Key, media_type: str, patch: Any, options: WriteOptions, subresource: str
     ) -> Stored:
-        """A patch in one of the three patch languages; server-side apply is `apply_patch`.
+        """A patch in one of the patch languages of the kind (`offered_patches`); server-side apply is `apply_patch`.
 
         Raises:
-            ApiError: 415 where the kind does not know the language, else as an update.
+            ApiError: as an update.
         """
-        offered = offered_patches(resource)
-        if media_type not in offered:
-            raise errors.unsupported_media_type(offered)
         options.patch = True
 
         def change(stored: Stored) -> Json:
@@ -203,63 +198,12 @@ class Api:
                 self.deleter.delete(scope.resource, stored.key, options)
         return selected
 
-    def scale(self, resource: Resource, key: Key) -> Json:
-        """The autoscaling/v1 Scale of an object."""
-        obj = self.reader.get(resource, key).obj
-        meta = obj["metadata"]
-        kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-        return {
-            "kind": "Scale",
-            "apiVersion": "autoscaling/v1",
-            "metadata": {name: meta[name] for name in kept if name in meta},
-            "spec": {"replicas": obj["spec"].get("replicas", 0)},
-            "status": {
-                "replicas": (obj.get("status") or {}).get("replicas", 0),
-                "selector": _selector_text(obj["spec"]["selector"]),
-            },
-        }
-
-    def set_scale(self, resource: Resource, key: Key, scale: Any, options: WriteOptions) -> Json:
-        """Sets the number of replicas by a Scale.
-
-        Raises:
-            ApiError: as an update.
-        """
-        _require_object(scale)
-        prune(self._scale_schema, scale)
-        replicas = (scale.get("spec") or {}).get("replicas", 0)
-        version = (scale.get("metadata") or {}).get("resourceVersion")
-
-        def change(stored: Stored) -> Json:
-            current = resource.show(stored.obj)
-            current["spec"]["replicas"] = replicas
-            if version:
-                current["metadata"]["resourceVersion"] = version
-            return current
-
-        self.writer.update(resource, key, change, options)
-        return self.scale(resource, key)
+    def scaler(self, resource: Resource) -> Scaler:
+        """What reads and writes the Scales of a resource that has them."""
+        return Scaler(self.reader, self.writer, resource)
 
 
 def offered_patches(resource: Resource) -> list[str]:
     if resource.custom:
         return [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
     return [JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY_PATCH]
-
-
-def _require_object(value: Any) -> None:
-    if not isinstance(value, dict):
-        raise errors.bad_request("the body of the request has to be an object")
-
-
-def _selector_text(selector: Json) -> str:
-    terms: list[str] = []
-    for requirement in from_object(selector).requirements:
-        values = sorted(requirement.values)
-        if requirement.operator == "in" and len(values) == 1:
-            terms.append(f"{requirement.key}={values[0]}")
-        elif requirement.operator in {"in", "notin"}:
-            terms.append(f"{requirement.key} {requirement.operator} ({','.join(values)})")
-        else:
-            terms.append(f"!{requirement.key}" if requirement.operator == "!" else requirement.key)
-    return ",".join(terms)

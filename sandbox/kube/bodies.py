@@ -17,6 +17,8 @@ from sandbox.kube import errors
 
 _JSON_PATCH = "application/json-patch+json"
 _YAML_TYPES = ("application/yaml", "application/apply-patch+yaml")
+BODY_TYPES = frozenset({"", "application/json", "application/yaml"})
+"""What a body may be said to be that is no patch; where nothing is said it is JSON."""
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

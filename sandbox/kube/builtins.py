@@ -7,8 +7,8 @@ from typing import Any
 from sandbox.kube import columns, strategies
 from sandbox.kube.definitions import DefinitionStrategy
 from sandbox.kube.errors import Json
-from sandbox.kube.pods import PodStrategy, TemplateStrategy
-from sandbox.kube.resource import Column, Environment, Resource, Strategy
+from sandbox.kube.pods import DeploymentStrategy, PodStrategy, TemplateStrategy
+from sandbox.kube.resource import Column, Environment, Resource, ScalePaths, Strategy
 from sandbox.kube.schema import Schema, compile_schema
 from sandbox.kube.selectors import FieldGetter, field_getter
 from sandbox.kube.services import ServiceStrategy
@@ -142,10 +142,11 @@ def _add_core(build: _Builder, env: Environment) -> None:
 
 
 def _add_workloads(build: _Builder) -> None:
-    build.add("apps/v1", "deployments", "Deployment", strategy=TemplateStrategy(),
-              shown=columns.DEPLOYMENTS, short=("deploy",), categories=("all",), status=True, scale=True)  # fmt: skip
+    build.add("apps/v1", "deployments", "Deployment", strategy=DeploymentStrategy(),
+              shown=columns.DEPLOYMENTS, short=("deploy",), categories=("all",), status=True,
+              scale=ScalePaths())  # fmt: skip
     build.add("apps/v1", "replicasets", "ReplicaSet", strategy=TemplateStrategy(),
-              shown=columns.REPLICA_SETS, short=("rs",), categories=("all",), status=True, scale=True,
+              shown=columns.REPLICA_SETS, short=("rs",), categories=("all",), status=True, scale=ScalePaths(),
               fields=_fields("status.replicas"))  # fmt: skip
     build.add("discovery.k8s.io/v1", "endpointslices", "EndpointSlice", strategy=strategies.EndpointSliceStrategy(),
               shown=columns.ENDPOINT_SLICES)  # fmt: skip

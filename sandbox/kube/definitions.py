@@ -19,7 +19,7 @@ from sandbox.kube.durations import age
 from sandbox.kube.errors import Json, Problems
 from sandbox.kube.jsonpath import compile_path
 from sandbox.kube.objects import copy, label_1035_problem, subdomain_problem, timestamp
-from sandbox.kube.resource import Column, Environment, Resource, Strategy
+from sandbox.kube.resource import Column, Environment, Resource, ScalePaths, Strategy
 from sandbox.kube.schema import Schema, SchemaError, compile_schema, default
 from sandbox.kube.selectors import FieldGetter
 from sandbox.kube.validation import validate
@@ -229,6 +229,7 @@ def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
             strategy=_strategy(spec, version["schema"]["openAPIV3Schema"]),
             columns=_columns(version.get("additionalPrinterColumns")),
             status=(version.get("subresources") or {}).get("status") is not None,
+            scale=_scale((version.get("subresources") or {}).get("scale")),
             custom=True,
             fields={field["jsonPath"].lstrip("."): _selectable(field["jsonPath"])
                     for field in version.get("selectableFields") or ()},
@@ -238,6 +239,16 @@ def resources_of(definition: Json, metadata: Schema) -> list[Resource]:
         for version in spec["versions"]
         if version["served"]
     ]  # fmt: skip
+
+
+def _scale(paths: Json | None) -> ScalePaths | None:
+    if paths is None:
+        return None
+    parts = [
+        tuple(part for part in paths.get(name, "").split(".") if part)
+        for name in ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")
+    ]
+    return ScalePaths(*parts)
 
 
 def _strategy(spec: Json, schema: Json) -> CustomStrategy:

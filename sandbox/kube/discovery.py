@@ -41,7 +41,7 @@ def _subresources(resource: Resource) -> list[tuple[str, str, str, str, tuple[st
     """Name, group, version, kind and verbs of each."""
     found: list[tuple[str, str, str, str, tuple[str, ...]]] = []
     verbs = ("get", "patch", "update")
-    if resource.scale:
+    if resource.scale is not None:
         found.append(("scale", "autoscaling", "v1", "Scale", verbs))
     if resource.status:
         found.append(("status", resource.group, resource.version, resource.kind, verbs))

@@ -12,20 +12,18 @@ import orjson
 from yaml import YAMLError
 
 from sandbox.kube import errors
-from sandbox.kube.api import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, Api
-from sandbox.kube.bodies import duplicates, parse, parse_patch
+from sandbox.kube.api import APPLY_PATCH, JSON_PATCH, Api, offered_patches
+from sandbox.kube.bodies import BODY_TYPES, duplicates, parse, parse_patch
 from sandbox.kube.deletion import DeleteOptions
 from sandbox.kube.envelope import check_envelope
-from sandbox.kube.errors import Json
 from sandbox.kube.faults import Request
 from sandbox.kube.options import delete_options, flag, list_options, refused_version, watch_options, write_options
-from sandbox.kube.patch import PatchError, json_patch, merge_patch
 from sandbox.kube.protobuf import MEDIA_TYPE, UnreadableError, decode
 from sandbox.kube.reading import Page, VersionError, parse_version
 from sandbox.kube.resource import Resource
 from sandbox.kube.selectors import parse_fields, parse_labels
 from sandbox.kube.store import Key, Stored
-from sandbox.kube.tables import Form, Renderer, negotiate
+from sandbox.kube.tables import Form, Renderer, accepts_json, negotiate
 from sandbox.kube.watch import Scope, Watch
 from sandbox.kube.writing import WriteOptions
 
@@ -40,15 +38,17 @@ class Call:
     query: Mapping[str, str]
     accept: str = ""
     media_type: str = ""
+    """What the body is said to be; empty: nothing is said."""
     user_agent: str = ""
     body: bytes = b""
+    warnings: list[str] = field(default_factory=list)
+    """What the client is told beside the answer or the refusal is added here."""
 
 
 @dataclass(slots=True)
 class Answer:
     code: int
     body: bytes
-    warnings: list[str] = field(default_factory=list)
 
 
 class Handler:
@@ -66,6 +66,8 @@ class Handler:
         """
         if request.verb not in resource.verbs:
             raise errors.method_not_allowed()
+        if not accepts_json(call.accept):
+            raise errors.not_acceptable(["application/json"])
         if resource.kind == "SelfSubjectAccessReview":
             return self._access_review(resource, call)
         if request.subresource:
@@ -119,33 +121,32 @@ class Handler:
         options = _write_options(call, "create", "")
         obj = _body(call)
         namespace = request.namespace if resource.namespaced else ""
-        return self._written(
-            resource, self._api.writer.create(resource, namespace, obj, options), call, options, code=201
-        )
+        return self._written(resource, self._api.writer.create(resource, namespace, obj, options), call, code=201)
 
     def _update(self, request: Request, resource: Resource, call: Call) -> Answer:
         options = _write_options(call, "update", request.subresource)
         obj = _body(call)
         check_envelope(resource, obj, request.namespace, name=request.name, patched=False)
         stored, new = self._api.replace(resource, _key(request), obj, options, request.subresource)
-        return self._written(resource, stored, call, options, code=201 if new else 200)
+        return self._written(resource, stored, call, code=201 if new else 200)
 
     def _patch(self, request: Request, resource: Resource, call: Call) -> Answer:
         apply = call.media_type == APPLY_PATCH
         options = _write_options(call, "apply" if apply else "patch", request.subresource)
+        offered = offered_patches(resource)
+        if call.media_type not in offered:
+            raise errors.unsupported_media_type(offered)
         body = parse_patch(call.body, call.media_type)
         key = _key(request)
         if not apply:
             stored = self._api.patch(resource, key, call.media_type, body, options, request.subresource)
-            return self._written(resource, stored, call, options)
+            return self._written(resource, stored, call)
         force = flag(call.query, "force")
         stored, new = self._api.apply_patch(resource, key, body, options, request.subresource, force=force)
-        return self._written(resource, stored, call, options, code=201 if new else 200)
+        return self._written(resource, stored, call, code=201 if new else 200)
 
-    def _written(
-        self, resource: Resource, stored: Stored, call: Call, options: WriteOptions, code: int = 200
-    ) -> Answer:
-        return Answer(code, self._renderer(resource, call).one(stored), options.warnings)
+    def _written(self, resource: Resource, stored: Stored, call: Call, code: int = 200) -> Answer:
+        return Answer(code, self._renderer(resource, call).one(stored))
 
     def _delete(self, request: Request, resource: Resource, call: Call) -> Answer:
         options = _delete_options(call)
@@ -155,7 +156,7 @@ class Handler:
         return Answer(200, self._renderer(resource, call, Form()).one(stored))
 
     def _subresource(self, request: Request, resource: Resource, call: Call) -> Answer:
-        if request.subresource == "scale" and resource.scale:
+        if request.subresource == "scale" and resource.scale is not None:
             return self._scale(request, resource, call)
         if request.subresource != "status" or not resource.status:
             if resource.custom:
@@ -172,41 +173,26 @@ class Handler:
                 raise errors.method_not_allowed()
 
     def _scale(self, request: Request, resource: Resource, call: Call) -> Answer:
-        key = _key(request)
-        scale = self._api.scale(resource, key)
+        key, scaler = _key(request), self._api.scaler(resource)
         if request.verb == "get":
-            return Answer(200, orjson.dumps(scale))
-        if request.verb not in {"update", "patch"}:
+            return Answer(200, orjson.dumps(scaler.get(key)))
+        if request.verb == "update":
+            options = _write_options(call, request.verb, "scale")
+            return Answer(200, orjson.dumps(scaler.replace(key, _parsed(call), options)))
+        if request.verb != "patch":
             raise errors.method_not_allowed()
-        options = _write_options(call, request.verb, "scale")
-        if request.verb == "patch":
-            body = patched_scale(scale, parse_patch(call.body, call.media_type), call.media_type)
-        else:
-            body = parse(call.body, call.media_type)
-        return Answer(200, orjson.dumps(self._api.set_scale(resource, key, body, options)), options.warnings)
+        offered = [media_type for media_type in offered_patches(resource) if media_type != APPLY_PATCH]
+        if call.media_type not in offered:
+            raise errors.unsupported_media_type(offered)
+        patch, options = parse_patch(call.body, call.media_type), _write_options(call, request.verb, "scale")
+        scale = scaler.patch(key, patch, options, operations=call.media_type == JSON_PATCH)
+        return Answer(200, orjson.dumps(scale))
 
     def _access_review(self, resource: Resource, call: Call) -> Answer:
         review = _body(call)
         check_envelope(resource, review, "")
         review["status"] = {"allowed": True, "reason": "the sandbox allows everything"}
         return Answer(201, orjson.dumps(review))
-
-
-def patched_scale(scale: Json, patch: Any, media_type: str) -> Json:
-    """A Scale after a patch of it; all three patch languages treat it alike, as it has no lists.
-
-    Raises:
-        ApiError: 400 or 415.
-    """
-    if media_type not in {JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH}:
-        raise errors.unsupported_media_type([JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH])
-    try:
-        result = json_patch(scale, patch) if media_type == JSON_PATCH else merge_patch(scale, patch)
-    except PatchError as wrong:
-        raise errors.rejected_patch() from wrong
-    if not isinstance(result, dict):
-        raise errors.unfit_patch(f"it leaves no object but {errors.show(result)}")
-    return result
 
 
 def scope(request: Request, resource: Resource, call: Call) -> Scope:
@@ -227,7 +213,7 @@ def _body(call: Call) -> Any:
         ApiError: 400, or 415 for a protobuf message that is not described here.
     """
     if call.media_type != MEDIA_TYPE:
-        return parse(call.body, call.media_type)
+        return _parsed(call)
     try:
         return decode(call.body)
     except UnreadableError as wrong:
@@ -235,12 +221,25 @@ def _body(call: Call) -> Any:
         raise errors.ApiError(415, refusal.reason, f"{refusal.message} ({wrong})") from wrong
 
 
+def _parsed(call: Call) -> Any:
+    """The body, which has to be JSON or YAML.
+
+    Raises:
+        ApiError: 400 or 415.
+    """
+    if call.media_type not in BODY_TYPES:
+        raise errors.unsupported_media_type(["application/json", "application/yaml"])
+    return parse(call.body, call.media_type)
+
+
 def _key(request: Request) -> Key:
     return request.namespace, request.name
 
 
 def _write_options(call: Call, verb: str, subresource: str) -> WriteOptions:
-    return write_options(call.query, verb, subresource, call.user_agent, lambda: _repeated(call))
+    options = write_options(call.query, verb, subresource, call.user_agent, lambda: _repeated(call))
+    options.warnings = call.warnings
+    return options
 
 
 def _repeated(call: Call) -> tuple[str, ...]:
@@ -253,4 +252,6 @@ def _repeated(call: Call) -> tuple[str, ...]:
 
 
 def _delete_options(call: Call) -> DeleteOptions:
-    return delete_options(call.query, call.body, call.media_type)
+    if call.body.strip():
+        return delete_options(call.query, _parsed(call))
+    return delete_options(call.query, {})

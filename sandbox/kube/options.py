@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.kube import errors
-from sandbox.kube.bodies import parse
 from sandbox.kube.deletion import DeleteOptions
 from sandbox.kube.errors import ApiError, Problems
 from sandbox.kube.managers import Manager
@@ -128,13 +127,12 @@ def _check_manager(name: str, problems: Problems) -> None:
             problems.invalid("fieldManager", name, f"invalid character U+{ord(char):04X} (at position {index})")
 
 
-def delete_options(query: Mapping[str, str], body: bytes, media_type: str) -> DeleteOptions:
-    """How to delete: the body, and the query for what the body does not say.
+def delete_options(query: Mapping[str, str], given: Any) -> DeleteOptions:
+    """How to delete: what is given in the body, and the query for what that does not say.
 
     Raises:
         ApiError: 400 or 422.
     """
-    given: Any = parse(body, media_type) if body.strip() else {}
     if not isinstance(given, dict):
         raise errors.bad_request("the body of a delete has to be DeleteOptions")
     if given.get("kind") not in {None, "", "DeleteOptions"}:

@@ -16,7 +16,6 @@ from sandbox.kube.selectors import from_object
 
 def complete_pod_spec(spec: Json) -> None:
     """The defaults of a pod's spec that depend on its other fields."""
-    spec.setdefault("enableServiceLinks", True)
     if "serviceAccountName" in spec:
         spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
@@ -66,8 +65,11 @@ def _check_container(container: Json, path: str, volumes: set[str], problems: Pr
 
 
 class PodStrategy(Strategy):
+    generation = True
+
     def prepare_create(self, obj: Json) -> None:
         obj["spec"].setdefault("serviceAccountName", "default")
+        obj["spec"].setdefault("enableServiceLinks", True)
         complete_pod_spec(obj["spec"])
         obj["status"] = {"phase": "Pending", "qosClass": _quality(obj["spec"])}
 
@@ -112,7 +114,7 @@ def _quality(spec: Json) -> str:
 
 
 class TemplateStrategy(Strategy):
-    """Deployment and ReplicaSet: pods made from a template, found by a selector that never changes."""
+    """ReplicaSet: pods made from a template, found by a selector that never changes."""
 
     generation = True
 
@@ -150,3 +152,9 @@ class TemplateStrategy(Strategy):
     def check_update(self, obj: Json, old: Json, problems: Problems) -> None:
         if obj["spec"]["selector"] != old["spec"]["selector"]:
             problems.immutable("spec.selector", obj["spec"]["selector"])
+
+
+class DeploymentStrategy(TemplateStrategy):
+    """Deployment, of which annotations are a part of what is wanted."""
+
+    counted = ("annotations",)

@@ -31,13 +31,14 @@ class Environment:
 class Strategy:
     """A kind without peculiarities; others override what differs.
 
-    `generation` says whether `metadata.generation` counts changes of the kind's objects, `unconditional` whether an
-    update may come without a resourceVersion, `created_by_update` whether an update of what is not there creates it,
+    `generation` says whether `metadata.generation` counts changes of the kind's objects, `counted` which changes of
+    metadata count too, `unconditional` whether an update may come without a resourceVersion, `created_by_update` whether an update of what is not there creates it,
     and `has_rules` whether there are rules that are only asked about objects that fit their schema.
     """
 
     name_rule: NameRule = staticmethod(subdomain_problem)
     generation = False
+    counted: tuple[str, ...] = ()
     unconditional = True
     created_by_update = False
     has_rules = False
@@ -92,6 +93,17 @@ _BASE_FIELDS: Mapping[str, FieldGetter] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where the objects of a scalable resource have the number of replicas that is wanted, the number that there is,
+    and the selector of their labels: an object or its text, or nowhere if the path is empty.
+    """
+
+    replicas: tuple[str, ...] = ("spec", "replicas")
+    status: tuple[str, ...] = ("status", "replicas")
+    selector: tuple[str, ...] = ("spec", "selector")
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Resource:
     """One resource in one version of its group."""
@@ -109,7 +121,7 @@ class Resource:
     strategy: Strategy = field(default_factory=Strategy)
     columns: tuple[Column, ...] = ()
     status: bool = False
-    scale: bool = False
+    scale: ScalePaths | None = None
     custom: bool = False
     """Defined by a CustomResourceDefinition."""
     verbs: tuple[str, ...] = ALL_VERBS

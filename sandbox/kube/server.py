@@ -25,10 +25,11 @@ from sandbox.kube.api import Api
 from sandbox.kube.bundled import bundled_crds
 from sandbox.kube.errors import ApiError, Json
 from sandbox.kube.faults import Fault, Faults, Request
-from sandbox.kube.handling import Answer, Call, Handler
+from sandbox.kube.handling import Call, Handler
 from sandbox.kube.objects import Clock
 from sandbox.kube.options import flag, number
 from sandbox.kube.resource import Resource
+from sandbox.kube.tables import accepts_json
 from sandbox.kube.watch import Watch
 
 _CONNECTIONS = frozenset({"attach", "exec", "log", "portforward", "proxy"})
@@ -42,6 +43,8 @@ _BODY_LIMIT = 3 * 1024 * 1024
 _JSON = "application/json"
 _LINGER = struct.pack("ii", 1, 0)
 """A connection that is closed so ends with a TCP reset, as that of a peer that died."""
+_NEGOTIATED = {"api", "apis", "version"}
+"""Documents that are given to those only who take JSON; that of OpenAPI is, whatever they say."""
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -237,7 +240,7 @@ class KubeServer:
         return Request(verb, group, version, rest[0], subresource, namespace, name, agent, query), resource
 
     async def _resource(self, request: Request, resource: Resource, http: web.BaseRequest) -> web.StreamResponse:
-        agent = request.user_agent
+        agent, warnings = request.user_agent, list[str]()
         try:
             fault = self.faults.meet(request)
             if fault is not None:
@@ -253,20 +256,22 @@ class KubeServer:
             call = Call(
                 query=http.rel_url.query,
                 accept=http.headers.get("Accept", ""),
-                media_type=http.content_type if http.body_exists else "",
+                media_type=http.content_type if "Content-Type" in http.headers else "",
                 user_agent=agent,
                 body=await _body(http),
+                warnings=warnings,
             )
             if request.verb == "watch":
                 return await self._watch(request, resource, call, http, silent=fault is not None and fault.after)
             answer = self._handler.handle(request, resource, call)
         except ApiError as error:
             self._count(request, error.code, agent)
-            return _failure(error)
+            return _warned(_failure(error), warnings)
         self._count(request, answer.code, agent)
         if fault is not None:
             await _interrupt(fault, http)
-        return _answer(answer)
+        response = web.Response(status=answer.code, body=answer.body, headers={"Content-Type": _JSON})
+        return _warned(response, warnings)
 
     def _count(self, request: Request, code: int, agent: str) -> None:
         path = request.path_name
@@ -325,6 +330,8 @@ class KubeServer:
         body = self._json_document(path, parts, http)
         if body is None:
             return web.Response(status=404, text=_NO_PAGE)
+        if parts[0] in _NEGOTIATED and not accepts_json(http.headers.get("Accept", "")):
+            return _failure(errors.not_acceptable([_JSON]))
         aggregated = path in {"api", "apis"} and discovery.wants_aggregated(http.headers.get("Accept", ""))
         media_type = discovery.AGGREGATED_TYPE if aggregated else _JSON
         return web.Response(body=body, headers={"Content-Type": media_type})
@@ -380,7 +387,7 @@ async def _body(http: web.BaseRequest) -> bytes:
     """The whole body.
 
     Raises:
-        ApiError: 413, or 415 for what is no JSON or YAML.
+        ApiError: 413.
     """
     if not http.body_exists:
         return b""
@@ -393,8 +400,6 @@ async def _body(http: web.BaseRequest) -> bytes:
         if size > _BODY_LIMIT:
             raise errors.request_too_large(_BODY_LIMIT)
         chunks.append(chunk)
-    if size and not http.content_type.endswith(("json", "yaml", "protobuf", "octet-stream")):
-        raise errors.unsupported_media_type([_JSON, "application/yaml"])
     return b"".join(chunks)
 
 
@@ -408,9 +413,9 @@ async def _interrupt(fault: Fault, http: web.BaseRequest) -> None:
         raise ConnectionResetError("a fault on demand")
 
 
-def _answer(answer: Answer) -> web.Response:
-    response = web.Response(status=answer.code, body=answer.body, headers={"Content-Type": _JSON})
-    for warning in answer.warnings:
+def _warned(response: web.Response, warnings: Iterable[str]) -> web.Response:
+    """The answer with what the client is told beside it, be it a refusal or not."""
+    for warning in warnings:
         quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{quoted}"')
     return response

@@ -118,10 +118,17 @@ class SecretStrategy(DataStrategy):
 
 
 class EndpointSliceStrategy(Strategy):
+    """EndpointSlices always have both lists, which are null where they are empty, as Go's are that came from etcd."""
+
     generation = True
+    counted = ("labels",)
+
+    def complete(self, obj: Json) -> None:
+        for part in ("endpoints", "ports"):
+            obj[part] = obj.get(part) or None
 
     def check(self, obj: Json, problems: Problems) -> None:
-        endpoints, ports = obj["endpoints"], obj.get("ports") or []
+        endpoints, ports = obj["endpoints"] or [], obj["ports"] or []
         if len(endpoints) > 1000:
             problems.too_many("endpoints", len(endpoints), 1000)
         if len(ports) > 100:

@@ -16,6 +16,7 @@ from sandbox.kube.reading import Page
 from sandbox.kube.resource import Resource
 from sandbox.kube.store import Stored
 
+_JSON_RANGES = {"application/json", "application/*", "*/*"}
 _META_VERSIONS = {"v1", "v1beta1"}
 
 
@@ -25,6 +26,11 @@ class Form:
 
     as_: str = ""
     version: str = "v1"
+
+
+def accepts_json(accept: str) -> bool:
+    """Whether an Accept header allows JSON in any form."""
+    return not accept or any(entry.split(";")[0].strip() in _JSON_RANGES for entry in accept.split(","))
 
 
 def negotiate(accept: str, *, many: bool = False) -> Form:
@@ -37,7 +43,7 @@ def negotiate(accept: str, *, many: bool = False) -> Form:
         return Form()
     for entry in accept.split(","):
         media_type, *parameters = (part.strip() for part in entry.split(";"))
-        if media_type not in {"application/json", "application/*", "*/*"}:
+        if media_type not in _JSON_RANGES:
             continue
         values = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
         as_ = values.get("as", "")

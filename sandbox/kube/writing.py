@@ -73,7 +73,7 @@ class Writer:
         meta = check_envelope(resource, obj, namespace)
         if meta.get("resourceVersion"):
             raise errors.ApiError(500, "", "resourceVersion should not be set on objects to be created")
-        in_order = self._shape(resource, obj, options, fresh=True)
+        in_order = self.shape(resource, obj, options, fresh=True)
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self._generate_name(resource, namespace, meta["generateName"])
         obj = resource.store(obj)
@@ -142,11 +142,11 @@ class Writer:
             raise errors.conflict(resource.name, key[1], why)
         if resource.status and not subresource:
             _restore(obj, {"status": copy(old["status"])} if "status" in old else {}, "status")
-        in_order = self._shape(resource, obj, options)
+        in_order = self.shape(resource, obj, options)
         obj = resource.store(obj)
         put_back = self._settle(resource, obj, old, subresource)
         changed = _changed(obj, old)
-        if resource.strategy.generation and changed - (_APART if resource.status else _COMMON):
+        if resource.strategy.generation and _counts(resource, changed, obj["metadata"], old["metadata"]):
             obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         self._check(resource, obj, old, changed, in_order=in_order and not put_back)
         resource.strategy.warn(obj, options.warnings)
@@ -186,7 +186,7 @@ class Writer:
             return resource
         return self._registry.by_storage(resource.storage) or resource
 
-    def _shape(self, resource: Resource, obj: Json, options: WriteOptions, *, fresh: bool = False) -> bool:
+    def shape(self, resource: Resource, obj: Json, options: WriteOptions, *, fresh: bool = False) -> bool:
         """Unknown fields, duplicates, defaults and types, before anything else is looked at. A `fresh` object starts
         without the status that it may bring. Says whether the object is known to be valid.
 
@@ -354,6 +354,13 @@ def _changed(obj: Json, old: Json) -> set[str]:
         else:
             changed.add(part)
     return changed
+
+
+def _counts(resource: Resource, changed: set[str], meta: Json, before: Json) -> bool:
+    """Whether a change makes a new generation."""
+    if changed - (_APART if resource.status else _COMMON):
+        return True
+    return any(_blank(meta.get(part)) != _blank(before.get(part)) for part in resource.strategy.counted)
 
 
 def _same_metadata(obj: Json, old: Json) -> bool:

@@ -97,3 +97,12 @@ async def test_an_update_with_an_unknown_field_is_refused_if_strict(cluster, pat
     await cluster.post(paths.deployments(), new.deployment("a"))
     reply = await cluster.put(paths.deployments("a"), new.deployment("a", speed="high"), fieldValidation="Strict")
     assert (reply.code, reply.reason) == (400, "BadRequest")
+
+
+async def test_who_is_refused_is_warned_too(cluster, paths, new):
+    body = {**new.service("a", ports=[{"port": 70000, "targetPort": 1}]), "top": 1}
+    reply = await cluster.post(paths.core("services"), body)
+    assert (reply.code, reply.headers["Warning"]) == (422, '299 - "unknown field \\"top\\""')
+    await cluster.post(paths.core("services"), new.service("a"))
+    reply = await cluster.post(paths.core("services"), {**new.service("a"), "top": 1})
+    assert (reply.code, reply.headers["Warning"]) == (409, '299 - "unknown field \\"top\\""')

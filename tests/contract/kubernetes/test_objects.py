@@ -244,3 +244,44 @@ async def test_a_method_that_a_resource_does_not_know_is_not_allowed(cluster, pa
 async def test_the_server_says_that_it_is_well(cluster, path):
     reply = await cluster.get(path)
     assert (reply.code, reply.body) == (200, "ok")
+
+
+@pytest.mark.parametrize("lists", [{}, {"endpoints": None, "ports": None}, {"endpoints": [], "ports": []}])
+async def test_a_slice_without_endpoints_has_null_for_them(cluster, paths, lists):
+    body = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": "a"},
+        "addressType": "IPv4",
+    }
+    path = paths.group("discovery.k8s.io/v1", "endpointslices")
+    made = (await cluster.post(path, {**body, **lists})).body
+    assert (made["endpoints"], made["ports"]) == (None, None)
+    filled = {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}
+    assert (await cluster.patch(f"{path}/a", filled)).body["endpoints"] == [
+        {"addresses": ["10.0.0.1"], "conditions": {}}
+    ]
+    emptied = (await cluster.put(f"{path}/a", {**body, **lists})).body
+    assert (emptied["endpoints"], emptied["metadata"]["generation"]) == (None, 3)
+    again = (await cluster.patch(f"{path}/a", {"metadata": {"annotations": {"a": "b"}}})).body
+    assert (again["ports"], again["metadata"]["generation"]) == (None, 3)
+
+
+async def test_some_kinds_count_changes_of_metadata_as_generations(cluster, paths, new):
+    slices = paths.group("discovery.k8s.io/v1", "endpointslices")
+    piece = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "a"}}
+    for path, obj, counted, other in (
+        (slices, {**piece, "addressType": "IPv4", "endpoints": []}, "labels", "annotations"),
+        (paths.deployments(), new.deployment("a"), "annotations", "labels"),
+    ):
+        await cluster.post(path, obj)
+        for part, generation in ((other, 1), (counted, 2), (counted, 2)):
+            meta = (await cluster.patch(f"{path}/a", {"metadata": {part: {"a": "b"}}})).body["metadata"]
+            assert meta["generation"] == generation
+
+
+async def test_pods_have_generations(cluster, paths, new):
+    assert (await cluster.post(paths.core("pods"), new.pod("a"))).body["metadata"]["generation"] == 1
+    image = {"spec": {"containers": [{"name": "c", "image": "other"}]}}
+    changed = await cluster.patch(paths.core("pods", "a"), image, "strategic")
+    assert changed.body["metadata"]["generation"] == 2
