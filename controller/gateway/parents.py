@@ -3,7 +3,6 @@
 Source: Gateway API v1.6, `RouteParentStatus`.
 """
 
-
 import msgspec
 
 from controller.api.gateway import ParentReference
@@ -21,6 +20,7 @@ class _Parent(msgspec.Struct, frozen=True):
 class _Condition(msgspec.Struct, frozen=True):
     type: str = ""
     status: str = ""
+    observed_generation: int = msgspec.field(name="observedGeneration", default=0)
 
 
 class _Judged(_Parent, frozen=True):
@@ -47,15 +47,26 @@ def own_parents(status: bytes | msgspec.Raw, controller_name: str) -> tuple[byte
 
 
 def accepting_parents(status: bytes | msgspec.Raw, controller_name: str) -> frozenset[ParentReference]:
-    """The parentRefs for which this controller has written that the route is accepted; none where the status cannot be
-    read."""
+    """The parentRefs for which this controller has written that the route is accepted."""
+    return frozenset(
+        judged.parent_ref
+        for judged in _own_judgements(status, controller_name)
+        if any(each.type == ACCEPTED and each.status == "True" for each in judged.conditions)
+    )
+
+
+def tells_of(generation: int, status: bytes | msgspec.Raw, controller_name: str) -> bool:
+    """Whether all that this controller has written is about this generation of the route, and it has written at all."""
+    judgements = _own_judgements(status, controller_name)
+    return bool(judgements) and all(
+        each.observed_generation == generation for judged in judgements for each in judged.conditions
+    )
+
+
+def _own_judgements(status: bytes | msgspec.Raw, controller_name: str) -> list[_Judged]:
+    """What this controller has written; nothing where the status cannot be read."""
     try:
         entries = _judged.decode(status).parents if status else ()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return frozenset()
-    return frozenset(
-        entry.parent_ref
-        for entry in entries
-        if entry.controller_name == controller_name
-        and any(each.type == ACCEPTED and each.status == "True" for each in entry.conditions)
-    )
+        return []
+    return [entry for entry in entries if entry.controller_name == controller_name]
