@@ -54,9 +54,13 @@ class CallRecord:
 
 
 class CallLog:
-    """Records in order of arrival; the oldest are dropped beyond `keep`, the marks and positions stay true."""
+    """Records in order of arrival; the oldest are dropped beyond `keep`, the marks and positions stay true.
 
-    def __init__(self, keep: int = 200_000) -> None:
+    Who asks for the calls of an operation that there is not would always find none; that is a `ValueError`.
+    """
+
+    def __init__(self, operations: Operations, keep: int = 200_000) -> None:
+        self._operations = operations
         self._records: deque[CallRecord] = deque(maxlen=keep)
         self._total = 0
 
@@ -84,7 +88,8 @@ class CallLog:
         return list(self._records)[len(self._records) - count :]
 
     def of(self, operation: str, since: int = 0) -> list[CallRecord]:
-        """The calls of one operation."""
+        """The calls of one operation. Raises `ValueError` for a name that none has."""
+        self._operations.require(operation)
         return [record for record in self.since(since) if record.operation == operation]
 
     def writes(self, since: int = 0) -> list[CallRecord]:
@@ -92,8 +97,8 @@ class CallLog:
         return [record for record in self.since(since) if record.write]
 
     def count(self, operation: str | None = None, since: int = 0) -> int:
-        """How many calls, of one operation or in all."""
-        return sum(operation is None or record.operation == operation for record in self.since(since))
+        """How many calls, of one operation or in all. Raises `ValueError` for a name that none has."""
+        return len(self.since(since) if operation is None else self.of(operation, since))
 
     def by_operation(self, since: int = 0) -> Counter[str]:
         """How many calls of each operation."""

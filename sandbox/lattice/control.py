@@ -31,9 +31,8 @@ Control = Callable[[Dispatcher, dict[str, str], Any], Any]
 
 
 def _calls(dispatcher: Dispatcher, query: dict[str, str], _document: Any) -> Any:
-    records = dispatcher.calls.since(int(query.get("since", "0")))
-    if operation := query.get("operation"):
-        records = [record for record in records if record.operation == operation]
+    since, operation = int(query.get("since", "0")), query.get("operation")
+    records = dispatcher.calls.of(operation, since) if operation else dispatcher.calls.since(since)
     if query.get("writes") == "true":
         records = [record for record in records if record.write]
     return {"mark": dispatcher.calls.mark(), "calls": [asdict(record) for record in records]}
@@ -172,6 +171,12 @@ def _share_network(dispatcher: Dispatcher, _query: dict[str, str], document: Any
 
 
 def _report_health(dispatcher: Dispatcher, _query: dict[str, str], document: Any) -> Any:
+    group = dispatcher.state.target_groups.get(document["targetGroup"])
+    target = None if group is None else group.targets.get((document["ip"], document["port"]))
+    if group is None or target is None:
+        raise ValueError("there is no such target")
+    if not isinstance(document["healthy"], bool):
+        raise TypeError("healthy: must be true or false")
     StateDirectory(dispatcher.state).report_health(
         document["targetGroup"],
         document["ip"],
@@ -179,7 +184,9 @@ def _report_health(dispatcher: Dispatcher, _query: dict[str, str], document: Any
         healthy=document["healthy"],
         reason=document.get("reason", ""),
     )
-    return {}
+    if (status := target.status(group)) not in {"HEALTHY", "UNHEALTHY"}:
+        raise ValueError(f"the target is {status}: it is not checked")
+    return {"status": status}
 
 
 def _state(dispatcher: Dispatcher, _query: dict[str, str], _document: Any) -> Any:

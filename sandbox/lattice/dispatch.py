@@ -89,7 +89,7 @@ class Dispatcher:
         validate_answers: bool = False,
     ) -> None:
         self.state = state
-        self.calls = CallLog()
+        self.calls = CallLog(OPERATIONS)
         self.faults = faults or Faults(OPERATIONS)
         self.latencies = latencies or Latencies(OPERATIONS, 0.0, 0)
         self.throttles = throttles

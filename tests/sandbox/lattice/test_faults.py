@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, 
 
 from sandbox.lattice import Constant, Delay, Fail, Hang, LatticeServer, Partial, Rate, Refuse, Reset, Throttle
 from sandbox.lattice.faults import fault_from_json
-from tests.sandbox.lattice.harness import VPC, Account, Clock, connect
+from tests.sandbox.lattice.harness import VPC, Account, Clock, connect, forward
 
 pytestmark = pytest.mark.anyio
 
@@ -204,6 +204,7 @@ async def test_another_process_questions_the_log(account: Account):
     await account.lattice.list_services()
     _, counted = await ask(account, "GET", f"calls/count?since={first['mark']}")
     assert counted["operations"] == {"ListServices": 1}
+    assert (await ask(account, "GET", "calls?operation=ListService"))[0] == 400
     await ask(account, "DELETE", "calls")
     assert (await ask(account, "GET", "calls"))[1]["calls"] == []
 
@@ -290,6 +291,21 @@ async def test_another_process_makes_what_no_operation_makes(account: Account):
     _, state = await ask(account, "GET", "state")
     assert (state["services"], state["vpcAssociations"], state["changesUnderWay"]) == (1, 1, 1)
     assert (await ask(account, "GET", "nothing"))[0] == 404
+
+
+async def test_another_process_gives_a_health_checks_verdict_on_a_target_that_is_checked(account: Account):
+    group, service = await account.group(), await account.service()
+    target = {"id": "10.0.0.1", "port": 80}
+    await account.lattice.register_targets(targetGroupIdentifier=group["id"], targets=[target])
+    verdict = {"targetGroup": group["id"], "ip": "10.0.0.1", "port": 80, "healthy": True}
+    status, answer = await ask(account, "POST", "health", verdict)
+    assert (status, "UNUSED" in answer["message"]) == (400, True)
+    await account.listener(service, defaultAction=forward(group))
+    assert await ask(account, "POST", "health", verdict) == (200, {"status": "HEALTHY"})
+    unhealthy = verdict | {"healthy": False, "reason": "Refused"}
+    assert await ask(account, "POST", "health", unhealthy) == (200, {"status": "UNHEALTHY"})
+    for wrong in ({"ip": "10.0.0.2"}, {"targetGroup": "tg-0"}, {"healthy": "yes"}):
+        assert (await ask(account, "POST", "health", verdict | wrong))[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,13 @@ async def test_the_log_tells_what_was_asked_and_what_became_of_it(account: Accou
     assert (len(calls), calls.since(mark)) == (0, [])
 
 
+def test_the_log_is_not_asked_for_what_there_never_is():
+    calls = LatticeServer().calls
+    for ask in (calls.of, calls.count):
+        with pytest.raises(ValueError, match="ListService"):
+            ask("ListService")
+
+
 async def test_the_log_tells_callers_apart_by_the_keys_they_sign_with(account: Account):
     await account.lattice.list_services()
     assert account.server.calls.of("ListServices")[-1].access_key == "AKIDEXAMPLE"
