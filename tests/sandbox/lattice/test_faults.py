@@ -9,7 +9,9 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from sandbox.lattice import Constant, Delay, Fail, Hang, LatticeServer, Partial, Rate, Refuse, Reset, Throttle
-from sandbox.lattice.faults import fault_from_json
+from sandbox.lattice.dispatch import LATTICE_HANDLERS
+from sandbox.lattice.faults import ASYNCHRONOUS, BATCHES, fault_from_json
+from tests.sandbox.lattice.direct import MODEL
 from tests.sandbox.lattice.harness import VPC, Account, Clock, connect, forward
 
 pytestmark = pytest.mark.anyio
@@ -125,6 +127,17 @@ def test_a_fault_that_cannot_happen_is_refused(operation, effect):
     server = LatticeServer()
     with pytest.raises(ValueError, match=r"cannot suffer|no operation"):
         server.faults.add(operation, effect)
+
+
+def test_what_can_fail_later_and_what_can_succeed_in_part_is_as_the_model_has_it():
+    outputs = {
+        name: set(MODEL.operation_model(name).output_shape.members)
+        for name in LATTICE_HANDLERS
+        if not name.startswith(("Get", "List"))
+    }
+    with_status = {name for name, members in outputs.items() if "status" in members}
+    assert with_status - {"UpdateTargetGroup"} == ASYNCHRONOUS  # a target group has no status of being updated
+    assert {name for name, members in outputs.items() if "unsuccessful" in members} == BATCHES.keys()
 
 
 async def test_an_error_on_demand_has_what_the_model_requires_of_it(account: Account):
