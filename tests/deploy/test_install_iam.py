@@ -21,9 +21,18 @@ from botocore.session import get_session
 ROOT = Path(__file__).parents[2]
 POLICY = ROOT / "deploy" / "iam-policy.json"
 TAKEOVER = ROOT / "deploy" / "iam-policy-takeover.json"
+IMPORT = ROOT / "deploy" / "iam-policy-import.json"
 
-SERVICES = {"vpc-lattice": "vpc-lattice", "resourcegroupstaggingapi": "tag", "acm": "acm"}
+SERVICES = {
+    "vpc-lattice": "vpc-lattice",
+    "resourcegroupstaggingapi": "tag",
+    "acm": "acm",
+    "service-quotas": "servicequotas",
+}
 """Service models by botocore's name, and the prefix of their actions. STS needs no permission for GetCallerIdentity."""
+
+CALLERS = {"acm": "acm/", "service-quotas": "lattice/quota_reader.py"}
+"""Where those are called from that have operations of the same names as VPC Lattice."""
 
 PERMITTED_BY = {"vpc-lattice:BatchUpdateRule": "vpc-lattice:UpdateRule"}
 """Operations without an action of their own."""
@@ -37,6 +46,14 @@ DEPENDENT = {
 addresses of its targets, are (User Guide, "Amazon VPC Lattice API permissions", for targets of type IP), and makes its
 service-linked role for the first resource of an account (User Guide, "Using service-linked roles")."""
 
+IMPORTING = {
+    "acm:AddTagsToCertificate",
+    "acm:DeleteCertificate",
+    "acm:ImportCertificate",
+    "acm:ListTagsForCertificate",
+}
+"""What is called only where certificates are imported."""
+
 TAGGED_AT_CREATION = {"CreateListener", "CreateRule", "CreateService", "CreateServiceNetworkServiceAssociation",
                       "CreateTargetGroup"}  # fmt: skip
 OWNER_TAG = "application-networking.k8s.aws/ManagedBy"
@@ -49,25 +66,29 @@ def operations(service: str) -> frozenset[str]:
 
 
 def actions_in_the_code() -> set[str]:
-    """The actions of all operations that the controller's code names; those of ACM are in a package of its own."""
+    """The actions of all operations that the controller's code names."""
     named = {
-        f"{prefix}:{word}"
-        for service, prefix in SERVICES.items()
-        for word in words(of_acm=service == "acm") & operations(service)
+        f"{prefix}:{word}" for service, prefix in SERVICES.items() for word in words(service) & operations(service)
     }
     return {PERMITTED_BY.get(action, action) for action in named}
 
 
 @cache
-def words(*, of_acm: bool) -> frozenset[str]:
-    """The strings in the code of the package for ACM, or in all the rest."""
+def words(service: str) -> frozenset[str]:
+    """The strings in the code that calls a service."""
     return frozenset(
         node.value
         for path in (ROOT / "controller").rglob("*.py")
-        if (path.parent.name == "acm") is of_acm
+        if caller(path) == (service if service in CALLERS else None)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
+
+
+def caller(path: Path) -> str | None:
+    """The service that a module alone calls, None for all others."""
+    module = path.relative_to(ROOT / "controller").as_posix()
+    return next((service for service, prefix in CALLERS.items() if module.startswith(prefix)), None)
 
 
 def statements(path: Path = POLICY) -> list[dict[str, Any]]:
@@ -104,7 +125,27 @@ def test_the_policy_allows_what_the_code_calls_and_nothing_else():
     needed = {
         needs for operation, actions in DEPENDENT.items() if f"vpc-lattice:{operation}" in called for needs in actions
     }
-    assert sorted(granted) == sorted(called | needed)
+    assert sorted(granted) == sorted((called - IMPORTING) | needed)
+
+
+def test_the_policy_for_imports_allows_what_the_code_calls_for_them_and_nothing_else():
+    granted = {action for statement in statements(IMPORT) for action in actions(statement)}
+    assert granted == IMPORTING
+    assert actions_in_the_code() > IMPORTING
+
+
+@pytest.mark.parametrize("action", sorted(IMPORTING - {"acm:ListTagsForCertificate"}))
+def test_certificates_of_others_are_neither_changed_nor_deleted(action):
+    assert allowed(action, on=OWNER, path=IMPORT)
+    assert not allowed(action, on="somebody else", path=IMPORT)
+    assert not allowed(action, on="somebody else", asks=OWNER, path=IMPORT)
+    assert not allowed(action, path=IMPORT)
+
+
+def test_what_is_imported_must_bear_the_owner_tag():
+    assert allowed("acm:ImportCertificate", asks=OWNER, path=IMPORT)
+    assert not allowed("acm:ImportCertificate", asks="somebody else", path=IMPORT)
+    assert not allowed("acm:DeleteCertificate", asks=OWNER, path=IMPORT)
 
 
 @pytest.mark.parametrize("operation", sorted(DEPENDENT))
@@ -113,7 +154,7 @@ def test_what_lattice_does_for_an_operation_is_allowed_whatever_the_tags(operati
     assert all(allowed(action) for action in looks)
 
 
-@pytest.mark.parametrize("path", [POLICY, TAKEOVER], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [POLICY, TAKEOVER, IMPORT], ids=lambda path: path.stem)
 def test_a_policy_is_well_formed(path):
     policy = json.loads(path.read_text())
     assert set(policy) == {"Version", "Statement"}
@@ -130,8 +171,9 @@ def test_a_policy_is_well_formed(path):
     assert len(re.sub(r"\s", "", path.read_text())) <= 6144
 
 
-def test_the_policy_grants_no_write_without_a_condition():
-    for statement in statements():
+@pytest.mark.parametrize("path", [POLICY, TAKEOVER, IMPORT], ids=lambda path: path.stem)
+def test_a_policy_grants_no_write_without_a_condition(path):
+    for statement in statements(path):
         reads = ("Describe", "Get", "List")
         writes = [action for action in actions(statement) if not action.split(":")[1].startswith(reads)]
         assert not writes or statement["Condition"]

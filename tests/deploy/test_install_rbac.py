@@ -5,13 +5,15 @@ the requests of the two parts that speak to the API by themselves, Events and th
 """
 
 import ast
+import json
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from controller.api import resources
 from controller.manager import LEASE
-from controller.reconcile.view import INDEXERS
+from controller.reconcile.view import INDEXERS, SECRET_INDEXERS
 from tests.deploy.manifests import BASE, ROOT, Json, find, kustomized, needs_helm, needs_kubectl, templated
 from tests.e2e.harness import World, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
@@ -74,6 +76,9 @@ def needed() -> tuple[set[Right], set[Right]]:
     return cluster, own
 
 
+SECRETS = {(kind.group, kind.plural, verb) for kind in SECRET_INDEXERS for verb in ("list", "watch")}
+
+
 def granted(role: Json) -> list[Right]:
     return [
         (group, resource, verb)
@@ -104,6 +109,31 @@ def test_only_known_modules_speak_to_the_api_by_themselves():
 def test_the_cluster_role_is_what_the_code_does_and_no_more(origin):
     rights = granted(find(objects(origin), "ClusterRole/gateway-api-controller"))
     assert sorted(rights) == sorted(needed()[0])
+
+
+@needs_helm
+def test_secrets_may_be_read_where_certificates_are_imported_and_nowhere_else():
+    cluster = ("clusterName=my-cluster", "clusterVpcId=vpc-0123456789abcdef0")
+    for value in ("importCertificates=true", "importCertificates=s:true"):
+        rights = granted(find(templated(*cluster, value), "ClusterRole/gateway-api-controller"))
+        assert sorted(rights) == sorted(needed()[0] | SECRETS)
+
+
+@needs_kubectl
+def test_the_component_adds_the_right_to_read_secrets_and_the_setting(tmp_path):
+    folder = tmp_path / "overlay"
+    folder.mkdir()
+    there = {part: os.path.relpath(BASE.parent / part, folder) for part in ("base", "import-certificates")}
+    written = {"resources": [there["base"]], "components": [there["import-certificates"]]}
+    (folder / "kustomization.yaml").write_text(json.dumps(written))
+    found = kustomized(folder)
+    assert set(granted(find(found, "ClusterRole/gateway-api-controller-certificates"))) == SECRETS
+    bound = find(found, "ClusterRoleBinding/gateway-api-controller-certificates")
+    assert bound["roleRef"]["name"] == "gateway-api-controller-certificates"
+    assert bound["subjects"] == find(found, "ClusterRoleBinding/gateway-api-controller")["subjects"]
+    (container,) = find(found, "Deployment/gateway-api-controller")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "IMPORT_CERTIFICATES", "value": "true"} in container["env"]
+    assert len(container["env"]) > 1
 
 
 @ORIGINS

@@ -44,6 +44,7 @@ REGION: {{ .Values.awsRegion | default "" | toString | quote }}
 LATTICE_ENDPOINT: {{ .Values.latticeEndpoint | default "" | toString | quote }}
 DISABLE_TAGGING_SERVICE_API: {{ .Values.disableTaggingServiceApi | default "" | toString | quote }}
 PROTECT_FROM_DELETION: {{ .Values.protectFromDeletion | default "" | toString | quote }}
+IMPORT_CERTIFICATES: {{ .Values.importCertificates | default "" | toString | quote }}
 ROUTE_MAX_CONCURRENT_RECONCILES: {{ .Values.routeMaxConcurrentReconciles | default "" | toString | quote }}
 RECONCILE_DEFAULT_RESYNC_SECONDS: {{ .Values.reconcileDefaultResyncSeconds | default "" | toString | quote }}
 LOG_LEVEL: {{ .Values.log.level | default "" | toString | quote }}
@@ -58,7 +59,7 @@ that chart refuses none; they are told, not refused. A name that is one of ours 
 {{- define "lattice-controller.ignored" -}}
 {{- $known := list
     "image" "clusterName" "clusterVpcId" "awsAccountId" "awsRegion" "latticeEndpoint"
-    "disableTaggingServiceApi" "protectFromDeletion" "routeMaxConcurrentReconciles"
+    "disableTaggingServiceApi" "protectFromDeletion" "importCertificates" "routeMaxConcurrentReconciles"
     "reconcileDefaultResyncSeconds" "log" "extraEnv" "defaultServiceNetwork" "enableServiceNetworkOverride"
     "webhookEnabled" "webhookTLS" "nameOverride" "fullnameOverride" "serviceAccount" "deployment"
     "resources" "pdb" "networkPolicy" "role" "installScope" "metrics" "serviceMonitor" "prometheusRule"
