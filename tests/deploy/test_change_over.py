@@ -56,7 +56,7 @@ async def change_over(one: World, *, paused: bool) -> dict[str, int]:
 
 
 def reasons(one: World) -> dict[str, str]:
-    """Why each route is not accepted."""
+    """What each route's Accepted says."""
     found = {}
     for name in ("named", "plain"):
         made = one.get("HTTPRoute", name)
@@ -66,21 +66,22 @@ def reasons(one: World) -> dict[str, str]:
     return found
 
 
-REFUSED = {"named": "CertificateNotFound", "plain": "UnsupportedValue"}
+TOLD = {"named": "Accepted", "plain": "UnsupportedValue"}
 
 
-async def test_what_is_refused_is_removed(tmp_path: Path) -> None:
+async def test_what_is_refused_is_removed_and_a_certificate_found_by_name_is_kept(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
-        await change_over(one, paused=False)
-        assert reasons(one) == REFUSED
-        assert list(one.lattice.state.services) == []
+        calls = await change_over(one, paused=False)
+        assert reasons(one) == TOLD
+        assert [service.name for service in one.lattice.state.services] == ["named-default"]
+        assert "UpdateService" not in calls
 
 
 async def test_what_is_paused_is_told_and_kept_until_it_is_released(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
         calls = await change_over(one, paused=True)
         assert [operation for operation in calls if operation.startswith(WRITES)] == []
-        assert reasons(one) == REFUSED
+        assert reasons(one) == TOLD
 
         await one.patch("HTTPRoute", "plain", {"metadata": {"annotations": {f"{PREFIX}paused": "false"}}})
         await one.quiet()

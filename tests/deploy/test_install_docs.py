@@ -150,7 +150,6 @@ def test_monitoring_gets_the_label_of_the_operator(tmp_path):
     assert {obj["metadata"]["labels"]["release"] for obj in made} == {"kube-prometheus-stack"}
 
 
-CERTIFICATE = {"options": {"application-networking.k8s.aws/certificate-arn": "arn:aws:acm:us-west-2:1:certificate/a"}}
 OBJECTS = [
     namespace("shop"),
     gateway_class(),
@@ -158,8 +157,6 @@ OBJECTS = [
     gateway(
         "my-hotel",
         listener(),
-        listener("bare", 443, "HTTPS", tls={"mode": "Terminate", "options": {"a.b/c": "d"}}),
-        listener("named", 444, "HTTPS", tls={"mode": "Terminate", **CERTIFICATE}),
     ),
     gateway("theirs", gateway_class_name="other"),
     gateway("my-hotel", gateway_class_name="other", namespace="shop"),
@@ -200,7 +197,6 @@ async def test_what_will_be_removed_is_found(tmp_path):
     async with cluster(tmp_path) as lines:
         assert await lines(block("> objects.json")) == [
             "GRPCRoute default/calls: rule 0 has filters",
-            "Gateway default/my-hotel: listener bare names no certificate",
             "HTTPRoute default/rich: rule 1 has filters",
             "HTTPRoute default/rich: rule 1 has timeouts",
             "HTTPRoute default/rich: rule 2 has filters for a",
