@@ -40,6 +40,7 @@ class CallRecord:
     """The signing name: `vpc-lattice`, `tagging`, `sts`, `acm`."""
     operation: str
     parameters: dict[str, Any]
+    """As far as they could be read, without what the service model marks as sensitive."""
     status: int | None
     """HTTP status; None where no answer was sent (a reset, a hang)."""
     error: str | None

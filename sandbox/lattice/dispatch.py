@@ -126,7 +126,7 @@ class Dispatcher:
         self.state.transitions.run_due()
         request_id = self._request_id()
         service, name = "", f"{request.method} {unquote(request.path)}"
-        params: Params = {}
+        logged: Params = {}
         endpoint: Endpoint | None = None
         try:
             authorization = request.headers.get("Authorization", "")
@@ -139,7 +139,7 @@ class Dispatcher:
                 verify(request, self.state.credentials, self._clock())
             self._check_region(endpoint, region)
             operation, params = endpoint.identify(request)
-            name = operation.name
+            name, logged = operation.name, operation.without_secrets(params)
             effect = self.faults.strike(name, params)
             call = Call(name, params, _async_failure(effect), _spoiled(effect), access_key(authorization))
             reply, error = self._suffer(endpoint, operation, call, effect, request_id)
@@ -152,7 +152,7 @@ class Dispatcher:
         sent = reply.status if reply.fate == "answer" else None
         outcome = error if reply.fate == "answer" else reply.fate
         caller = access_key(request.headers.get("Authorization", ""))
-        self.calls.add(CallRecord(self._clock(), service, name, params, sent, outcome, request_id, caller))
+        self.calls.add(CallRecord(self._clock(), service, name, logged, sent, outcome, request_id, caller))
         return reply
 
     def _refuse(self, endpoint: Endpoint | None, request: Incoming, error: ApiError, request_id: str) -> Reply:

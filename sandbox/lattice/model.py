@@ -60,6 +60,18 @@ class Operation:
         return frozenset(shape.error_code for shape in self._model.error_shapes)
 
     @cached_property
+    def _sensitive(self) -> frozenset[str]:
+        shape = self._model.input_shape
+        members = {} if shape is None else shape.members
+        return frozenset(name for name, member in members.items() if member.metadata.get("sensitive"))
+
+    def without_secrets(self, params: Params) -> Params:
+        """The parameters, for a log: those that the model marks as sensitive are only said to be there."""
+        if not self._sensitive:
+            return params
+        return {name: "(secret)" if name in self._sensitive else value for name, value in params.items()}
+
+    @cached_property
     def _required_of_errors(self) -> dict[str, tuple[str, ...]]:
         return {shape.error_code: tuple(shape.metadata.get("required", ())) for shape in self._model.error_shapes}
 

@@ -51,6 +51,12 @@ async def test_what_is_no_such_token_or_role_is_refused(account: Account, change
     assert raised.value.response["Error"]["Code"] == code
 
 
+async def test_the_log_has_no_secrets(account: Account):
+    await assume(account)
+    (seen,) = account.server.calls.of("AssumeRoleWithWebIdentity")
+    assert seen.parameters == {"RoleArn": ROLE, "RoleSessionName": "pod", "WebIdentityToken": "(secret)"}
+
+
 async def test_an_sdk_in_a_pod_finds_its_credentials_by_its_token(tmp_path: Path, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
