@@ -1,17 +1,25 @@
-"""Status of GatewayClasses and Gateways.
+"""Status of Gateways.
 
 A Gateway stands for a service network, which somebody else creates: it is accepted by what its spec says, and
-programmed when the network is there. Its address is the domain of the oldest attached route that has one. A
-service network has no domain name of its own, every route has; one of them is what tools that look for an address can
-be given, and the oldest's is the one that changes least.
+programmed when the network is there.
 
-Source: Gateway API v1.6, `GatewayClassStatus`, `GatewayStatus`, `ListenerStatus`.
+Its address is the domain of the oldest attached route that has one. A service network has no domain name of its own,
+every service has, and AWS documents that a service answers at its own names, and of no other's. So the name to use for
+a route is that of the route, in its annotation and its condition Accepted. Of these the Gateway shows one, for whoever
+asks a Gateway and not a route, and not all: addresses of a Gateway are taken for equivalent, and clients that take any
+of them would meet another route's service. The oldest route's changes least. A Gateway without routes has none, for
+nothing would answer there.
+
+Nobody can choose an address in VPC Lattice. A request for one, in `spec.addresses`, is answered with what became of it;
+the routes are served all the same. That one of type Hostname is wanted, whichever, is granted.
+
+Source: Gateway API v1.6, `GatewayStatus`, `ListenerStatus`, `GatewaySpecAddress`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from controller.api.gateway import GROUP, Gateway, GatewayClass, Route
+from controller.api.gateway import GROUP, Gateway, Route
 from controller.api.keys import CertificateKey
 from controller.api.meta import condition_to_json
 from controller.gateway import conditions
@@ -26,6 +34,11 @@ from controller.translate.context import TranslateContext
 from controller.translate.imports import certificates_verdict
 from controller.translate.outcomes import Ambiguous, Found, Missing, NetworkState, Unavailable
 
+HOSTNAME: Final = "Hostname"
+"""The one type of address that there is."""
+
+_SERVED: Final = "Its routes are served all the same, at the domain names that VPC Lattice assigns."
+
 
 class GatewayStatus(Frozen, frozen=True):
     """The parts of a Gateway's status as JSON, `lastTransitionTime` being empty."""
@@ -33,18 +46,6 @@ class GatewayStatus(Frozen, frozen=True):
     conditions: tuple[Mapping[str, Any], ...]
     listeners: tuple[Mapping[str, Any], ...]
     addresses: tuple[Mapping[str, Any], ...]
-
-
-def gateway_class_status(gateway_class: GatewayClass, ctx: TranslateContext) -> tuple[Mapping[str, Any], ...] | None:
-    """The conditions of a class as JSON; None when it is another controller's."""
-    if gateway_class.spec.controller_name != ctx.controller_name:
-        return None
-    message = "GatewayClass is accepted."
-    if gateway_class.spec.parameters_ref is not None:
-        message += " spec.parametersRef is ignored: this controller takes no parameters."
-    generation = gateway_class.metadata.generation
-    accepted = condition(conditions.ACCEPTED, True, conditions.ACCEPTED, message, generation)
-    return (condition_to_json(accepted),)
 
 
 def gateway_status(
@@ -62,7 +63,7 @@ def gateway_status(
     states = listener_states(gateway)
     counts = attached_routes(view, gateway, ctx.controller_name)
     accepted = _accepted(gateway, states)
-    programmed = network_verdict(gateway.name, network) if accepted.status else _not_programmed()
+    programmed = _programmed(gateway, network) if accepted.status else _not_programmed()
     generation = gateway.metadata.generation
     return GatewayStatus(
         conditions=(
@@ -88,16 +89,33 @@ def gateway_status(
 
 
 def _accepted(gateway: Gateway, states: Sequence[ListenerState]) -> Verdict:
+    infrastructure = gateway.spec.infrastructure
+    if infrastructure is not None and (reference := infrastructure.parameters_ref) is not None:
+        message = (
+            f"spec.infrastructure.parametersRef refers to the {reference.kind} {reference.name}, and this controller"
+            f" takes no parameters: remove it. {_SERVED}"
+        )
+        return Verdict(False, conditions.INVALID_PARAMETERS, message)
+    if foreign := [address for address in gateway.spec.addresses or () if address.type != HOSTNAME]:
+        listed = ", ".join(dict.fromkeys(address.type for address in foreign))
+        message = f"VPC Lattice has no addresses of type {listed}, only of type {HOSTNAME}: remove them. {_SERVED}"
+        return Verdict(False, conditions.UNSUPPORTED_ADDRESS, message)
     refused = [state for state in states if not state.usable]
     listed = " ".join(f"Listener {state.listener.name}: {state.accepted.message}" for state in refused)
     if len(refused) == len(states):
         return Verdict(False, conditions.LISTENERS_NOT_VALID, listed or "The Gateway has no listeners; add one.")
     if refused:
         return Verdict(True, conditions.LISTENERS_NOT_VALID, f"Gateway is accepted without some listeners. {listed}")
-    message = "Gateway is accepted."
-    if gateway.spec.addresses:
-        message += " spec.addresses is ignored: VPC Lattice assigns addresses."
-    return Verdict(True, conditions.ACCEPTED, message)
+    return Verdict(True, conditions.ACCEPTED, "Gateway is accepted.")
+
+
+def _programmed(gateway: Gateway, network: NetworkState) -> Verdict:
+    verdict = network_verdict(gateway.name, network)
+    chosen = [address.value for address in gateway.spec.addresses or () if address.value]
+    if verdict.status and chosen:
+        message = f"VPC Lattice assigns hostnames, and {', '.join(chosen)} cannot be chosen: remove it. {_SERVED}"
+        return Verdict(False, conditions.ADDRESS_NOT_USABLE, message)
+    return verdict
 
 
 def network_verdict(name: str, network: NetworkState) -> Verdict:
@@ -152,7 +170,7 @@ def _addresses(view: View, gateway: Gateway, ctx: TranslateContext) -> tuple[Map
     for route in sorted(view.routes_of_gateway(gateway.namespace, gateway.name), key=route_age):
         domain = route.annotation(ASSIGNED_DOMAIN_NAME)
         if domain and not route.deleting and _is_attached(view, gateway, route, ctx):
-            return ({"type": "Hostname", "value": domain},)
+            return ({"type": HOSTNAME, "value": domain},)
     return ()
 
 

@@ -279,10 +279,18 @@ def test_a_values_file_of_the_old_chart_works_unchanged(old_values):
 
 
 @needs_helm
-def test_the_chart_protects_from_deletion_where_it_is_told_to():
-    for words, expected in (((), None), (("protectFromDeletion=true",), "true")):
+@pytest.mark.parametrize(
+    ("value", "variable"),
+    [
+        ("protectFromDeletion", "PROTECT_FROM_DELETION"),
+        ("importCertificates", "IMPORT_CERTIFICATES"),
+        ("takeOverRelease", "TAKE_OVER_RELEASE"),
+    ],
+)
+def test_the_chart_sets_what_is_to_be_only_where_it_is_told_to(value, variable):
+    for words, expected in (((), None), ((f"{value}=true",), "true")):
         deployment = find(templated(*EXAMPLE_VALUES, *words), "Deployment/gateway-api-controller")
-        assert environment(deployment).get("PROTECT_FROM_DELETION") == expected
+        assert environment(deployment).get(variable) == expected
 
 
 @needs_helm
@@ -294,6 +302,7 @@ def test_the_chart_protects_from_deletion_where_it_is_told_to():
         ("clusterVpcId=vpc-1", "/clusterVpcId"),
         ("log.level=loud", "/log/level"),
         ("protectFromDeletion=perhaps", "/protectFromDeletion"),
+        ("takeOverRelease=perhaps", "/takeOverRelease"),
         ("installScope=namespace", "/installScope"),
         ("deployment.containerPort=8081", "/deployment/containerPort"),
         ("reconcileDefaultResyncSeconds=30", "/reconcileDefaultResyncSeconds"),

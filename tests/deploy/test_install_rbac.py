@@ -1,7 +1,7 @@
 """The rights in the cluster: exactly what the code does with the Kubernetes API.
 
 What is done is read from the code: the kinds that are mirrored, the calls of the few functions that write objects, and
-the requests of the two parts that speak to the API by themselves, Events and the lease.
+the requests of the few parts that speak to the API by themselves: Events, the lease, and the definitions' versions.
 """
 
 import ast
@@ -13,6 +13,7 @@ import pytest
 
 from controller.api import resources
 from controller.manager import LEASE
+from controller.reconcile.gateway_class import DEFINITIONS
 from controller.reconcile.view import INDEXERS, SECRET_INDEXERS
 from tests.deploy.manifests import BASE, ROOT, Json, find, kustomized, needs_helm, needs_kubectl, templated
 from tests.e2e.harness import World, eventually, world
@@ -26,7 +27,12 @@ VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "PUT": "update", "DEL
 WRITERS = {"update_finalizers": "", "patch_annotations": "", "patch_status": "/status"}
 """The functions of `controller.kube.writes`, and the subresource that each patches."""
 
-SPEAKS_FOR_ITSELF = {"kube/events.py": ("", "events"), "kube/lease.py": ("coordination.k8s.io", "leases")}
+SPEAKS_FOR_ITSELF = {
+    "kube/events.py": ("", "events"),
+    "kube/lease.py": ("coordination.k8s.io", "leases"),
+    "kube/lease_note.py": ("coordination.k8s.io", "leases"),
+    "reconcile/gateway_class.py": ("apiextensions.k8s.io", "customresourcedefinitions"),
+}
 GENERAL = {"kube/client.py", "kube/reflector.py", "kube/writes.py"}
 """Modules whose requests are on behalf of whoever calls them."""
 
@@ -109,6 +115,16 @@ def test_only_known_modules_speak_to_the_api_by_themselves():
 def test_the_cluster_role_is_what_the_code_does_and_no_more(origin):
     rights = granted(find(objects(origin), "ClusterRole/gateway-api-controller"))
     assert sorted(rights) == sorted(needed()[0])
+
+
+@ORIGINS
+def test_only_those_definitions_may_be_read_of_which_the_status_tells(origin):
+    (rule_,) = (
+        entry
+        for entry in find(objects(origin), "ClusterRole/gateway-api-controller")["rules"]
+        if entry["resources"] == ["customresourcedefinitions"]
+    )
+    assert sorted(rule_["resourceNames"]) == sorted(DEFINITIONS)
 
 
 @needs_helm

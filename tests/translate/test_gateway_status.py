@@ -1,10 +1,12 @@
 """Status of GatewayClasses and Gateways (Gateway API v1.6, `GatewayStatus`, `ListenerStatus`)."""
 
+import msgspec
 import pytest
 
-from controller.translate.gateway import gateway_class_status, gateway_status
+from controller.api.gateway import GatewayAddress, GatewayInfrastructure, ParametersReference
+from controller.translate.gateway import gateway_status
 from controller.translate.outcomes import Ambiguous, Found, Missing, Unavailable
-from tests.support.view import FakeView, accepted, gateway, gateway_class, listener, make, route
+from tests.support.view import FakeView, accepted, gateway, gateway_class, listener, route
 
 ARN = "arn:aws:vpc-lattice:us-west-2:123456789012:servicenetwork/sn-0123456789abcdef0"
 FOUND = Found(id="sn-0123456789abcdef0", arn=ARN)
@@ -20,18 +22,6 @@ def status(ctx, *objects, of=None, network=FOUND):
 
 def brief(conditions) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in conditions}
-
-
-def test_our_class_is_accepted(ctx):
-    (accepted,) = gateway_class_status(
-        make(type(gateway_class()), "c", "", spec={"controllerName": ctx.controller_name}), ctx
-    )
-    assert (accepted["type"], accepted["status"], accepted["reason"]) == ("Accepted", "True", "Accepted")
-    assert accepted["observedGeneration"] == 1
-
-
-def test_another_controllers_class_is_not_ours_to_answer(ctx):
-    assert gateway_class_status(gateway_class(controller="example.com/other"), ctx) is None
 
 
 def test_another_controllers_gateway_is_not_ours_to_answer(ctx):
@@ -121,3 +111,46 @@ def test_a_route_that_the_gateway_does_not_accept_gives_it_no_address(ctx):
 
 def test_without_a_domain_there_is_no_address(ctx):
     assert status(ctx, route("one")).addresses == ()
+
+
+def asking(*addresses, infrastructure=None):
+    own = gateway()
+    spec = msgspec.structs.replace(
+        own.spec, addresses=tuple(GatewayAddress(**each) for each in addresses), infrastructure=infrastructure
+    )
+    return msgspec.structs.replace(own, spec=spec)
+
+
+def test_addresses_of_a_type_that_lattice_has_not_are_refused(ctx):
+    found = status(ctx, of=asking({"value": "10.0.0.1"}, {"type": "Hostname"}))
+    assert brief(found.conditions) == {
+        "Accepted": ("False", "UnsupportedAddress"),
+        "Programmed": ("False", "Invalid"),
+    }
+    assert "IPAddress" in found.conditions[0]["message"]
+
+
+def test_a_hostname_cannot_be_chosen(ctx):
+    found = status(ctx, of=asking({"type": "Hostname", "value": "gateway.example.com"}))
+    assert brief(found.conditions) == {
+        "Accepted": ("True", "Accepted"),
+        "Programmed": ("False", "AddressNotUsable"),
+    }
+    assert "gateway.example.com" in found.conditions[1]["message"]
+
+
+def test_any_hostname_may_be_asked_for(ctx):
+    found = status(ctx, of=asking({"type": "Hostname"}))
+    assert brief(found.conditions) == {"Accepted": ("True", "Accepted"), "Programmed": ("True", "Programmed")}
+
+
+def test_a_network_that_is_missing_is_told_before_an_address_that_cannot_be_chosen(ctx):
+    found = status(ctx, of=asking({"type": "Hostname", "value": "gateway.example.com"}), network=Missing())
+    assert brief(found.conditions)["Programmed"] == ("False", "Pending")
+
+
+def test_parameters_of_a_gateway_are_refused(ctx):
+    reference = ParametersReference(kind="ConfigMap", name="tuning")
+    found = status(ctx, of=asking(infrastructure=GatewayInfrastructure(parameters_ref=reference)))
+    assert brief(found.conditions)["Accepted"] == ("False", "InvalidParameters")
+    assert "ConfigMap tuning" in found.conditions[0]["message"]

@@ -44,6 +44,8 @@ def test_a_cluster_and_its_vpc_are_all_that_is_needed() -> None:
     assert settings.kubeconfig is None
     assert settings.use_tagging_api is True
     assert settings.protect_from_deletion is False
+    assert settings.take_over_release is False
+    assert settings.read_only is False
     assert settings.ignored == ()
 
 
@@ -58,10 +60,12 @@ def test_everything_can_be_set() -> None:
             "ROUTE_MAX_CONCURRENT_RECONCILES": "3",
             "RECONCILE_DEFAULT_RESYNC_SECONDS": "600",
             "PROTECT_FROM_DELETION": "true",
+            "TAKE_OVER_RELEASE": "true",
         },
         "--metrics-bind-address=127.0.0.1:9090",
         "--health-probe-bind-address=[::1]:9091",
         "--leader-elect",
+        "--read-only",
         "--kubeconfig=/tmp/config",
     )
     assert settings.account_id == "123456789012"
@@ -72,6 +76,8 @@ def test_everything_can_be_set() -> None:
     assert settings.workers == 3
     assert settings.resync == 600
     assert settings.protect_from_deletion is True
+    assert settings.take_over_release is True
+    assert settings.read_only is True
     assert settings.metrics_bind == Bind("127.0.0.1", 9090)
     assert settings.health_bind == Bind("::1", 9091)
     assert settings.leader_elect is True
@@ -111,6 +117,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "nan"),
         ("DISABLE_TAGGING_SERVICE_API", "maybe"),
         ("PROTECT_FROM_DELETION", "perhaps"),
+        ("TAKE_OVER_RELEASE", "perhaps"),
         ("LATTICE_API_RATES", "fast"),
         ("LATTICE_API_RATES", "0"),
         ("LATTICE_API_RATES", "5:0"),

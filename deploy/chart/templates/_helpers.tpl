@@ -45,6 +45,7 @@ LATTICE_ENDPOINT: {{ .Values.latticeEndpoint | default "" | toString | quote }}
 DISABLE_TAGGING_SERVICE_API: {{ .Values.disableTaggingServiceApi | default "" | toString | quote }}
 PROTECT_FROM_DELETION: {{ .Values.protectFromDeletion | default "" | toString | quote }}
 IMPORT_CERTIFICATES: {{ .Values.importCertificates | default "" | toString | quote }}
+TAKE_OVER_RELEASE: {{ .Values.takeOverRelease | default "" | toString | quote }}
 ROUTE_MAX_CONCURRENT_RECONCILES: {{ .Values.routeMaxConcurrentReconciles | default "" | toString | quote }}
 RECONCILE_DEFAULT_RESYNC_SECONDS: {{ .Values.reconcileDefaultResyncSeconds | default "" | toString | quote }}
 LOG_LEVEL: {{ .Values.log.level | default "" | toString | quote }}
@@ -59,7 +60,7 @@ that chart refuses none; they are told, not refused. A name that is one of ours 
 {{- define "lattice-controller.ignored" -}}
 {{- $known := list
     "image" "clusterName" "clusterVpcId" "awsAccountId" "awsRegion" "latticeEndpoint"
-    "disableTaggingServiceApi" "protectFromDeletion" "importCertificates" "routeMaxConcurrentReconciles"
+    "disableTaggingServiceApi" "protectFromDeletion" "importCertificates" "takeOverRelease" "routeMaxConcurrentReconciles"
     "reconcileDefaultResyncSeconds" "log" "extraEnv" "defaultServiceNetwork" "enableServiceNetworkOverride"
     "webhookEnabled" "webhookTLS" "nameOverride" "fullnameOverride" "serviceAccount" "deployment"
     "resources" "pdb" "networkPolicy" "role" "installScope" "metrics" "serviceMonitor" "prometheusRule"
