@@ -91,6 +91,8 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> list[Result | Exception | None]:
     ("key", "controller"),
     [
         (ROUTE, "httproute"),
+        (ObjectKey("GRPCRoute", "default", "calls"), "grpcroute"),
+        (ObjectKey("TLSRoute", "default", "sealed"), "tlsroute"),
         (CLASS, "gatewayclass"),
         (ObjectKey("Gateway", "default", "my-hotel"), "gateway"),
         (SERVICE, "service"),
