@@ -117,6 +117,16 @@ class AcmClient:
                 raise
         return True
 
+    async def exists(self, arn: str, *, lane: Lane = Lane.LIVE) -> bool:
+        """Whether there is such a certificate."""
+        try:
+            await self._calls.call("DescribeCertificate", {"CertificateArn": arn}, lane=lane, service=ACM)
+        except SuspectError as error:
+            if error.not_found:
+                return False
+            raise
+        return True
+
     async def _write(self, operation: str, params: Mapping[str, Any], lane: Lane) -> dict[str, Any]:
         return await self._calls.call(operation, params, lane=lane, service=ACM)
 

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from controller.acm.client import AcmClient, Calls
 from controller.acm.model import Certificate, Choice, Issued
-from controller.api.keys import ServiceKey
+from controller.api.keys import CertificateKey, ServiceKey
 from controller.gateway.conditions import CERTIFICATE_NOT_FOUND, PENDING
-from controller.lattice.errors import LatticeError
+from controller.lattice.errors import LatticeError, SuspectError
 from controller.lattice.inventory.once import Once
 from controller.lattice.limits import Lane
 from controller.lattice.model import DesiredService
@@ -185,6 +185,19 @@ class Certificates:
             kept = "Until then the service keeps the certificate that it has."
             return desired, replace(choice, message=f"{choice.message} {kept}")
         return desired, choice
+
+    def doubt(self, translation: ServiceTranslation, error: SuspectError) -> tuple[CertificateKey, ...]:
+        """VPC Lattice contradicts what was planned for a service: if it may be about its certificate, that is read
+        again before the next answer. Returns the Secrets whose certificates are to be seen to.
+        """
+        source = translation.certificate
+        if not error.not_found or error.operation not in {"CreateService", "UpdateService"}:
+            return ()
+        self.discovery.doubt(translation.key)
+        if not isinstance(source, FromSecrets):
+            return ()
+        self.imports.doubt(source.keys)
+        return source.keys
 
     async def _choice(self, key: ServiceKey, source: ByName | FromSecrets, lane: Lane) -> Choice | Failed:
         if isinstance(source, ByName):

@@ -48,6 +48,7 @@ class Imports:
         self.problems: dict[CertificateKey, str] = {}
         """Why a Secret is not in ACM as it is, for who made it; only those of which that is known."""
         self._settled: set[CertificateKey] = set()
+        self._doubted: set[CertificateKey] = set()
 
     async def load(self, *, lane: Lane = Lane.LIVE) -> tuple[CertificateKey, ...]:
         """Read what this controller imported, unless it is known; the Secrets of all of it. Raises LatticeError."""
@@ -56,13 +57,30 @@ class Imports:
         assert self._held is not None
         return tuple(self._held)
 
+    def doubt(self, keys: Iterable[CertificateKey]) -> None:
+        """What was imported from these Secrets may be another than was believed: their passes look again."""
+        self._doubted.update(keys)
+        self._settled.difference_update(keys)
+
+    async def look_again(self, key: CertificateKey, *, lane: Lane) -> None:
+        """Find out what is there of a Secret that is in doubt: by tags, which may be late, and one by one."""
+        if key not in self._doubted:
+            return
+        held = self.held(key)
+        tagged = (await self._acm.owned(self._owner, lane=lane)).get(key, [])
+        known = {one.arn: one for one in (*tagged, *held)}
+        there = [one for one in known.values() if await self._acm.exists(one.arn, lane=lane)]
+        self._certificates(key)[:] = there
+        self._doubted.discard(key)
+
     def held(self, key: CertificateKey) -> tuple[Held, ...]:
         """What is imported from a Secret, after `load`."""
         return tuple((self._held or {}).get(key, ()))
 
     def arn(self, keys: Iterable[CertificateKey]) -> str | None:
         """The certificate of the first of these Secrets that has one, after `load`."""
-        return next((min(held).arn for key in keys if (held := self.held(key))), None)
+        sure = (key for key in keys if key not in self._doubted)
+        return next((min(held).arn for key in sure if (held := self.held(key))), None)
 
     def settled(self, keys: Iterable[CertificateKey]) -> bool:
         """Whether it is known of all of these Secrets what comes of them."""
@@ -83,8 +101,7 @@ class Imports:
 
     async def run(self, key: CertificateKey, step: Step, pair: Pair | None, *, lane: Lane) -> bool:
         """Do one of the steps; False where a certificate is still in use. Raises LatticeError."""
-        assert self._held is not None
-        held = self._held.setdefault(key, [])
+        held = self._certificates(key)
         match step:
             case ImportAsNew():
                 assert pair is not None
@@ -92,12 +109,7 @@ class Imports:
                 held.append(Held(arn=arn, fingerprint=pair.fingerprint))
             case ImportAnew(arn=arn):
                 assert pair is not None
-                try:
-                    await self._acm.import_anew(arn, pair, lane=lane)
-                except SuspectError as error:
-                    if error.not_found:
-                        held[:] = [one for one in held if one.arn != arn]
-                    raise
+                await self._acm.import_anew(arn, pair, lane=lane)
                 held[:] = [replace(one, fingerprint=pair.fingerprint) if one.arn == arn else one for one in held]
             case Remove(arn=arn):
                 if not await self._acm.delete(arn, lane=lane):
@@ -125,9 +137,13 @@ class Imports:
         self._note(translation.key, f"AWS Certificate Manager: {error}" + ("" if lasting else "; it is tried again"))
         if lasting:
             self._settled.add(translation.key)
-        elif error.undecided:
-            # What was imported without an answer is found by its tags; one too many is removed then.
-            self._held = None
+        if isinstance(error, SuspectError) or error.undecided:
+            # It may be gone, or may have been imported without an answer.
+            self.doubt([translation.key])
+
+    def _certificates(self, key: CertificateKey) -> list[Held]:
+        assert self._held is not None
+        return self._held.setdefault(key, [])
 
     def _note(self, key: CertificateKey, problem: str) -> None:
         self.problems.pop(key, None)
@@ -151,6 +167,7 @@ async def reconcile(
         before = imports.told(key)
         try:
             await imports.load(lane=lane)
+            await imports.look_again(key, lane=lane)
             done = [await imports.run(key, step, translation.pair, lane=lane) for step in imports.steps(translation)]
         except FencedError:
             raise

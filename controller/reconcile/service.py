@@ -92,8 +92,9 @@ async def _change(
     held = part(env, key, holders, plan, observed)
     try:
         applied = await env.applier.apply(held.plan, key=key, lane=env.lane)
-    except SuspectError:
-        env.certificates.discovery.doubt(key)
+    except SuspectError as error:
+        for certificate in env.certificates.doubt(translation, error):
+            env.add(certificate)
         raise
     env.changes.applied(key, applied)
     settled(env, key, holders, held, applied)

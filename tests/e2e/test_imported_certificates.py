@@ -292,9 +292,34 @@ async def test_a_crash_between_import_and_service_leaves_nothing_twice(tmp_path:
         assert one.lattice_calls()["ImportCertificate"] == 1
 
 
+async def test_a_certificate_that_somebody_deleted_is_imported_again_when_it_is_missed(tmp_path: Path) -> None:
+    async with world(tmp_path, settings=ON) as one:
+        await apply_all(one, of(FIRST))
+        await one.start()
+        await eventually(lambda: programmed(one))
+        before = imported(one).arn
+        await one.quiet()
+        one.lattice.state.unregister(one.lattice.state.certificates.pop(before))
+        await one.apply(route("more", rule(backend("rates")), hostnames=["b.example.com"]))
+        await eventually(lambda: programmed(one, "more"))
+        assert imported(one).arn != before
+        await eventually(lambda: another(one, before))
+
+
+async def test_an_import_whose_answer_was_lost_leaves_one_certificate(tmp_path: Path) -> None:
+    async with world(tmp_path, settings=ON) as one:
+        one.lattice.faults.add("ImportCertificate", Refuse(after=True), times=4)
+        await apply_all(one, of(FIRST))
+        await one.start()
+        await eventually(lambda: programmed(one))
+        await eventually(lambda: is_imported(one, FIRST))
+        assert certificate_of(one) == imported(one).arn
+
+
 async def test_no_log_event_status_or_plan_has_anything_of_the_key(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("IMPORT_CERTIFICATES", "true")
     caplog.set_level(logging.DEBUG, logger="controller")
     async with world(tmp_path, settings=ON) as one:
         await apply_all(one, of(FIRST))
