@@ -34,11 +34,12 @@ make conformance
 
 It needs Linux, Go, kubectl, and the right to listen on ports below 1024 of a loopback address; no cluster, no AWS
 account and no container engine. Go builds the suite, its backends and a Kubernetes API server from their modules. The
-controller runs as the command `lattice-controller run` with the rights that [deploy/](../../deploy) grants. VPC Lattice
-is the [sandbox's](../sandbox-lattice.md): its API, and a data plane that does what AWS's documentation says, each
-capability with its citation. The suite is unchanged, with its own time-outs, and rests five seconds between two tests.
-It finds the data plane by the address in a Gateway's status, which a resolver knows as the VPC's does. A service
-network is made beforehand for each of the suite's Gateways, as a user does it.
+controller runs as the command `lattice-controller run` with the rights that [deploy/](../../deploy) grants, those to
+import certificates included. VPC Lattice is the sandbox's: its [API](../sandbox-lattice.md), and a
+[data plane](../sandbox-dataplane.md) that does what AWS's documentation says, each capability with its citation. The
+suite is unchanged, with its own time-outs, and rests five seconds between two tests. It finds the data plane by the
+address in a Gateway's status, which a resolver knows as the VPC's does. A service network is made beforehand for each
+of the suite's Gateways, as a user does it.
 """
 
 _RULED_OUT = """\

@@ -20,6 +20,7 @@ import yaml
 
 from sandbox.dataplane import DataPlane, HealthChecker
 from sandbox.demo.process import Controller, controller
+from sandbox.kube.bodies import load_yaml
 from sandbox.lattice import LatticeServer, Quotas
 from sandbox.lattice.networks import create_service_network
 from sandbox.lattice.state import Call
@@ -28,7 +29,7 @@ from sandbox.workloads import Workloads
 from sandbox.workloads.programs import Programs
 from tests.conformance import names, ports
 from tests.conformance.build import ECHO
-from tests.real.rights import grant, token
+from tests.real.rights import PATHS, grant, token
 from tests.support.kube_apiserver import KubeApiserver
 
 CLASS = "amazon-vpc-lattice"
@@ -46,7 +47,11 @@ HEALTH_SPEED = 30.0
 _PATIENCE = 60.0
 """Seconds for the controller to accept its GatewayClass; a few are usual."""
 
-DEFINITIONS = Path(__file__).parents[2] / "deploy" / "crds"
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+DEFINITIONS = DEPLOY / "crds"
+
+CERTIFICATES = DEPLOY / "kustomize" / "import-certificates" / "rbac.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,9 @@ def gateways_of(folder: Path) -> Gateways:
 
 
 def install(kube: KubeApiserver) -> str:
-    """Install our definitions, the GatewayClass and the rights of `deploy/`; the token of the controller's account."""
+    """Install our definitions, the GatewayClass and the rights of `deploy/`, with that to read the certificates of
+    Secrets; the token of the controller's account.
+    """
     kube.install_crds(DEFINITIONS)
     kube.apply(
         {
@@ -96,6 +103,8 @@ def install(kube: KubeApiserver) -> str:
         path="/apis/gateway.networking.k8s.io/v1/gatewayclasses",
     )
     grant(kube)
+    for obj in load_yaml(CERTIFICATES.read_bytes()):
+        kube.apply(obj, path=PATHS[obj["kind"]])
     return token(kube)
 
 
@@ -169,5 +178,6 @@ def _environment(lattice: LatticeServer, kubeconfig: Path) -> dict[str, str]:
         "AWS_ACCOUNT_ID": lattice.account,
         "CLUSTER_NAME": CLUSTER,
         "CLUSTER_VPC_ID": VPC,
+        "IMPORT_CERTIFICATES": "true",
         "LOG_LEVEL": "debug",
     }
