@@ -10,8 +10,9 @@ import anyio.lowlevel
 import orjson
 import pytest
 
+from controller.api.core import Secret
 from controller.api.gateway import HTTPRoute
-from controller.api.resources import HTTP_ROUTES, NAMESPACES, Resource
+from controller.api.resources import HTTP_ROUTES, NAMESPACES, SECRETS, Resource
 from controller.kube.client import KubeClient
 from controller.kube.decode import Decoder, Failed
 from controller.kube.errors import Gone, Unauthorized
@@ -203,3 +204,29 @@ async def first_event(client: KubeClient, version: str) -> None:
         event = Decoder(HTTP_ROUTES).event(await anext(lines))
         if isinstance(event, Failed):
             raise event.error
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_of_secrets_only_those_with_certificates_are_read(
+    kube: KubeServer, kube_client: KubeClient, streams: bool
+) -> None:
+    def a_secret(name: str, type_: str) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": "shop"}
+        data = {"tls.crt": "Y3J0", "tls.key": "a2V5"}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": data}
+
+    if not streams:
+        kube.faults.fail(422, verb="watch", message="no streamed lists here")
+    kube.apply(a_secret("one", "kubernetes.io/tls"), a_secret("token", "Opaque"))
+    store: Store[Secret] = Store({})
+    informer = Informer(kube_client, SECRETS, store)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(informer.run)
+        await informer.wait_settled()
+        kube.apply(a_secret("other", "Opaque"), a_secret("two", "kubernetes.io/tls"))
+        await until(lambda: len(store) == 2)
+        tasks.cancel_scope.cancel()
+    one, two = sorted(store.list(), key=lambda secret: secret.name)
+    assert (one.name, two.name) == ("one", "two")
+    assert (one.data.certificate, one.data.private_key) == (b"crt", b"key")
+    assert "key" not in repr(one)

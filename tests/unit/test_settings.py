@@ -44,6 +44,7 @@ def test_a_cluster_and_its_vpc_are_all_that_is_needed() -> None:
     assert settings.kubeconfig is None
     assert settings.use_tagging_api is True
     assert settings.protect_from_deletion is False
+    assert settings.import_certificates is False
     assert settings.take_over_release is False
     assert settings.read_only is False
     assert settings.ignored == ()
@@ -60,6 +61,7 @@ def test_everything_can_be_set() -> None:
             "ROUTE_MAX_CONCURRENT_RECONCILES": "3",
             "RECONCILE_DEFAULT_RESYNC_SECONDS": "600",
             "PROTECT_FROM_DELETION": "true",
+            "IMPORT_CERTIFICATES": "true",
             "TAKE_OVER_RELEASE": "true",
         },
         "--metrics-bind-address=127.0.0.1:9090",
@@ -76,6 +78,7 @@ def test_everything_can_be_set() -> None:
     assert settings.workers == 3
     assert settings.resync == 600
     assert settings.protect_from_deletion is True
+    assert settings.import_certificates is True
     assert settings.take_over_release is True
     assert settings.read_only is True
     assert settings.metrics_bind == Bind("127.0.0.1", 9090)
@@ -117,6 +120,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ("RECONCILE_DEFAULT_RESYNC_SECONDS", "nan"),
         ("DISABLE_TAGGING_SERVICE_API", "maybe"),
         ("PROTECT_FROM_DELETION", "perhaps"),
+        ("IMPORT_CERTIFICATES", "perhaps"),
         ("TAKE_OVER_RELEASE", "perhaps"),
         ("LATTICE_API_RATES", "fast"),
         ("LATTICE_API_RATES", "0"),
