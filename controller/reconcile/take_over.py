@@ -58,8 +58,8 @@ class TakeOver:
 
     def __str__(self) -> str:
         """How far it is; empty when it is over."""
-        routes = "all routes" if self._left.everything else f"{len(self._left.routes)} routes"
-        return f"{routes} left, {self.plans_held} plans held back" if self._left else ""
+        routes = "all" if self._left.everything else str(len(self._left.routes))
+        return f"routes left: {routes}, plans held back: {self.plans_held}" if self._left else ""
 
     def begin(self, left: str) -> None:
         """Lead from here on, with what the Lease says is left."""
@@ -67,7 +67,7 @@ class TakeOver:
         if self._left:
             log.warning(
                 "follows another controller: what removes or re-routes what that one made waits to be released",
-                extra={"left": str(self)},
+                extra={"left": self._left.text},
             )
         self._note(self._left.text)
 

@@ -37,8 +37,12 @@ class Managed:
 
     async def ready(self) -> None:
         """Return when it is."""
+        await self.tells("ok\n")
+
+    async def tells(self, words: str) -> None:
+        """Return when its readiness has these words."""
         with anyio.fail_after(90):
-            while (await self.readiness())[0] != 200:  # noqa: ASYNC110 -- of a server, which sets no event here
+            while words not in (await self.readiness())[1]:  # noqa: ASYNC110 -- of a server, which sets no event here
                 await anyio.sleep(0.05)
 
 
