@@ -85,7 +85,8 @@ def list_service_associations(state: State, call: Call) -> Described:
         there = filter(fits, service.associations.values())
     elif network is not None:
         there = network.services.values()
-    return page(call, state.visibility.shown(there, ServiceAssociation, fits), ServiceAssociation.describe)
+    found = state.visibility.shown(there, ServiceAssociation, fits)
+    return page(call, found, state.visibility.listed(ServiceAssociation.describe))
 
 
 def delete_service_association(state: State, call: Call) -> Described:
@@ -163,7 +164,8 @@ def list_vpc_associations(state: State, call: Call) -> Described:
         there = filter(fits, [state.vpcs[vpc_id]] if vpc_id in state.vpcs else [])
     elif network is not None:
         there = network.vpcs.values()
-    return page(call, state.visibility.shown(there, VpcAssociation, fits), VpcAssociation.describe)
+    found = state.visibility.shown(there, VpcAssociation, fits)
+    return page(call, found, state.visibility.listed(VpcAssociation.describe))
 
 
 def update_vpc_association(state: State, call: Call) -> Described:

@@ -61,7 +61,8 @@ def get_service(state: State, call: Call) -> Described:
 
 
 def list_services(state: State, call: Call) -> Described:
-    return page(call, state.visibility.shown(state.services, Service, lambda _: True), Service.describe)
+    found = state.visibility.shown(state.services, Service, lambda _: True)
+    return page(call, found, state.visibility.listed(Service.describe))
 
 
 def update_service(state: State, call: Call) -> Described:

@@ -225,10 +225,12 @@ class State:
 
         With a `failure` the resource ends in `…_FAILED` instead, and `done` never happens.
         """
+        self.visibility.changing(record)
         record.status = status
         record.failure_code = record.failure_message = None
 
         def complete() -> None:
+            self.visibility.changing(record)
             record.updated_at = self.now()
             if failure is None:
                 done()

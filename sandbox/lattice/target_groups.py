@@ -127,7 +127,7 @@ def list_target_groups(state: State, call: Call) -> Described:
         return (kind is None or group.type == kind) and (vpc is None or group.config.get("vpcIdentifier") == vpc)
 
     found = state.visibility.shown(filter(fits, state.target_groups), TargetGroup, fits)
-    return page(call, found, TargetGroup.describe)
+    return page(call, found, state.visibility.listed(TargetGroup.describe))
 
 
 def update_target_group(state: State, call: Call) -> Described:

@@ -119,6 +119,52 @@ async def test_what_was_deleted_before_it_was_shown_is_never_shown(lagging: Acco
         lagging.clock.advance(LAG / 2)
 
 
+async def test_lists_know_a_changed_status_late_and_gets_at_once(lagging: Account):
+    lattice, state = lagging.lattice, lagging.server.state
+    state.timings = Timings(**dict.fromkeys(Timings.__dataclass_fields__, (2 * LAG, 2 * LAG)))
+    service = await lattice.create_service(name="rates")
+    where = {"serviceIdentifier": service["id"]}
+
+    async def statuses() -> tuple[str, list[str]]:
+        got = await lattice.get_service(**where)
+        return got["status"], [item["status"] for item in await lagging.all_of("list_services")]
+
+    lagging.clock.advance(LAG)
+    assert await statuses() == ("CREATE_IN_PROGRESS", ["CREATE_IN_PROGRESS"])
+    lagging.clock.advance(LAG)
+    assert await statuses() == ("ACTIVE", ["CREATE_IN_PROGRESS"])
+    lagging.clock.advance(LAG)
+    assert await statuses() == ("ACTIVE", ["ACTIVE"])
+    await lattice.delete_service(**where)
+    assert await statuses() == ("DELETE_IN_PROGRESS", ["ACTIVE"])
+    lagging.clock.advance(LAG)
+    assert await statuses() == ("DELETE_IN_PROGRESS", ["DELETE_IN_PROGRESS"])
+    group = await lattice.create_target_group(
+        name="group", type="IP", config={"protocol": "HTTP", "vpcIdentifier": VPC}
+    )
+    lagging.clock.advance(2 * LAG)
+    (listed,) = await lagging.all_of("list_target_groups")
+    shown = await lattice.get_target_group(targetGroupIdentifier=group["id"])
+    assert (shown["status"], listed["status"]) == ("ACTIVE", "CREATE_IN_PROGRESS")
+
+
+async def test_lists_of_associations_know_a_changed_status_late(lagging: Account):
+    lattice = lagging.lattice
+    world = World(lagging)
+    await world.create()
+    lagging.clock.advance(LAG)
+    await world.lists()
+    lagging.clock.advance(LAG)
+    network = {"serviceNetworkIdentifier": world.network["id"]}
+    lagging.server.state.timings = Timings()
+    await lattice.delete_service_network_service_association(
+        serviceNetworkServiceAssociationIdentifier=world.link["id"]
+    )
+    await lattice.delete_service_network_vpc_association(serviceNetworkVpcAssociationIdentifier=world.vpc["id"])
+    for lists in ("list_service_network_service_associations", "list_service_network_vpc_associations"):
+        assert [item["status"] for item in await lagging.all_of(lists, **network)] == ["ACTIVE"]
+
+
 async def test_the_tagging_api_knows_changed_tags_late_and_lattice_at_once(lagging: Account):
     network = await lagging.network(tags={"owner": "a", "kept": "1"})
     arn = network["arn"]
@@ -143,6 +189,11 @@ async def test_the_tagging_api_knows_changed_tags_late_and_lattice_at_once(laggi
     lagging.clock.advance(LAG)
     assert await tagged(**owner("b")) == await tagged(ResourceARNList=[arn]) == await tagged() == [{"owner": "b"}]
     assert await tagged(**owner("a")) == []
+    await lagging.lattice.tag_resource(resourceArn=arn, tags={"owner": "c"})
+    lagging.clock.advance(LAG)
+    await lagging.lattice.tag_resource(resourceArn=arn, tags={"owner": "b"})
+    assert await tagged() == [{"owner": "c"}]
+    lagging.clock.advance(LAG)
     await lagging.lattice.untag_resource(resourceArn=arn, tagKeys=["owner"])
     assert await tagged() == [{"owner": "b"}]
     await lagging.lattice.delete_service_network(serviceNetworkIdentifier=network["id"])
