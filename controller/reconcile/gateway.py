@@ -62,6 +62,7 @@ class GatewayReconciler:
             env.observe(GATEWAYS, await update_finalizers(env.kube, GATEWAYS, gateway, add=[GATEWAY_FINALIZER]))
         elif held and (not ours or (gateway.deleting and not routes)):
             env.observe(GATEWAYS, await update_finalizers(env.kube, GATEWAYS, gateway, remove=[GATEWAY_FINALIZER]))
+            return None  # Gone with that, or another controller's to report on.
         current = env.view.gateway(gateway.namespace, gateway.name)
         if current is None or not ours:
             return None

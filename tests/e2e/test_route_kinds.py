@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.kube.bundled import bundled_crds
 from tests.e2e import observed
-from tests.e2e.harness import PREFIX, Json, World, eventually, world
+from tests.e2e.harness import PREFIX, AnyWorld, Json, World, eventually, world
 from tests.e2e.objects import (
     backend,
     endpoints,
@@ -60,7 +60,7 @@ async def hotel(directory: Path, *objects: Json, **options: object) -> AsyncGene
         yield one
 
 
-def entry(one: World, kind: str, name: str) -> Json:
+def entry(one: AnyWorld, kind: str, name: str) -> Json:
     """A route's status as its only parent has it."""
     found = one.get(kind, name)
     assert found is not None
@@ -68,7 +68,7 @@ def entry(one: World, kind: str, name: str) -> Json:
     return parent_status
 
 
-def programmed(one: World, kind: str, name: str) -> None:
+def programmed(one: AnyWorld, kind: str, name: str) -> None:
     assert conditions(entry(one, kind, name)) == GOOD
     found = one.get(kind, name)
     assert found is not None

@@ -28,6 +28,8 @@ class Right(NamedTuple):
     resource: str
     """With its subresource."""
     verb: str
+    name: str = ""
+    """Of an object for which it is granted, where it is not for all of them."""
 
     @property
     def denial(self) -> str:
@@ -38,7 +40,7 @@ class Right(NamedTuple):
 def granted() -> list[Right]:
     """All that the base grants."""
     return [
-        Right(kind, group, resource, verb)
+        Right(kind, group, resource, verb, next(iter(rule.get("resourceNames", ())), ""))
         for kind in ("ClusterRole", "Role")
         for rule in find(kustomized(BASE), f"{kind}/{ACCOUNT}")["rules"]
         for group in rule["apiGroups"]
@@ -69,7 +71,7 @@ def _without(role: Json, right: Right) -> Json:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
-        if (group, resource, verb) != right[1:]
+        if (group, resource, verb) != (right.group, right.resource, right.verb)
     ]
     return {**role, "rules": rules}
 
@@ -83,7 +85,7 @@ def _wait(server: KubeApiserver, right: Right, *, allowed: bool) -> None:
         "subresource": subresource,
         "verb": right.verb,
         **({"namespace": NAMESPACE} if right.role == "Role" else {}),
-        **({"name": "amazon-vpc-lattice.io"} if right.role == "Role" and right.verb != "create" else {}),
+        **({"name": right.name} if right.name else {}),
     }
     review = {
         "apiVersion": "authorization.k8s.io/v1",

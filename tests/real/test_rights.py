@@ -19,17 +19,39 @@ from tests.deploy.manifests import KUBECTL, NAMESPACE, needs_kubectl
 from tests.e2e.bad_input_seen import condition, event_texts, is_gone, is_programmed
 from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import PATIENCE, AnyWorld, eventually
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, route, rule, service
+from tests.e2e.objects import (
+    backend,
+    endpoints,
+    gateway,
+    gateway_class,
+    grpc_route,
+    listener,
+    route,
+    rule,
+    service,
+    tls_route,
+)
 from tests.e2e.test_convergence import check_lattice, settled
 from tests.e2e.test_replicas import add_route, leads, replica
+from tests.e2e.test_route_kinds import programmed
 from tests.real import audit
 from tests.real.proxy import Proxy, proxy
 from tests.real.rights import ACCOUNT, Right, grant, granted
-from tests.real.world import RealWorld, world
+from tests.real.world import OURS, RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver
 
 pytestmark = [pytest.mark.anyio, needs_kubectl]
 
+HOTEL = gateway(
+    "my-hotel",
+    listener(),
+    listener("https", 443, "HTTPS"),
+    listener("tls", 8443, "TLS", tls={"mode": "Passthrough"}),
+)
+OTHER_KINDS = (
+    grpc_route("calls", {"backendRefs": [backend("rates")]}),
+    tls_route("sealed", "sealed.example.com", backend("rates")),
+)
 RATES = (service("rates"), endpoints("rates", ["10.0.0.1"]), route("rates", rule(backend("rates"))))
 
 
@@ -39,8 +61,11 @@ async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver
         one.make_network("my-hotel")
         async with replica(one, tmp_path, "only") as process:
             await eventually(lambda: leads(one, "only"))
-            await one.apply(gateway_class(), gateway(), route("lost", rule(backend("nowhere"))), *RATES)
+            await one.apply(gateway_class(), HOTEL, route("lost", rule(backend("nowhere"))), *RATES, *OTHER_KINDS)
             await eventually(lambda: is_programmed(one, "rates"))
+            for kind, name in (("GRPCRoute", "calls"), ("TLSRoute", "sealed")):
+                await eventually(lambda kind=kind, name=name: programmed(one, kind, name))
+                await one.delete(kind, name)
             await eventually(lambda: is_told(one, "lost"))
             await one.apply(endpoints("rates", ["10.0.0.2"]))
             for name in ("rates", "lost"):
@@ -56,6 +81,8 @@ async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver
     assert {each.verb for each in done if each.resource == "leases"} == {"create", "get", "patch"}
     assert {each.resource for each in done} >= {
         "httproutes/status",
+        "grpcroutes/status",
+        "tlsroutes/status",
         "gateways/status",
         "gatewayclasses/status",
         "events",
@@ -68,7 +95,7 @@ def is_told(one: RealWorld, name: str) -> None:
 
 
 def has_nothing(one: RealWorld) -> None:
-    assert [one.all("HTTPRoute"), one.all("Gateway"), one.all("GatewayClass")] == [[], [], []]
+    assert [obj for kind in OURS for obj in one.all(kind)] == []
     assert list(one.lattice.state.target_groups) == []
 
 
@@ -187,6 +214,26 @@ async def life(stage: Stage) -> None:
     await stage.one.apply(gateway_class(), gateway(), *RATES)
 
 
+async def life_of_all_kinds(stage: Stage) -> None:
+    await stage.one.apply(gateway_class(), HOTEL, *RATES, *OTHER_KINDS)
+
+
+async def conflict_of_calls(stage: Stage) -> None:
+    await _conflict_of_another_kind(stage, "GRPCRoute", "calls", "grpcroutes")
+
+
+async def conflict_of_sealed(stage: Stage) -> None:
+    await _conflict_of_another_kind(stage, "TLSRoute", "sealed", "tlsroutes")
+
+
+async def _conflict_of_another_kind(stage: Stage, kind: str, name: str, plural: str) -> None:
+    await life_of_all_kinds(stage)
+    await eventually(lambda: programmed(stage.one, kind, name))
+    await stage.one.quiet()
+    await _change_unseen(stage, kind, name, plural)
+    await stage.one.delete("Service", "rates")
+
+
 async def conflict_of_a_class(stage: Stage) -> None:
     """The class is changed by somebody without the controller's seeing it, and has to be written."""
     await _conflict(stage, "GatewayClass", "amazon-vpc-lattice", "gatewayclasses")
@@ -208,6 +255,10 @@ async def _conflict(stage: Stage, kind: str, name: str, plural: str) -> None:
     await life(stage)
     await eventually(lambda: is_programmed(stage.one, "rates"))
     await stage.one.quiet()
+    await _change_unseen(stage, kind, name, plural)
+
+
+async def _change_unseen(stage: Stage, kind: str, name: str, plural: str) -> None:
     stage.between.hold(plural)
     await stage.one.patch(kind, name, {"metadata": {"labels": {"somebody": "was-here"}}})
 
@@ -223,6 +274,12 @@ ACTS: dict[tuple[str, str], Callable[[Stage], Awaitable[None]]] = {
     ("gatewayclasses", "get"): conflict_of_a_class,
     ("gateways", "get"): conflict_of_a_gateway,
     ("httproutes", "get"): conflict_of_a_route,
+    ("grpcroutes", "get"): conflict_of_calls,
+    ("tlsroutes", "get"): conflict_of_sealed,
+    ("grpcroutes", "patch"): life_of_all_kinds,
+    ("grpcroutes/status", "patch"): life_of_all_kinds,
+    ("tlsroutes", "patch"): life_of_all_kinds,
+    ("tlsroutes/status", "patch"): life_of_all_kinds,
     ("events", "create"): failure,
     ("events", "patch"): failure,
 }

@@ -17,7 +17,7 @@ from tests.support.kube_apiserver import KubeApiserver
 OUTAGE = 60.0
 """Seconds for which a person goes on asking an API server that does not answer."""
 
-OURS = ("HTTPRoute", "Gateway", "GatewayClass", "ReferenceGrant")
+OURS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "Gateway", "GatewayClass", "ReferenceGrant")
 """Kinds that may carry finalizers, or have no definition."""
 
 
