@@ -30,6 +30,14 @@ class ServiceSpec(Struct, frozen=True):
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] = ()
     ip_families: tuple[str, ...] = ()
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    selector: dict[str, str] | None = None
+
+    @property
+    def chosen_families(self) -> tuple[str, ...]:
+        """The IP families that somebody chose. A headless Service without a selector is given both everywhere, whatever
+        the cluster has, as nobody can tell what its endpoints are (Kubernetes, "IPv4/IPv6 dual-stack")."""
+        return self.ip_families[:1] if self.cluster_ip == "None" and not self.selector else self.ip_families
 
 
 class Service(Object, frozen=True):

@@ -99,11 +99,20 @@ def _state(listener: Listener, all_listeners: Sequence[Listener]) -> ListenerSta
 
 
 def _kinds(listener: Listener) -> tuple[RouteKind, ...]:
-    possible = ROUTE_KINDS.get(listener.protocol, ())
+    possible = ROUTE_KINDS.get(listener.protocol, ()) if _has_served_mode(listener) else ()
     asked = listener.allowed_routes.kinds
     if not asked:
         return possible
     return tuple(kind for kind in possible if any(ref.group == GROUP and ref.kind == kind for ref in asked))
+
+
+def _tls_mode(listener: Listener) -> str:
+    return (listener.tls and listener.tls.mode) or _DEFAULT_TLS_MODE
+
+
+def _has_served_mode(listener: Listener) -> bool:
+    """Whether the listener does with TLS what VPC Lattice can do for its protocol."""
+    return _TLS_MODES.get(listener.protocol) in {None, _tls_mode(listener)}
 
 
 def _acceptance(listener: Listener, conflicted: Verdict) -> Verdict:
@@ -113,12 +122,12 @@ def _acceptance(listener: Listener, conflicted: Verdict) -> Verdict:
             conditions.UNSUPPORTED_PROTOCOL,
             f"Protocol {listener.protocol} is not supported; use one of {', '.join(ROUTE_KINDS)}.",
         )
-    wanted, mode = _TLS_MODES.get(listener.protocol), (listener.tls and listener.tls.mode) or _DEFAULT_TLS_MODE
-    if wanted is not None and mode != wanted:
+    if not _has_served_mode(listener):
         return Verdict(
             False,
             conditions.UNSUPPORTED_VALUE,
-            f"tls.mode: a listener of protocol {listener.protocol} with mode {mode} is not supported; use {wanted}.",
+            f"tls.mode: a listener of protocol {listener.protocol} with mode {_tls_mode(listener)} is not supported;"
+            f" use {_TLS_MODES[listener.protocol]}.",
         )
     if conflicted.status:
         return Verdict(False, conflicted.reason, conflicted.message)

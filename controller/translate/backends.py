@@ -61,7 +61,7 @@ def resolve(view: View, route: Route, ref: BackendRef, field: str) -> Backend | 
         return Refusal(
             conditions.BACKEND_NOT_FOUND, f"{field}: Service {name} has no TCP port {ref.port}; its ports are: {ports}."
         )
-    families = service.spec.ip_families
+    families = service.spec.chosen_families
     if len(families) > 1:
         return Unsupported(
             f"{field}: Service {name} has the IP families {' and '.join(families)}, but a target group of VPC Lattice"

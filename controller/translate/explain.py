@@ -62,7 +62,7 @@ def explain_route(view: View, route: Route, ctx: TranslateContext, seen: Seen) -
         told,
         *explain_withheld(why),
         *_parents(view, route, translation, ctx),
-        *_rules(view, draft, translation.services, seen),
+        *_rules(view, draft, translation, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),
         *explain_left(left, withheld=why is not None, wanted=True),
     )
@@ -159,7 +159,7 @@ def _tried(
     return Fact(kind="listener", name=name, well=True, told=f"matches {', '.join(hostnames)}")
 
 
-def _rules(view: View, draft: Draft, services: Sequence[ServiceKey], seen: Seen) -> Iterator[Fact]:
+def _rules(view: View, draft: Draft, translation: RouteTranslation, seen: Seen) -> Iterator[Fact]:
     dropped = {rule.index: rule for rule in draft.compiled.dropped}
     compiled = {rule.index: rule for rule in draft.compiled.rules}
     order = reachable([draft.contribution])
@@ -176,8 +176,8 @@ def _rules(view: View, draft: Draft, services: Sequence[ServiceKey], seen: Seen)
             well=forwards,
             told="" if forwards else _unserved(draft.ref.kind),
             below=(
-                *_matches(draft, compiled[index], places, services, seen),
-                *_backends(view, draft, index, rule, services, seen),
+                *_matches(draft, compiled[index], places, translation, seen),
+                *_backends(view, draft, index, rule, translation, seen),
             ),
         )
 
@@ -191,11 +191,11 @@ def _matches(
     draft: Draft,
     rule: CompiledRule,
     places: Mapping[tuple[int, tuple[object, ...]], int],
-    services: Sequence[ServiceKey],
+    translation: RouteTranslation,
     seen: Seen,
 ) -> Iterator[Fact]:
     told_of: set[tuple[object, ...]] = set()
-    for each in rule.matches:
+    for number, each in enumerate(rule.matches):
         name = _match_text(draft.ref.kind, each.match)
         requests = same_requests(each.match)
         place = places.get((rule.index, requests))
@@ -204,7 +204,12 @@ def _matches(
             yield Fact(kind="match", name=name, told=told)
             continue
         told_of.add(requests)
-        found = _lattice_rules(draft, each.match, services, seen)
+        other = translation.foreclosed.get((rule.index, number))
+        if other is not None:
+            told = f"left out: what it matches is served by {other}, which has the same match"
+            yield Fact(kind="match", name=name, told=told)
+            continue
+        found = _lattice_rules(draft, each.match, translation.services, seen)
         present = sorted({(port, one.priority) for port, one in found if one is not None}, key=str)
         missing = sorted({port for port, one in found if one is None})
         yield Fact(
@@ -261,7 +266,7 @@ def _present(seen: Seen, key: ServiceKey, port: int, match: Match) -> _Place | N
 
 
 def _backends(
-    view: View, draft: Draft, index: int, rule: RouteRule, services: Sequence[ServiceKey], seen: Seen
+    view: View, draft: Draft, index: int, rule: RouteRule, translation: RouteTranslation, seen: Seen
 ) -> Iterator[Fact]:
     compiled = next((each for each in draft.compiled.rules if each.index == index), None)
     for place, ref in enumerate(rule.backend_refs or ()):
@@ -275,24 +280,24 @@ def _backends(
                 yield Fact(kind="backend", name=name, well=False, told=backend.message)
             case Backend():
                 if compiled is not None:
-                    yield _weighed(draft, compiled, ref, backend, services, seen)
+                    yield _weighed(draft, compiled, ref, backend, translation, seen)
 
 
 def _weighed(
-    draft: Draft, rule: CompiledRule, ref: BackendRef, backend: Backend, services: Sequence[ServiceKey], seen: Seen
+    draft: Draft, rule: CompiledRule, ref: BackendRef, backend: Backend, translation: RouteTranslation, seen: Seen
 ) -> Fact:
     """A backend with its weight: as asked, as it is to be in Lattice, as Lattice has it."""
     name = _backend_name(draft.route, ref)
     weight = dict(rule.backends).get(backend)
     if weight is None:
         return Fact(kind="backend", name=name, told=f"weight {ref.weight}: takes no requests")
-    groups = {seen.group_id(group_of(key, backend)) for key in services} - {None}
+    groups = {seen.group_id(group_of(key, backend)) for key in translation.services} - {None}
     reached = {same_requests(match) for match, of in reachable([draft.contribution]) if of.index == rule.index}
     rules = [
         found
-        for each in rule.matches
-        if same_requests(each.match) in reached
-        for _, found in _lattice_rules(draft, each.match, services, seen)
+        for number, each in enumerate(rule.matches)
+        if same_requests(each.match) in reached and (rule.index, number) not in translation.foreclosed
+        for _, found in _lattice_rules(draft, each.match, translation.services, seen)
     ]
     weights = {_weight_in(found, groups) for found in rules}
     there = ", ".join("none" if each is None else str(each) for each in sorted(weights, key=str))
@@ -356,7 +361,7 @@ def _use(view: View, service: Service, route: Route, ctx: TranslateContext, seen
             told = "left out: " + " ".join(dropped[index].problems)
             rules.append(Fact(kind="rule", name=str(index), well=False, told=told))
             continue
-        backends = zip(refs, _backends(view, draft, index, rule, translation.services, seen), strict=True)
+        backends = zip(refs, _backends(view, draft, index, rule, translation, seen), strict=True)
         own = tuple(fact for ref, fact in backends if (ref.namespace or route.namespace, ref.name) == meant)
         rules.append(Fact(kind="rule", name=str(index), below=own))
     return Fact(

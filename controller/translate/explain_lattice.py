@@ -23,7 +23,8 @@ UNHEALTHY = "UNHEALTHY"
 def explain_lattice_service(
     view: View, key: ServiceKey, translation: RouteTranslation, ctx: TranslateContext, seen: Seen
 ) -> Fact:
-    desired = translate_service(view, key, ctx).desired
+    made = translate_service(view, key, ctx)
+    desired, others = made.desired, [str(route.ref) for route in made.routes if route.ref != translation.ref]
     sight = seen.services.get(key)
     observed = None if sight is None else sight.observed
     names = () if desired is None else desired.networks
@@ -34,13 +35,17 @@ def explain_lattice_service(
         kind="Lattice service",
         name=observed.name if observed is not None else "" if desired is None else desired.name,
         well=observed is not None and observed.status == ACTIVE,
-        told=NOT_THERE if observed is None else service_text(observed),
+        told=(NOT_THERE if observed is None else service_text(observed)) + _shared_with(others),
         below=(
             *networks,
             *(explain_group(view, group, ctx, seen) for group in translation.target_groups if group.owner == key),
             *_to_do(sight),
         ),
     )
+
+
+def _shared_with(others: Sequence[str]) -> str:
+    return f", shared with {', '.join(others)}" if others else ""
 
 
 def service_text(observed: ObservedService) -> str:

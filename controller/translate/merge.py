@@ -65,13 +65,17 @@ class Merged(Frozen, frozen=True):
             for annotation in (SERVICE_NAME_OVERRIDE, ALLOW_TAKEOVER_FROM)
             if claim.draft.route.annotation(annotation)
         ]
+        return notes + [
+            f"rules[{rule}].matches[{match}]: what it matches of {name} is served by {other}, which has the same match."
+            for (rule, match), other in sorted(self.foreclosed(ref).items())
+        ]
+
+    def foreclosed(self, ref: RouteRef) -> Mapping[tuple[int, int], RouteRef]:
+        """The matches of a route that another one's equal match comes before; see `rules.foreclosed`."""
         before: dict[tuple[int, int], RouteRef] = {}
         for listener in self.listeners:
             before |= foreclosed(listener.contributions, ref)
-        return notes + [
-            f"rules[{rule}].matches[{match}]: what it matches of {name} is served by {other}, which has the same match."
-            for (rule, match), other in sorted(before.items())
-        ]
+        return before
 
 
 def merged_service(

@@ -50,6 +50,8 @@ class RouteTranslation(Frozen, frozen=True):
     services: tuple[ServiceKey, ...] = ()
     """In the order of the route's hostnames; the first one's domain is the one that the route's annotation shows."""
     target_groups: tuple[TargetGroupKey, ...] = ()
+    foreclosed: Mapping[tuple[int, int], RouteRef] = {}
+    """Matches, by the places of rule and match, that another route's equal one comes before in each of the services."""
 
 
 def translate_route(view: View, ref: RouteRef, ctx: TranslateContext) -> RouteTranslation:
@@ -84,7 +86,13 @@ def translate_route_object(view: View, route: Route, ctx: TranslateContext) -> R
         parents=tuple(_parent(draft, parent, services, _losses(rivals, full), notes) for parent in draft.parents),
         services=services,
         target_groups=tuple(group for merged in shared for group in merged.groups_of(ref)),
+        foreclosed=_in_all([merged.foreclosed(ref) for merged in shared]),
     )
+
+
+def _in_all(each: Sequence[Mapping[tuple[int, int], RouteRef]]) -> Mapping[tuple[int, int], RouteRef]:
+    first, *others = each or [{}]
+    return {place: ref for place, ref in first.items() if all(place in other for other in others)}
 
 
 def _losses(

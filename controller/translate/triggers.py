@@ -155,6 +155,8 @@ def _route(event: _Event) -> set[Key]:
     if event.differs(lambda route: [route.annotation(name) for name in WRITTEN]) or event.rewritten():
         # Somebody else's hand, perhaps: the route's key puts right what it reports. After our own it has nothing to do.
         keys |= {route.ref.key for route in event.route_in(event.now)}
+    if event.differs(_generation):
+        keys |= {route.ref.key for route in event.route_in(event.now)}
     return keys
 
 
@@ -219,7 +221,7 @@ def _gateway(event: _Event) -> set[Key]:
         classes = {ObjectKey("GatewayClass", "", version.spec.gateway_class_name) for version in event.versions}
         routes = event.routes(lambda view: view.routes_of_gateway(gateway.namespace, gateway.name))
         return own | classes | routes | event.certificates(event.versions)
-    return own if event.lost(GATEWAY_FINALIZER) else set()
+    return own if event.lost(GATEWAY_FINALIZER) or event.differs(_generation) else set()
 
 
 def _gateway_class(event: _Event) -> set[Key]:
@@ -233,7 +235,7 @@ def _gateway_class(event: _Event) -> set[Key]:
                 route for gateway in gateways for route in view.routes_of_gateway(gateway.namespace, gateway.name)
             ]
         )
-    return own if event.lost(GATEWAY_CLASS_FINALIZER) else set()
+    return own if event.lost(GATEWAY_CLASS_FINALIZER) or event.differs(_generation) else set()
 
 
 def _namespace(event: _Event) -> set[Key]:
@@ -295,6 +297,11 @@ _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
     "ReferenceGrant": _reference_grant,
     "Secret": _secret,
 }
+
+
+def _generation(obj: Object) -> int:
+    """What a status has to tell of, also where nothing changed that is read here."""
+    return obj.metadata.generation
 
 
 def _known(query: Callable[[View], Iterable[Any]], view: View) -> Sequence[Any]:

@@ -46,8 +46,6 @@ _BREATH_SECONDS = 0.1
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _CONNECT = b"CONNECT "
 _END_OF_HEAD = b"\r\n\r\n"
-_UNRECOGNIZED_NAME = bytes.fromhex("15 0303 0002 02 70")
-"""A fatal alert, unrecognized_name (RFC 8446, section 6.2; RFC 6066, section 3)."""
 
 _T = TypeVar("_T")
 
@@ -187,7 +185,6 @@ class Door:
         except (NoEntryError, ValueError) as error:
             access.reason, access.failure = "ClientProtocolError", str(error)
             self._log.add(access)
-            connection.send(_UNRECOGNIZED_NAME)
             return
         await self._terminate(connection, Caller(caller.source, caller.port, way.domain), hello, tls)
 

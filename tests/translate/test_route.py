@@ -365,3 +365,11 @@ def test_a_paused_route_is_translated_as_ever_and_says_so(ctx):
     assert accepted.status == "True"
     assert "application-networking.k8s.aws/paused" in accepted.message
     assert "paused" not in conditions(plain)["Accepted"].message
+
+
+def test_a_headless_service_without_a_selector_is_given_two_families_and_takes_the_first(ctx):
+    both = {"families": ["IPv4", "IPv6"], "clusterIP": "None"}
+    (group,) = translate(hotel(service("parking", **both), route("rates", PARKING)), ctx).target_groups
+    assert group.ip_address_type == "IPV4"
+    chosen = translate(hotel(service("parking", selector={"app": "parking"}, **both), route("rates", PARKING)), ctx)
+    assert refused(chosen)[0] == "UnsupportedValue"

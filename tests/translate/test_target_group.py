@@ -143,6 +143,12 @@ def test_two_ports_of_a_service_are_told_apart_by_a_tag_of_the_higher(ctx):
     assert groups[80].name != groups[81].name
 
 
+def test_where_another_port_still_has_the_groups_tags_the_port_sets_it_apart(ctx):
+    group = desired(hotel(), ctx)
+    assert group.alternative_tags == {**group.identity_tags, PREFIX + "ServicePort": "80"}
+    assert group.alternative_name not in {None, group.name}
+
+
 def test_two_hostnames_have_two_groups_told_apart_by_a_tag_of_the_further(ctx):
     view = hotel(route("rates", rule(backend("parking")), hostnames=["b.example.com", "a.example.com"]))
     groups = {key.owner.hostname: desired(view, ctx, key) for key in translate_route(view, RATES, ctx).target_groups}

@@ -293,3 +293,14 @@ def test_a_rule_that_goes_touches_its_group(ctx):
     two = route("rates", rule(backend("parking"), matches=[path("/a")]), rule(backend("review"), matches=[path("/b")]))
     gone = TargetGroupKey(owner=SERVICE, namespace="default", service="review", port=80)
     assert gone in touched(ctx, two, RATES)
+
+
+def test_a_new_generation_touches_the_objects_status_whatever_changed(ctx):
+    def later(obj):
+        return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, generation=9))
+
+    assert touched(ctx, RATES, later(RATES)) == {REF.key}
+    assert touched(ctx, gateway(), later(gateway())) == {ObjectKey("Gateway", "default", "my-hotel")}
+    assert touched(ctx, gateway_class(), later(gateway_class())) == {
+        ObjectKey("GatewayClass", "", "amazon-vpc-lattice")
+    }

