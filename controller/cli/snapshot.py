@@ -133,7 +133,7 @@ async def _left(kube: KubeClient) -> Left:
 
 
 async def _require_answer(kube: KubeClient) -> None:
-    """That there is an API server at all, so that nobody waits for seven kinds of a dead one. Raises SnapshotError."""
+    """That there is an API server at all, so that nobody waits for all kinds of a dead one. Raises SnapshotError."""
     try:
         await kube.request("GET", "/version", timeout=ANSWER_SECONDS)
     except Unreachable as error:
