@@ -1,28 +1,25 @@
 """Custom resources: from a CustomResourceDefinition to what the API serves.
 
-A definition is an object like any other; its strategy checks that the schemas can be served, names are complete and
-exactly one version is stored. `resources_of` turns it into one `Resource` per served version. All versions share one
-shape of storage (conversion `None`: only the apiVersion differs).
+A definition is an object like any other; its strategy has it checked (`defining`). `resources_of` turns it into one
+`Resource` per served version. All versions share one shape of storage (conversion `None`: only the apiVersion differs).
 """
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
 
 import orjson
 
 from sandbox.kube import gatewayapi
 from sandbox.kube.columns import AGE, NAME
+from sandbox.kube.defining import check_definition, compiled
 from sandbox.kube.durations import age
 from sandbox.kube.errors import Json, Problems
 from sandbox.kube.jsonpath import compile_path
-from sandbox.kube.objects import copy, label_1035_problem, subdomain_problem, timestamp
+from sandbox.kube.objects import timestamp
 from sandbox.kube.resource import Column, Environment, Resource, ScalePaths, Strategy
-from sandbox.kube.schema import Schema, SchemaError, compile_schema, default
+from sandbox.kube.schema import Schema, compile_schema
 from sandbox.kube.selectors import FieldGetter
-from sandbox.kube.validation import validate
 
 _NO_CEL = "the sandbox does not evaluate x-kubernetes-validations: objects that break these rules are accepted"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -79,45 +76,7 @@ class DefinitionStrategy(Strategy):
             names.setdefault("listKind", names["kind"] + "List")
 
     def check(self, obj: Json, problems: Problems) -> None:
-        spec, names = obj["spec"], obj["spec"]["names"]
-        missing = [part for part in ("plural", "singular", "kind", "listKind") if not names.get(part)]
-        for part in missing:
-            problems.required(f"spec.names.{part}")
-        expected = f"{names['plural']}.{spec['group']}"
-        if obj["metadata"].get("name") != expected:
-            problems.invalid(
-                "metadata.name", obj["metadata"].get("name", ""), 'must be spec.names.plural+"."+spec.group'
-            )
-        if wrong := subdomain_problem(spec["group"]):
-            problems.invalid("spec.group", spec["group"], wrong)
-        elif "." not in spec["group"]:
-            problems.invalid("spec.group", spec["group"], "should be a domain with at least one dot")
-        for part in ("plural", "singular", "kind", "listKind"):
-            name = names.get(part, "")
-            if part not in missing and (wrong := label_1035_problem(name.lower() if "ind" in part else name)):
-                problems.invalid(f"spec.names.{part}", name, wrong)
-        if spec["conversion"].get("strategy", "None") != "None":
-            problems.unsupported("spec.conversion.strategy", spec["conversion"]["strategy"], ("None",))
-        self._check_versions(spec["versions"], problems)
-
-    def _check_versions(self, versions: list[Json], problems: Problems) -> None:
-        seen: set[str] = set()
-        for index, version in enumerate(versions):
-            path = f"spec.versions[{index}]"
-            if version["name"] in seen:
-                problems.duplicate(f"{path}.name", version["name"])
-            seen.add(version["name"])
-            if wrong := label_1035_problem(version["name"]):
-                problems.invalid(f"{path}.name", version["name"], wrong)
-            _check_schema(version, f"{path}.schema.openAPIV3Schema", problems)
-            for position, column in enumerate(version.get("additionalPrinterColumns") or ()):
-                try:
-                    compile_path(column["jsonPath"])
-                except ValueError as wrong_path:
-                    at = f"{path}.additionalPrinterColumns[{position}].jsonPath"
-                    problems.invalid(at, column["jsonPath"], str(wrong_path))
-        if sum(version["storage"] for version in versions) != 1:
-            problems.invalid("spec.versions", versions, "must have exactly one version marked as storage version")
+        check_definition(obj, problems)
 
     def warn(self, obj: Json, warnings: list[str]) -> None:
         if _has_unknown_rules(obj["spec"]):
@@ -134,54 +93,6 @@ class DefinitionStrategy(Strategy):
         for index, name in enumerate(old["status"].get("storedVersions") or ()):
             if name not in names:
                 problems.invalid(f"status.storedVersions[{index}]", name, "must appear in spec.versions")
-
-
-def _check_schema(version: Json, path: str, problems: Problems) -> None:
-    raw = (version.get("schema") or {}).get("openAPIV3Schema")
-    if raw is None:
-        problems.required(path, "schemas are required")
-        return
-    if raw.get("type") != "object":
-        problems.invalid(f"{path}.type", raw.get("type", ""), "must be object at the root")
-    try:
-        schema = _compiled(orjson.dumps(raw), path)
-    except SchemaError as wrong:
-        problems.invalid(path, "", str(wrong))
-        return
-    before = len(problems.causes)
-    _check_structural(raw, path, problems)
-    if len(problems.causes) == before:
-        _check_defaults(schema, path, problems)
-
-
-def _check_structural(raw: Any, path: str, problems: Problems) -> None:
-    """Every field has a type (Kubernetes documentation, "Specifying a structural schema")."""
-    if not isinstance(raw, Mapping):
-        return
-    typeless = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"
-    if not raw.get("type") and not any(raw.get(marker) for marker in typeless):
-        problems.required(f"{path}.type", "must not be empty for specified object fields")
-    for name, child in (raw.get("properties") or {}).items():
-        _check_structural(child, f"{path}.properties[{name}]", problems)
-    for part in ("items", "additionalProperties"):
-        if part in raw:
-            _check_structural(raw[part], f"{path}.{part}", problems)
-
-
-def _check_defaults(schema: Schema, path: str, problems: Problems) -> None:
-    """Every default is a value that its schema allows."""
-    if schema.has_default:
-        value = copy(schema.default)
-        default(schema, value)
-        validate(schema, value, f"{path}.default", problems)
-    if not schema.has_defaults:
-        return
-    for name, child in schema.properties.items():
-        _check_defaults(child, f"{path}.properties[{name}]", problems)
-    if schema.items is not None:
-        _check_defaults(schema.items, f"{path}.items", problems)
-    if schema.additional is not None:
-        _check_defaults(schema.additional, f"{path}.additionalProperties", problems)
 
 
 def _has_unknown_rules(spec: Json) -> bool:
@@ -267,18 +178,9 @@ def _deprecation(spec: Json, version: Json) -> str:
 
 def _object_schema(raw: Json, metadata: Schema) -> Schema:
     """The definition's schema, with what every object has besides."""
-    schema = _compiled(orjson.dumps(raw), "openAPIV3Schema")
+    schema = compiled(orjson.dumps(raw), "openAPIV3Schema")
     text = compile_schema({"type": "string"})
     return replace(schema, properties={**schema.properties, "apiVersion": text, "kind": text, "metadata": metadata})
-
-
-@lru_cache(maxsize=64)
-def _compiled(encoded: bytes, path: str) -> Schema:
-    """A schema compiled once for all servers of this process that are given it: tests make thousands of servers.
-
-    Nobody changes a compiled schema. Raises SchemaError, which is not remembered.
-    """
-    return compile_schema(orjson.loads(encoded), path)
 
 
 def _selectable(path: str) -> FieldGetter:

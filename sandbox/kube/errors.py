@@ -252,6 +252,10 @@ class Problems:
     def invalid(self, path: str, value: object, why: str) -> None:
         self.causes.append(Cause("FieldValueInvalid", f"Invalid value: {show(value)}: {why}", path))
 
+    def null_invalid(self, path: str, why: str) -> None:
+        """Something has to be there, and is not."""
+        self.causes.append(Cause("FieldValueInvalid", f"Invalid value: null: {why}", path))
+
     def type_invalid(self, path: str, value: object, why: str) -> None:
         self.causes.append(Cause("FieldValueTypeInvalid", f"Invalid value: {show(value)}: {why}", path))
 

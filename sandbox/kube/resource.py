@@ -32,8 +32,9 @@ class Strategy:
     """A kind without peculiarities; others override what differs.
 
     `generation` says whether `metadata.generation` counts changes of the kind's objects, `counted` which changes of
-    metadata count too, `unconditional` whether an update may come without a resourceVersion, `created_by_update` whether an update of what is not there creates it,
-    and `has_rules` whether there are rules that are only asked about objects that fit their schema.
+    metadata count too, `unconditional` whether an update may come without a resourceVersion, `created_by_update`
+    whether an update of what is not there creates it, and `has_rules` whether there are rules that are only asked about
+    objects that fit their schema.
     """
 
     name_rule: NameRule = staticmethod(subdomain_problem)

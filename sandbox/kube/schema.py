@@ -20,7 +20,13 @@ _MISSING: Any = object()
 
 
 class SchemaError(ValueError):
-    """A schema that cannot be served; the text says where and why."""
+    """A schema that cannot be read: at which path, what is given there, and what is wrong with it."""
+
+    def __init__(self, path: str, value: object, why: str) -> None:
+        super().__init__(f"{path}: Invalid value: {value!r}: {why}")
+        self.path = path
+        self.value = value
+        self.why = why
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +141,7 @@ def _check_keywords(raw: Mapping[str, Any], path: str) -> None:
     for type_, keywords in _KEYWORDS:
         for keyword in keywords:
             if keyword in raw and not isinstance(raw[keyword], type_):
-                raise SchemaError(f"{path}.{keyword}: Invalid value: {raw[keyword]!r}")
+                raise SchemaError(f"{path}.{keyword}", raw[keyword], "has another type")
 
 
 def compile_schema(raw: Mapping[str, Any], path: str = "openAPIV3Schema", *, structs: bool = False) -> Schema:
@@ -156,7 +162,7 @@ class _Compiler:
 
     def compile(self, raw: Any, path: str) -> Schema:
         if not isinstance(raw, Mapping):
-            raise SchemaError(f"{path}: must be an object")
+            raise SchemaError(path, raw, "must be an object")
         done = self._done.get(id(raw))
         if done is None:
             done = self._done[id(raw)] = self._compile(raw, path)
@@ -178,8 +184,6 @@ class _Compiler:
         if "default" in raw:
             node.default = raw["default"]
         self._compile_children(node, raw, path)
-        if node.list_type == "map" and (node.items is None or not node.list_keys):
-            raise SchemaError(f"{path}: a list of type map needs items and x-kubernetes-list-map-keys")
         node.has_defaults = any(
             child.default is not _MISSING or child.has_defaults
             for child in (*node.properties.values(), node.additional, node.items)
@@ -213,7 +217,7 @@ def _pattern(text: str, path: str) -> re.Pattern[str]:
     try:
         return re.compile(text[:-1] + r"\Z" if ends else text)
     except re.error as wrong:
-        raise SchemaError(f"{path}.pattern: Invalid value: {text!r}: {wrong}") from wrong
+        raise SchemaError(f"{path}.pattern", text, f"must be a valid regular expression, but isn't: {wrong}") from wrong
 
 
 def default(schema: Schema, value: Any) -> None:
