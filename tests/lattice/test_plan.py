@@ -207,11 +207,17 @@ def test_while_a_former_hostname_of_the_route_holds_the_name_another_is_used() -
     assert plan.operations[0].arguments["name"] == "rates-default"
 
 
-def test_another_routes_service_does_not_make_a_route_use_its_alternative_name() -> None:
-    tags = {key: value.replace("rates", "older") for key, value in service().tags.items()}
+def test_a_service_that_is_named_after_a_route_which_left_it_makes_that_route_use_its_alternative_name() -> None:
+    tags = {**OWNED, **{key: value.replace("rates", "older") for key, value in service().tags.items()}}
     desired = service(custom_domain="new.example.com", alternative_name="rates-default-1234567")
-    plan = plan_service(desired, observed_service(custom_domain="old.example.com", tags={**OWNED, **tags}), context())
-    assert [problem.reason for problem in plan.problems] == ["Conflicted"]
+    plan = plan_service(desired, observed_service(custom_domain="old.example.com", tags=tags), context())
+    assert plan.operations[0].arguments["name"] == "rates-default-1234567"
+    for wanted in (replace(desired, alternative_name=None), desired):
+        other = {MANAGED_BY: "1/other/vpc-2"} if wanted is desired else {}
+        plan = plan_service(
+            wanted, observed_service(custom_domain="old.example.com", tags={**tags, **other}), context()
+        )
+        assert [problem.reason for problem in plan.problems] == ["Conflicted"]
 
 
 def test_a_service_whose_owning_route_went_is_tagged_for_the_next() -> None:

@@ -15,6 +15,8 @@ Whose service it is, by its tags:
 | ours                 | another's, same custom domain     | use it, rewrite the tags: the route that owned it went  |
 | ours                 | this route's, other custom domain | create another by the alternative name, or wait for it  |
 |                      |                                   | to go where there is none                               |
+| ours                 | another's, other custom domain    | create another by the alternative name: the route that  |
+|                      |                                   | it was named after left it; Conflicted where it has none|
 | ours                 | another's                         | Conflicted                                              |
 | none                 | this route's, or none             | adopt it by tagging; never to delete it, nor to replace |
 |                      |                                   | what has failed: then it is Conflicted                  |
@@ -65,8 +67,10 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
         _create(draft, desired, context)
     else:
         conflict = conflict_of(desired, observed, context.identity)
-        held = conflict is None and observed.custom_domain != desired.custom_domain
-        if held and desired.alternative_name not in {None, observed.name}:
+        elsewhere = observed.custom_domain != desired.custom_domain
+        held = conflict is None and elsewhere
+        ours = observed.owner == context.identity.owner
+        if elsewhere and (held or ours) and desired.alternative_name not in {None, observed.name}:
             _create(draft, replace(desired, name=desired.alternative_name), context)
         elif observed.status == DELETE_IN_PROGRESS:
             draft.needs.append(Gone(observed.ref))
