@@ -20,7 +20,7 @@ from controller.gateway.attachment import Refusal, is_ours
 from controller.gateway.listeners import CERTIFICATE_ARN, Verdict, certificate_arn, listener_states
 from controller.gateway.memory import Memory
 from controller.gateway.references import is_permitted
-from controller.gateway.view import View
+from controller.gateway.view import UnknownError, View
 from controller.lattice.model import Frozen
 from controller.translate.context import TranslateContext
 
@@ -108,8 +108,7 @@ def certificates_verdict(
         if isinstance(found, Refusal):
             wrong.append(found)
             continue
-        read = _read(view, found)
-        message = read if isinstance(read, str) else problems.get(found, "")
+        message = _unreadable(view, found) or problems.get(found, "")
         if message:
             told = f"Secret {found.namespace}/{found.name}: {message}."
             wrong.append(Refusal(conditions.INVALID_CERTIFICATE_REF, told))
@@ -138,6 +137,15 @@ def _read(view: View, key: CertificateKey) -> Pair | str:
     if secret is None:
         return f"there is no such Secret of type {TLS_SECRET}"
     return _pairs.recall(secret, None, lambda: _read_secret(secret))
+
+
+def _unreadable(view: View, key: CertificateKey) -> str:
+    """What is wrong with a Secret, empty if nothing is; that it cannot be read keeps no Gateway from its status."""
+    try:
+        found = _read(view, key)
+    except UnknownError as error:
+        return f"it cannot be read: {error.reason}"
+    return found if isinstance(found, str) else ""
 
 
 def _read_secret(secret: Secret) -> Pair | str:

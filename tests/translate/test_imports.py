@@ -4,8 +4,10 @@
 import msgspec
 import pytest
 
+from controller.api.core import Secret
 from controller.api.keys import CertificateKey, ObjectKey, RouteRef, ServiceKey
 from controller.gateway.listeners import CERTIFICATE_ARN
+from controller.gateway.view import UnknownError
 from controller.translate.certificates import FromSecrets, Named
 from controller.translate.gateway import gateway_status
 from controller.translate.imports import translate_certificate
@@ -156,6 +158,16 @@ def test_what_came_of_the_import_is_told(ctx):
     reason, message = refused(view, ctx, {KEY: "its certificate ended"})
     assert reason == "InvalidCertificateRef"
     assert "its certificate ended" in message
+
+
+def test_secrets_that_cannot_be_read_are_told_and_keep_no_gateway_from_its_status(ctx):
+    view = hotel(https(near()))
+    view.unknown = (Secret,)
+    reason, message = refused(view, ctx)
+    assert reason == "InvalidCertificateRef"
+    assert "cannot be read" in message
+    with pytest.raises(UnknownError):
+        translate_certificate(view, KEY, ctx)
 
 
 def test_where_no_secrets_are_imported_the_listener_says_so(ctx):
