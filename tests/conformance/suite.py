@@ -83,7 +83,7 @@ async def run(stack: Stack, built: Path, request: Request, log: Path) -> AsyncGe
     Raises SuiteError if the suite ended without a test's result, or the controller before the suite.
     """
     reader, count = Reader(), 0
-    with log.open("w") as copy:
+    with log.open("w", buffering=1) as copy:
         async with _output(stack, built, request) as lines:
             async for line in lines:
                 copy.write(f"{line}\n")
