@@ -8,7 +8,7 @@ target group that rules point to is urgent, for until it is done traffic goes to
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -39,6 +39,7 @@ from controller.reconcile.environment import Environment
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.take_over import TakeOver
 from controller.settings import Settings
+from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.context import TranslateContext
 from controller.translate.imports import certificate_keys
 from controller.translate.triggers import keys_for_change
@@ -212,6 +213,7 @@ class Work:
         self._following.cancel()
         self._env.inventory.doubt()
         self.take_over.begin(left)
+        held = self._held()
         self._leading = True
         for resource in self.cluster.resources:
             for obj in self.cluster.informer(resource).store.undecodable.values():
@@ -222,7 +224,7 @@ class Work:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._pool.run)
             tasks.start_soon(self._scan)
-            tasks.start_soon(self._narrow)
+            tasks.start_soon(self._narrow, held)
             tasks.start_soon(self._env.certificates.discovery.run)
             if self._env.ctx.import_certificates:
                 tasks.start_soon(self._find_imported)
@@ -341,28 +343,38 @@ class Work:
                     self._env.queue.add(key, BULK)
                 return
 
-    async def _narrow(self) -> None:
-        """Find out for which routes another controller can have worked, as soon as that can be known."""
+    async def _narrow(self, held: set[RouteRef] | None) -> None:
+        """Find out for which routes another controller has worked, as soon as that can be known.
+
+        Those are the ones that bear a finalizer, `held` of which it was known before any key was handed out, and those
+        that the tags of what is in Lattice name.
+        """
         inventory = self._env.inventory
         while self.take_over.left.everything:
-            if self.cluster.doubts().keys().isdisjoint(ROUTES):
+            held = self._held() if held is None else held
+            if held is not None:
                 try:
                     await inventory.ensure_loaded()
                 except LatticeError as error:
                     log.warning("what is to be taken over is not known yet", extra={"error": str(error)})
                 else:
-                    self.take_over.narrow({*self._routes(), *inventory.routes()})
+                    self.take_over.narrow(held | inventory.routes())
                     for ref in self.take_over.left.routes:
                         self._env.queue.add(ref.key, BULK)
                     return
             await anyio.sleep(NARROW_RETRY)
 
-    def _routes(self) -> Iterator[RouteRef]:
-        """All routes, those that cannot be decoded too."""
+    def _held(self) -> set[RouteRef] | None:
+        """The routes that bear our finalizer, those that cannot be decoded too; None while it is not known which."""
+        if not self.cluster.doubts().keys().isdisjoint(ROUTES):
+            return None
+        found: set[RouteRef] = set()
         for kind, resource in ROUTES.items():
             store = self.cluster.informer(resource).store
             for route in (*store.list(), *store.undecodable.values()):
-                yield RouteRef(kind, route.namespace, route.name)
+                if ROUTE_FINALIZERS[kind] in route.metadata.finalizers:
+                    found.add(RouteRef(kind, route.namespace, route.name))
+        return found
 
     async def _resync(self, interval: float, spread: Callable[[], float] = random.random) -> None:
         while True:

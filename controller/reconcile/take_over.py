@@ -6,8 +6,8 @@ brought there by additions or after a release. So a restart in the middle may ho
 judged harmless, and releases nothing.
 
 It begins as everything. Which routes that is can be told once all kinds of routes are known and VPC Lattice was read:
-those of the cluster, and those that only the tags of resources name, for one of them may be created again and would
-inherit these. A route that comes later has nobody's work.
+those that bear the finalizer that both controllers set before they make anything, and those that the tags of resources
+name, for one of them may be created again and would inherit these. Any other route has nobody's work.
 """
 
 import logging

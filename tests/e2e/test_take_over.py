@@ -258,3 +258,35 @@ async def test_after_nobody_there_is_nothing_to_hold(tmp_path: Path) -> None:
         await one.delete("HTTPRoute", "plain")
         await one.quiet()
         assert list(one.lattice.state.services) == []
+
+
+async def test_what_was_made_by_nobody_else_is_not_held_though_it_is_not_done(tmp_path: Path) -> None:
+    """Its service network is missing, so the route of a new cluster is never as desired before it goes."""
+    async with world(tmp_path) as one:
+        one.left = EVERYTHING
+        await one.apply(gateway_class(), gateway("my-hotel", listener()), service("v1"), endpoints("v1", ["10.0.0.1"]))
+        await one.apply(route("plain", rule(backend("v1"))))
+        await one.start()
+        await eventually(lambda: assert_made(one))
+        assert one.left == ""
+        await one.delete("HTTPRoute", "plain")
+        await eventually(lambda: assert_gone(one))
+
+
+def assert_made(one: World) -> None:
+    assert [each.name for each in one.lattice.state.services] == ["plain-default"]
+
+
+def assert_gone(one: World) -> None:
+    assert list(one.lattice.state.services) == []
+    assert one.get("HTTPRoute", "plain") is None
+
+
+async def test_a_route_that_only_bears_the_finalizer_is_another_controllers_too(one: World) -> None:
+    """Its service bears no tags: somebody has taken them off."""
+    for made in one.lattice.state.services:
+        made.tags.clear()
+    await one.apply(canary(*NEW))
+    assert await first_run(one) == {}
+    assert one.left == "HTTPRoute/default/rates"
+    assert "/reviews" in paths(one)
