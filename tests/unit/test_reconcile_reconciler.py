@@ -15,8 +15,9 @@ from controller.gateway.view import UnknownError
 from controller.kube.errors import Forbidden, TooManyRequests
 from controller.kube.store import Store
 from controller.lattice.errors import FencedError, LatticeError, RetryError, SuspectError, TerminalError
-from controller.reconcile import gateway_class, route, service, target_group
+from controller.reconcile import route, service, target_group
 from controller.reconcile.environment import Environment
+from controller.reconcile.gateway_class import GatewayClassReconciler
 from controller.reconcile.pass_on import SLOWLY
 from controller.reconcile.reconciler import FENCED, Reconciler, controller_of
 from tests.support.view import route as route_object
@@ -76,14 +77,14 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> list[Result | Exception | None]:
     """What the reconcilers return or raise, one after the other."""
     left: list[Result | Exception | None] = []
 
-    async def reconcile(env: Environment, key: Key) -> Result | None:
+    async def reconcile(*_: object) -> Result | None:
         first = left.pop(0)
         if isinstance(first, Exception):
             raise first
         return first
 
-    for module in (route, service, target_group, gateway_class):
-        monkeypatch.setattr(module, "reconcile", reconcile)
+    for owner in (route, service, target_group, GatewayClassReconciler):
+        monkeypatch.setattr(owner, "reconcile", reconcile)
     return left
 
 
