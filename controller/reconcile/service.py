@@ -64,6 +64,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
         env.board.let_go(key)
         env.board.rested(key)
         env.changes.left_alone(key)
+        env.certificates.discovery.forget(key)
         return None
     hold(env, key, _route_of(observed))
     refs = [contributor.ref for contributor in translation.routes]

@@ -159,6 +159,20 @@ async def test_an_acm_that_cannot_be_asked_takes_nothing_away_and_holds_up_no_en
         assert certificate_of(one) == first.arn
 
 
+async def test_a_certificate_that_lattice_does_not_know_any_more_is_looked_for_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        first = one.lattice.state.add_certificate("*.example.com")
+        await apply_all(one)
+        await one.start()
+        await eventually(lambda: programmed(one))
+        await one.quiet()
+        one.lattice.state.unregister(one.lattice.state.certificates.pop(first.arn))
+        second = one.lattice.state.add_certificate("*.example.com")
+        await one.apply(secured("more", "b.example.com"))
+        await eventually(lambda: programmed(one, "more"))
+        assert certificate_of(one, "b.example.com") == second.arn
+
+
 async def test_a_role_that_may_not_ask_acm_is_told_what_to_allow(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
         one.lattice.faults.add("ListCertificates", DENIED)
