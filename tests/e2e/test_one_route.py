@@ -61,7 +61,7 @@ async def test_a_route_takes_six_writes_and_no_call_but_the_load_and_the_waits_f
             "CreateListener": 1,
             "CreateRule": 1,
         }
-        loading = {"GetResources": 1, "ListServiceNetworks": 1}
+        loading = {"GetResources": 1, "ListServiceNetworks": 1, "ListServiceQuotas": 1}
         waiting = {"GetTargetGroup": 1, "GetService": 1, "GetServiceNetworkServiceAssociation": 1}
         assert reads(one) == {**loading, **waiting}
         assert not [call for call in one.lattice.calls if call.error]
@@ -176,7 +176,7 @@ async def test_a_restart_reads_pages_and_once_what_hangs_below_each_route(tmp_pa
         before = one.lattice.calls.mark()
         await one.start()
         await one.quiet()
-        pages = ("GetResources", "ListServiceNetworks", "ListServices", "ListTargetGroups")
+        pages = ("GetResources", "ListServiceNetworks", "ListServiceQuotas", "ListServices", "ListTargetGroups")
         below_the_service = ("ListServiceNetworkServiceAssociations", "ListListeners", "GetListener")
         below_the_listener = ("ListRules", "GetRule")
         below_the_group = ("GetTargetGroup", "ListTargets")
