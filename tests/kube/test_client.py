@@ -20,6 +20,7 @@ from controller.kube.errors import (
     Gone,
     Invalid,
     NotFound,
+    ReadOnly,
     ServerError,
     TooManyRequests,
     Unauthorized,
@@ -351,3 +352,13 @@ def test_without_any_configuration_the_error_says_where_it_looked(environ: dict[
         kubeconfig_path(None, None, environ, service_account=Path("/nowhere/token"))
     with pytest.raises(ConfigError, match="/missing"):
         kubeconfig_path("/missing", None, environ)
+
+
+async def test_a_client_that_only_reads_sends_nothing_else(server: ScriptedServer) -> None:
+    server.on("get", answer({"ok": True}))
+    async with KubeClient(PlainCredentials(server.url), user_agent="test/1", read_only=True) as client:
+        assert await client.request("GET", f"{ROUTES}/a") == b'{"ok":true}'
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            with pytest.raises(ReadOnly, match="this run writes nothing"):
+                await client.request(method, f"{ROUTES}/a", body=b"{}")
+    assert [asked.verb for asked in server.requests] == ["get"]

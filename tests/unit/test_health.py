@@ -107,3 +107,22 @@ async def test_a_taken_address_is_named_with_the_flag_that_changes_it(applicatio
         bind = Bind("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(OSError, match=f"cannot listen on {bind} .Address already in use.; {flag} changes"):
             await health.serve(application, bind)
+
+
+async def test_an_empty_fact_is_not_told(http: aiohttp.ClientSession) -> None:
+    checks = Checks()
+    checks.tell("take-over", lambda: "")
+    assert (await get(http, health.probes(checks), "/readyz"))[:2] == (200, "ok\n")
+
+
+async def test_a_plan_is_served_once_there_is_one(http: aiohttp.ClientSession) -> None:
+    made: list[bytes] = []
+    application = health.metrics(Metrics(CollectorRegistry()), lambda: made[-1] if made else None)
+    assert (await get(http, application, "/plan"))[0] == 503
+    made.append(b'{"operations":[]}')
+    application = health.metrics(Metrics(CollectorRegistry()), lambda: made[-1] if made else None)
+    assert (await get(http, application, "/plan"))[:2] == (200, '{"operations":[]}')
+
+
+async def test_who_makes_no_plans_serves_none(http: aiohttp.ClientSession) -> None:
+    assert (await get(http, health.metrics(Metrics(CollectorRegistry())), "/plan"))[0] == 404
