@@ -37,6 +37,20 @@ def copy(value: Any) -> Any:
     return orjson.loads(orjson.dumps(value))
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: for Python, 1 and true are equal."""
+    if one is other:
+        return True
+    if one != other:
+        return False
+    return orjson.dumps(one) == orjson.dumps(other) or sorted_json(one) == sorted_json(other)
+
+
+def sorted_json(value: Any) -> bytes:
+    """The one encoding of a value, whatever the order of its fields."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
 def timestamp(moment: datetime) -> str:
     """`metav1.Time`: RFC 3339 in UTC with whole seconds."""
     return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

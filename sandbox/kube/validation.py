@@ -9,9 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import orjson
-
 from sandbox.kube.errors import Problems
+from sandbox.kube.objects import same, sorted_json
 from sandbox.kube.schema import Schema
 
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
@@ -58,9 +57,19 @@ def type_name(value: object) -> str:
             return "object"
 
 
-def validate(schema: Schema, value: Any, path: str, problems: Problems) -> None:
-    """Adds to `problems` whatever of the value the schema does not allow. `path` is where the value is, or empty."""
+_UNKNOWN: Any = object()
+"""There is no value to compare with."""
+
+
+def validate(schema: Schema, value: Any, path: str, problems: Problems, old: Any = _UNKNOWN) -> None:
+    """Adds to `problems` whatever of the value the schema does not allow. `path` is where the value is, or empty.
+
+    Of an update, `old` is what was there before: what has not changed is let pass as it was then, as the API server
+    does with custom resources ("Validation ratcheting"). Items of a list are compared where they have keys.
+    """
     if value is None and schema.nullable:
+        return
+    if old is not _UNKNOWN and same(value, old):
         return
     if not type_fits(schema, value):
         name = type_name(value)
@@ -70,9 +79,9 @@ def validate(schema: Schema, value: Any, path: str, problems: Problems) -> None:
     if schema.enum and value not in schema.enum:
         problems.unsupported(path, value, schema.enum)
     if isinstance(value, dict):
-        _validate_object(schema, value, path, problems)
+        _validate_object(schema, value, path, problems, old)
     elif isinstance(value, list):
-        _validate_list(schema, value, path, problems)
+        _validate_list(schema, value, path, problems, old)
     elif isinstance(value, str):
         _validate_string(schema, value, path, problems)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -114,7 +123,7 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _validate_object(schema: Schema, value: dict[str, Any], path: str, problems: Problems) -> None:
+def _validate_object(schema: Schema, value: dict[str, Any], path: str, problems: Problems, old: Any) -> None:
     for name in schema.required:
         if name not in value:
             problems.required(_join(path, name))
@@ -122,24 +131,37 @@ def _validate_object(schema: Schema, value: dict[str, Any], path: str, problems:
     for name, item in value.items():
         child = properties.get(name, additional)
         if child is not None:
-            validate(child, item, _join(path, name), problems)
+            before = old.get(name, _UNKNOWN) if isinstance(old, dict) else _UNKNOWN
+            validate(child, item, _join(path, name), problems, before)
     if schema.max_properties is not None and len(value) > schema.max_properties:
         problems.too_many(path, len(value), schema.max_properties)
     if schema.min_properties is not None and len(value) < schema.min_properties:
         problems.invalid(path, len(value), f"{path} in body should have at least {schema.min_properties} properties")
 
 
-def _validate_list(schema: Schema, value: list[Any], path: str, problems: Problems) -> None:
+def _validate_list(schema: Schema, value: list[Any], path: str, problems: Problems, old: Any) -> None:
     if schema.max_items is not None and len(value) > schema.max_items:
         problems.too_many(path, len(value), schema.max_items)
     if schema.min_items is not None and len(value) < schema.min_items:
         problems.invalid(path, len(value), f"{path} in body should have at least {schema.min_items} items")
-    before = len(problems.causes)
+    found = len(problems.causes)
     if schema.items is not None:
+        there = _by_key(schema, old)
         for index, item in enumerate(value):
-            validate(schema.items, item, f"{path}[{index}]", problems)
-    if len(problems.causes) == before:
+            before = (
+                there.get(sorted_json(schema.item_key(item)), _UNKNOWN)
+                if isinstance(item, dict) and there
+                else _UNKNOWN
+            )
+            validate(schema.items, item, f"{path}[{index}]", problems, before)
+    if len(problems.causes) == found:
         _validate_unique(schema, value, path, problems)
+
+
+def _by_key(schema: Schema, old: Any) -> dict[bytes, Any]:
+    if schema.list_type != "map" or not isinstance(old, list):
+        return {}
+    return {sorted_json(schema.item_key(item)): item for item in old if isinstance(item, dict)}
 
 
 def _validate_unique(schema: Schema, value: list[Any], path: str, problems: Problems) -> None:
@@ -150,7 +172,7 @@ def _validate_unique(schema: Schema, value: list[Any], path: str, problems: Prob
             identity = schema.item_key(item)
             shown: Any = dict(zip(schema.list_keys, identity, strict=True))
         elif schema.list_type == "set" or schema.unique_items:
-            identity = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+            identity = sorted_json(item)
             shown = item
         else:
             return

@@ -16,7 +16,7 @@ from sandbox.kube.deletion import Deleter, terminating
 from sandbox.kube.envelope import check_envelope
 from sandbox.kube.errors import ApiError, Cause, Json, Problems
 from sandbox.kube.managers import Manager, track
-from sandbox.kube.objects import check_metadata, copy, timestamp, unqualified_finalizers
+from sandbox.kube.objects import check_metadata, copy, same, timestamp, unqualified_finalizers
 from sandbox.kube.resource import Environment, Registry, Resource
 from sandbox.kube.schema import default, drop_nulls, prune
 from sandbox.kube.store import Key, Store, Stored
@@ -246,7 +246,7 @@ class Writer:
         if subresource == "status":
             for part in obj.keys() | old.keys():
                 if part not in {"status", "metadata"}:
-                    put_back = put_back or obj.get(part) != old.get(part)
+                    put_back = put_back or not same(obj.get(part), old.get(part))
                     _restore(obj, old, part)
             managed = obj["metadata"].get("managedFields")
             obj["metadata"] = dict(before)
@@ -272,7 +272,8 @@ class Writer:
             problems=problems,
         )
         if resource.custom and not in_order:
-            validate(resource.schema, resource.show(obj), "", problems)
+            before = {} if old is None else {"old": resource.show(old)}
+            validate(resource.schema, resource.show(obj), "", problems, **before)
         if strategy.has_rules and any(cause.reason in _BLOCKING for cause in problems.causes):
             problems.causes.append(_UNCHECKED)
         if old is None and not problems.causes:
@@ -349,7 +350,7 @@ def _changed(obj: Json, old: Json) -> set[str]:
     for part in obj.keys() | old.keys():
         if part == "metadata":
             continue
-        if part in obj and part in old and obj[part] == old[part]:
+        if part in obj and part in old and same(obj[part], old[part]):
             obj[part] = old[part]
         else:
             changed.add(part)

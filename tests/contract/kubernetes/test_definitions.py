@@ -546,3 +546,54 @@ async def test_the_groups_of_the_community_are_kept_for_what_it_has_approved(clu
     for told in ("unapproved, a test", "https://github.com/kubernetes/enhancements/pull/1111"):
         definition["metadata"]["annotations"] = {annotation: told}
         assert (await cluster.post(CRDS, definition, dryRun="All")).code == 201
+
+
+async def test_what_was_valid_once_may_stay_as_it_is(cluster, paths, group, definition, eventually):
+    """Where a definition becomes stricter, an object is held to it where it changes."""
+    (version,) = definition["spec"]["versions"]
+    del version["selectableFields"]
+    keyed = list_of({**object_of(name=TEXT, note=TEXT), "required": ["name"]}, "map", "name")
+    version["schema"]["openAPIV3Schema"] = object_of(
+        spec=object_of(a=TEXT, b=TEXT, size=NUMBER, plain=list_of(TEXT), keyed=keyed)
+    )
+    await install(cluster, definition)
+    things = paths.group(f"{group}/v1", "things")
+    spec = {
+        "a": "long",
+        "b": "x",
+        "size": 1,
+        "plain": ["long"],
+        "keyed": [{"name": "one", "note": "long"}, {"name": "two", "note": "x"}],
+    }
+    await cluster.post(things, {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec})
+    short = {**TEXT, "maxLength": 2}
+    keyed = list_of({**object_of(name=TEXT, note=short), "required": ["name"]}, "map", "name")
+    stricter = object_of(
+        spec=object_of(a=short, b=short, size={**NUMBER, "minimum": 5}, plain=list_of(short), keyed=keyed)
+    )
+    path = f"{CRDS}/{definition['metadata']['name']}"
+    await cluster.patch(
+        path, [{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema", "value": stricter}], "json"
+    )
+
+    async def in_force():
+        new = {"apiVersion": f"{group}/v1", "kind": "Thing", "metadata": {"name": "b"}, "spec": spec}
+        return (await cluster.post(things, new, dryRun="All")).code == 422
+
+    await eventually(in_force)
+    for change in (
+        {"metadata": {"labels": {"a": "b"}}},
+        {"spec": {"b": "y"}},
+        {"spec": {"keyed": [{"name": "one", "note": "long"}, {"name": "two", "note": "y"}]}},
+    ):
+        assert (await cluster.patch(f"{things}/a", change)).code == 200
+    for change, fields in (
+        ({"a": "longer"}, {"spec.a"}),
+        ({"size": 2}, {"spec.size"}),
+        ({"size": True}, {"spec.size"}),
+        ({"plain": ["long", "x"]}, {"spec.plain[0]"}),
+        ({"keyed": [{"name": "two", "note": "long"}, {"name": "one", "note": "long"}]}, {"spec.keyed[0].note"}),
+    ):
+        reply = await cluster.patch(f"{things}/a", {"spec": change})
+        assert (reply.code, reply.fields) == (422, fields)
+    await cluster.delete(path)
