@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio
 import orjson
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from controller.kube.lease_marks import (
 )
 from controller.kube.lease_note import LeaseNote
 from sandbox.kube import KubeServer
-from tests.kube.scripted import ScriptedServer, answer, failure
+from tests.kube.scripted import ScriptedServer, answer, failure, until
 
 pytestmark = pytest.mark.anyio
 
@@ -154,3 +155,33 @@ async def test_what_cannot_be_read_is_an_error(client: KubeClient, server: Scrip
     for _ in range(2):
         with pytest.raises(ApiError):
             await LeaseNote(client, "shop", NAME).read()
+
+
+async def test_what_is_noted_is_written_as_often_as_it_takes(
+    client: KubeClient, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.kube.lease_note.RETRY", 0.0)
+    server.on("get", answer({"metadata": {"resourceVersion": "7"}, "spec": {}}))
+    server.on("patch", failure(409, "Conflict"), answer({}))
+    note = LeaseNote(client, "shop", NAME)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(note.run)
+        note.note("a")
+        note.note("b")
+        await until(lambda: len(server.asked("patch")) == 2)
+        tasks.cancel_scope.cancel()
+    assert [asked.body["metadata"]["annotations"][TAKE_OVER] for asked in server.asked("patch")] == ["b", "b"]
+
+
+async def test_whom_it_follows_is_asked_as_often_as_it_takes(
+    client: KubeClient, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.kube.lease_note.RETRY", 0.0)
+    metadata = {"annotations": {HELD_BY: "@0@never", TAKE_OVER: "a"}}
+    server.on("get", failure(503), failure(500), answer({"metadata": metadata, "spec": {}}))
+    assert await LeaseNote(client, "shop", NAME).learn() == "a"
+
+
+async def test_who_may_not_read_the_lease_follows_somebody_else(client: KubeClient, server: ScriptedServer) -> None:
+    server.on("get", failure(403, "Forbidden"))
+    assert await LeaseNote(client, "shop", NAME).learn() == EVERYTHING
