@@ -49,13 +49,17 @@ class LeaseNote:
 
     async def run(self) -> None:
         """Write what is noted, until cancelled; what cannot be written is tried again."""
+        told = ""
         while True:
             await self._noted.wait()
             self._noted = anyio.Event()
             try:
                 await self.write(self._wanted)
+                told = ""
             except ApiError as error:
-                log.warning("what is left of the take-over is not written", extra={"error": str(error)})
+                level = logging.DEBUG if told == str(error) else logging.WARNING
+                log.log(level, "what is left of the take-over is not written", extra={"error": str(error)})
+                told = str(error)
                 await anyio.sleep(RETRY)
                 self._noted.set()
 
