@@ -39,7 +39,8 @@ import certificates included. VPC Lattice is the sandbox's: its [API](../sandbox
 [data plane](../sandbox-dataplane.md) that does what AWS's documentation says, each capability with its citation. The
 suite is unchanged, with its own time-outs, and rests five seconds between two tests. It finds the data plane by the
 address in a Gateway's status, which a resolver knows as the VPC's does. A service network is made beforehand for each
-of the suite's Gateways, as a user does it.
+of the suite's Gateways, as a user does it; the [quotas](https://docs.aws.amazon.com/vpc-lattice/latest/ug/quotas.html)
+are the defaults but for two that AWS adjusts on request, service networks and listeners of a service.
 """
 
 _RULED_OUT = """\

@@ -41,6 +41,11 @@ DATA_PLANE = "127.171.0.1"
 
 ECHO_IMAGE = "registry.k8s.io/gateway-api/echo-basic"
 
+QUOTAS = Quotas(service_networks=200, listeners_per_service=5)
+"""The defaults, but for two that AWS adjusts on request and of which the suite needs more: it has some ninety Gateways,
+and routes on listeners of three ports.
+"""
+
 HEALTH_SPEED = 30.0
 """Health checks of 30 s are made each second, since nobody waits for minutes."""
 
@@ -131,10 +136,9 @@ async def running(kube: KubeApiserver, built: Path, directory: Path) -> AsyncGen
     """
     gateways = gateways_of(built)
     account_token = install(kube)
-    quotas = Quotas(service_networks=200)
     async with AsyncExitStack() as stack:
         network = stack.enter_context(Network())
-        lattice = await stack.enter_async_context(LatticeServer(quotas=quotas, validate_answers=True))
+        lattice = await stack.enter_async_context(LatticeServer(quotas=QUOTAS, validate_answers=True))
         for name in gateways.names:
             create_service_network(lattice.state, Call("CreateServiceNetwork", {"name": name}))
         choices = Random(0)
