@@ -14,7 +14,7 @@ import pytest
 from controller.kube.lease_marks import EVERYTHING
 from tests.e2e.bad_input_seen import event_texts
 from tests.e2e.harness import PREFIX, World, eventually, world
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, prefix, route, rule, service
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
 
 pytestmark = pytest.mark.anyio
 
@@ -290,3 +290,48 @@ async def test_a_route_that_only_bears_the_finalizer_is_another_controllers_too(
     assert await first_run(one) == {}
     assert one.left == "HTTPRoute/default/rates"
     assert "/reviews" in paths(one)
+
+
+async def test_what_the_other_controller_does_in_its_own_way_is_left_as_it_is(tmp_path: Path) -> None:
+    """It asks for no ReferenceGrant and for no listener's hostname, and writes rules in any order."""
+    async with world(tmp_path) as one:
+        one.make_network("my-hotel")
+        grant = {
+            "apiVersion": "gateway.networking.k8s.io/v1beta1",
+            "kind": "ReferenceGrant",
+            "metadata": {"name": "all", "namespace": "payments"},
+            "spec": {
+                "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}],
+                "to": [{"group": "", "kind": "Service"}],
+            },
+        }
+        listeners = listener(), listener("named", 8080)
+        await one.apply(namespace("payments", {}), gateway_class(), gateway("my-hotel", *listeners), grant)
+        await one.apply(service("v1"), service("v2"), service("pay", namespace="payments"))
+        await one.apply(endpoints("v1", ["10.0.0.1"]), endpoints("v2", ["10.0.0.2"]))
+        await one.apply(endpoints("pay", ["10.0.0.3"], namespace="payments"))
+        shuffled = [rule(backend("v1"), matches=[prefix("/a/b")]), rule(backend("v2"), matches=[prefix("/c")])]
+        await one.apply(
+            route("ungranted", rule(backend("pay", namespace="payments")), parents=[parent(sectionName="http")]),
+            route("unmatched", rule(backend("v1")), parents=[parent(sectionName="named")], hostnames=["b.example.com"]),
+            route("shuffled", *shuffled, parents=[parent(sectionName="http")]),
+        )
+        await one.start()
+        await one.quiet()
+        await one.stop()
+
+        one.left = EVERYTHING
+        await one.delete("ReferenceGrant", "all", namespace="payments")
+        await one.apply(gateway("my-hotel", listener(), listener("named", 8080, hostname="*.example.org")))
+        (made,) = (each for each in one.lattice.state.services if each.name == "shuffled-default")
+        for listening in made.listeners.values():
+            first, second = (each for each in listening.rules.values() if each.priority)
+            first.priority, second.priority = second.priority, first.priority
+        assert paths(one, "shuffled-default") == ["/c", "/a/b"]
+
+        mark = one.lattice.calls.mark()
+        await one.start()
+        await one.quiet()
+        assert harm(one, mark).keys() <= {"UpdateRule", "BatchUpdateRule"}, "rules for other paths, put in order"
+        held = {name for name in ("ungranted", "unmatched", "shuffled") if condition(one, name) is not None}
+        assert held == {"ungranted", "unmatched"}
