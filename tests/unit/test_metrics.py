@@ -146,3 +146,25 @@ def test_changes_that_reached_lattice_are_timed_by_kind_and_lane() -> None:
     labels = {"kind": "targetgroup", "lane": "urgent"}
     assert registry.get_sample_value("lattice_programmed_seconds_sum", labels) == 0.25
     assert registry.get_sample_value("lattice_programmed_seconds_count", labels) == 1
+
+
+def test_what_a_read_only_run_has_planned_is_that_of_its_last_look() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    assert registry.get_sample_value("lattice_controller_planned_timestamp_seconds") == 0
+    metrics.planned({("DeleteRule", True): 2, ("CreateRule", False): 1}, 100.0)
+    metrics.planned({("CreateRule", False): 3}, 200.0)
+    created = {"operation": "CreateRule", "held": "false"}
+    deleted = {"operation": "DeleteRule", "held": "true"}
+    assert registry.get_sample_value("lattice_controller_planned_operations", created) == 3
+    assert registry.get_sample_value("lattice_controller_planned_operations", deleted) is None
+    assert registry.get_sample_value("lattice_controller_planned_timestamp_seconds") == 200
+
+
+def test_plans_that_are_held_back_are_counted_when_somebody_looks() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    held = [0.0]
+    metrics.held_plans(lambda: held[0])
+    held[0] = 2
+    assert registry.get_sample_value("lattice_controller_take_over_held_plans") == 2
