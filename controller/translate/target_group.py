@@ -4,6 +4,9 @@ Every endpoint that is not terminating is registered, ready or not: readiness ga
 that waiting for readiness would wait for ever. A group exists as long as a rule of its service forwards to it, with
 targets or without.
 
+A group has an alternative identity, with its port and its hostname in tags of their own, for when it is made while the
+one that is to be its has other targets and is still in use: a backend's port changes, or the route's first hostname.
+
 Source: Kubernetes API reference, `EndpointSlice`; the contract's names, tags and targets.
 """
 
@@ -35,12 +38,10 @@ def translate_target_group(
     claim = merged.groups[key]
     further_port = key != min(_siblings(merged, key), key=_port_order)
     identity, alternative = (
-        tags.target_group_tags(
-            key, claim.draft.ref, ctx.identity, further_port=further_port, further_hostname=further_hostname
-        )
-        for further_hostname in (not claim.share.first, True)
+        tags.target_group_tags(key, claim.draft.ref, ctx.identity, further_port=port_tag, further_hostname=hostname_tag)
+        for port_tag, hostname_tag in ((further_port, not claim.share.first), (True, bool(key.owner.hostname)))
     )
-    apart = claim.share.first and bool(key.owner.hostname)
+    apart = alternative != identity
     return DesiredTargetGroup(
         key=key,
         name=_name(key, identity, ctx),

@@ -1,24 +1,23 @@
 """What the emulated VPC Lattice holds, in the terms of `reference`: read from its state, not through its API."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sandbox.lattice import LatticeServer
 from sandbox.lattice.resources import Listener, Rule, Service, TargetGroup
 from tests.e2e.harness import PREFIX, Json
-from tests.e2e.reference import Action, Match, Request, group_label
+from tests.e2e.reference import Action, Match, Request, group_label, labelled
 
 
 def services(server: LatticeServer) -> dict[str, Json]:
     """All services by label; what is there twice has a label of its own, which nothing predicts."""
     server.state.transitions.run_due()
-    return _labelled((_label(service), _service(service)) for service in server.state.services)
+    return labelled((_label(service), _service(service)) for service in server.state.services)
 
 
 def groups(server: LatticeServer) -> dict[str, Json]:
     """All target groups by label."""
     server.state.transitions.run_due()
-    return _labelled((_group_label(group), _group(group)) for group in server.state.target_groups)
+    return labelled((_group_label(group), _group(group)) for group in server.state.target_groups)
 
 
 def listeners(server: LatticeServer, label: str) -> dict[int, Listener]:
@@ -40,13 +39,6 @@ def answer(listener: Listener, request: Request) -> Action:
         if all(dict(request.headers).get(name) == value for name, value in headers):
             return _action(rule)
     return _action(listener.default_rule)
-
-
-def _labelled(entries: Iterable[tuple[str, Json]]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for label, entry in entries:
-        found[f"{label} (again)" if label in found else label] = entry
-    return found
 
 
 def _label(service: Service) -> str:
@@ -77,20 +69,29 @@ def _service(service: Service) -> Json:
 
 
 def _group_label(group: TargetGroup) -> str:
-    return group_label(group.tags, group.service and group.service.custom_domain)
+    return group_label(group.tags, group.service and group.service.custom_domain, _targets(group))
+
+
+def _targets(group: TargetGroup) -> list[tuple[str, int]]:
+    return sorted((target.id, target.port or 0) for target in group.targets.values() if not target.draining)
 
 
 def _group(group: TargetGroup) -> Json:
-    """Without the tag by which the groups of a route's several hostnames are told apart, which has to be right."""
+    """Without the tags by which the groups of a route's several hostnames and of a Service's several ports are told
+    apart; that of the hostname has to be right."""
     assert group.status == "ACTIVE", group
     domain = group.service and group.service.custom_domain
     assert group.tags.get(f"{PREFIX}Hostname", domain) == domain, group
     config = group.config
     return {
         "service": None if group.service is None else _label(group.service),
-        "tags": {name: value for name, value in group.tags.items() if name != f"{PREFIX}Hostname"},
+        "tags": {
+            name: value
+            for name, value in group.tags.items()
+            if name not in {f"{PREFIX}Hostname", f"{PREFIX}ServicePort"}
+        },
         "config": (config["protocol"], config["protocolVersion"], config["port"], config["ipAddressType"]),
-        "targets": sorted((target.id, target.port) for target in group.targets.values() if not target.draining),
+        "targets": _targets(group),
     }
 
 
@@ -105,4 +106,8 @@ def _match(rule: Rule) -> Match:
 def _action(rule: Rule) -> Action:
     if rule.action.fixed_response is not None:
         return rule.action.fixed_response
-    return tuple(sorted((_group_label(group), weight) for group, weight in rule.action.forward))
+    weights: dict[str, int] = {}
+    for group, weight in rule.action.forward:
+        label = _group_label(group)
+        weights[label] = weights.get(label, 0) + weight
+    return tuple(sorted(weights.items()))

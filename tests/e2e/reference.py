@@ -9,7 +9,7 @@ It covers what the random routes use: HTTP listeners, all the matches that Latti
 wildcards, several parents, cross-namespace backends, hostnames that several routes share or contend for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -114,17 +114,21 @@ class Reference:
 
     def groups(self) -> dict[str, Json]:
         """Target groups by label, with their targets."""
-        found = {}
+        return labelled(self._found_groups())
+
+    def _found_groups(self) -> Iterator[tuple[str, Json]]:
         for shared in self.shared():
             for backend in self._used(shared):
-                tags = self._group_tags(shared, backend)
-                found[group_label(tags, shared.hostname)] = {
-                    "service": shared.label,
-                    "tags": {f"{PREFIX}ManagedBy": self._owner, **tags},
-                    "config": ("HTTP", "HTTP1", 80, "IPV4"),
-                    "targets": self._targets(*backend),
-                }
-        return found
+                tags, targets = self._group_tags(shared, backend), self._targets(*backend)
+                yield (
+                    group_label(tags, shared.hostname, targets),
+                    {
+                        "service": shared.label,
+                        "tags": {f"{PREFIX}ManagedBy": self._owner, **tags},
+                        "config": ("HTTP", "HTTP1", 80, "IPV4"),
+                        "targets": targets,
+                    },
+                )
 
     def answer(self, shared: Shared, port: int, request: Request) -> Action:
         """What a request meets, by the specification's precedence: the route's age counts before the rule's place."""
@@ -228,7 +232,7 @@ class Reference:
             return 500
         weights: dict[str, int] = {}
         for backend, weight in backends:
-            group = group_label(self._group_tags(shared, backend), shared.hostname)
+            group = group_label(self._group_tags(shared, backend), shared.hostname, self._targets(*backend))
             weights[group] = weights.get(group, 0) + weight
         return tuple(sorted(weights.items()))
 
@@ -274,9 +278,8 @@ class Reference:
         return {backend for backend, _ in backends} if any(weight for _, weight in backends) else set()
 
     def _group_tags(self, shared: Shared, backend: Backend) -> dict[str, str]:
-        namespace, name, port = backend
-        used = self._used(shared)
-        route = used[backend]
+        namespace, name, _ = backend
+        route = self._used(shared)[backend]
         tags = {
             "ClusterName": self._owner.split("/")[1],
             "ServiceName": name,
@@ -286,11 +289,6 @@ class Reference:
             "RouteName": route["metadata"]["name"],
             "RouteNamespace": route["metadata"]["namespace"],
         }
-        lowest = min(
-            other for (where, which, other), of in used.items() if (where, which) == (namespace, name) and of is route
-        )
-        if port != lowest:
-            tags["ServicePort"] = str(port)
         return {PREFIX + key: value for key, value in tags.items()}
 
     def _targets(self, namespace: str, name: str, port: int) -> list[tuple[str, int]]:
@@ -324,15 +322,24 @@ def label(route: Json, hostname: str | None) -> str:
     return f"{route['metadata']['namespace']}/{route['metadata']['name']}@{hostname or 'any'}"
 
 
-def group_label(tags: dict[str, str], hostname: str | None) -> str:
-    """By the hostname of the service that uses it: a group says it itself only where it has to be told apart."""
+def group_label(tags: dict[str, str], hostname: str | None, targets: Iterable[tuple[str, int]]) -> str:
+    """By the hostname of the service that uses it and the port of its targets: a group says these itself only where it
+    had to be told apart when it was made."""
 
     def tag(name: str) -> str:
         return tags.get(PREFIX + name, "")
 
-    port = f":{tag('ServicePort')}" if tag("ServicePort") else ""
-    backend = f"{tag('ServiceNamespace')}/{tag('ServiceName')}{port}"
+    ports = "".join(f":{port}" for port in sorted({port for _, port in targets}))
+    backend = f"{tag('ServiceNamespace')}/{tag('ServiceName')}{ports}"
     return f"{tag('RouteNamespace')}/{tag('RouteName')}@{hostname or 'any'} to {backend}"
+
+
+def labelled(entries: Iterable[tuple[str, Json]]) -> dict[str, Json]:
+    """By label; what is there twice has a label of its own."""
+    found: dict[str, Json] = {}
+    for label, entry in entries:
+        found[f"{label} (again)" if label in found else label] = entry
+    return found
 
 
 def service_name(route: Json) -> str:
