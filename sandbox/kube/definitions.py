@@ -20,6 +20,7 @@ from sandbox.kube.objects import timestamp
 from sandbox.kube.resource import Column, Environment, Resource, ScalePaths, Strategy
 from sandbox.kube.schema import Schema, compile_schema
 from sandbox.kube.selectors import FieldGetter
+from sandbox.kube.structural import prune_schemas
 
 _NO_CEL = "the sandbox does not evaluate x-kubernetes-validations: objects that break these rules are accepted"
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
@@ -56,6 +57,9 @@ class DefinitionStrategy(Strategy):
 
     def __init__(self, env: Environment) -> None:
         self._clock = env.clock
+
+    def prune(self, obj: Json) -> list[str]:
+        return prune_schemas(obj)
 
     def prepare_create(self, obj: Json) -> None:
         self.complete(obj)

@@ -44,6 +44,12 @@ class Strategy:
     created_by_update = False
     has_rules = False
 
+    def prune(self, obj: Json) -> list[str]:  # noqa: ARG002 # for those that have such parts
+        """Drops what nobody knows from parts that the schema leaves open, and tells the paths. The object may be
+        malformed still.
+        """
+        return []
+
     def prepare_create(self, obj: Json) -> None:
         """Sets what a request may not choose, after the schema's defaults. `obj` is changed in place."""
 

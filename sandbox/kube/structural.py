@@ -31,6 +31,13 @@ _SHAPING = {
     "x-kubernetes-validations": "empty",
 }
 """Keywords that only the skeleton may have, and what they have to be elsewhere."""
+_KEYWORDS = frozenset(
+    {
+        *_UNSUPPORTED, *_SHAPING, *_COMBINED, "$schema", "enum", "example", "exclusiveMaximum", "exclusiveMinimum",
+        "externalDocs", "format", "items", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength",
+        "minProperties", "minimum", "multipleOf", "not", "pattern", "properties", "required", "uniqueItems",
+    }
+)  # fmt: skip
 _INTEGER_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 
@@ -215,3 +222,35 @@ def _check_value(raw: Json, path: str, problems: Problems) -> None:
         _check_value(raw["not"], f"{path}.not", problems)
     for at, child in _below({part: raw[part] for part in ("properties", "items") if part in raw}, path):
         _check_value(child, at, problems)
+
+
+def prune_schemas(definition: Json) -> list[str]:
+    """Drops the keywords that no schema has from the schemas of a definition, and tells their paths; but not those of
+    items and additionalProperties, which the API server drops in silence.
+    """
+    dropped: list[str] = []
+    spec = definition.get("spec")
+    versions = spec.get("versions") if isinstance(spec, dict) else None
+    for index, version in enumerate(versions if isinstance(versions, list) else ()):
+        schema = version.get("schema") if isinstance(version, dict) else None
+        if isinstance(schema, dict):
+            _prune(schema.get("openAPIV3Schema"), f"spec.versions[{index}].schema.openAPIV3Schema", dropped)
+    return dropped
+
+
+def _prune(raw: Any, path: str, dropped: list[str]) -> None:
+    if not isinstance(raw, dict):
+        return
+    for name in [name for name in raw if name not in _KEYWORDS]:
+        dropped.append(f"{path}.{name}")
+        del raw[name]
+    for part in ("items", "additionalProperties"):
+        _prune(raw.get(part), f"{path}.{part}", [])
+    _prune(raw.get("not"), f"{path}.not", dropped)
+    properties = raw.get("properties")
+    for name, child in properties.items() if isinstance(properties, dict) else ():
+        _prune(child, f"{path}.properties.{name}", dropped)
+    for part in _COMBINED:
+        children = raw.get(part)
+        for index, child in enumerate(children if isinstance(children, list) else ()):
+            _prune(child, f"{path}.{part}[{index}]", dropped)

@@ -199,6 +199,7 @@ class Writer:
         in_order = completed(schema, obj)
         if not in_order:
             unknown = prune(schema, obj) + unknown
+        unknown += resource.strategy.prune(obj)
         complaints = [*options.duplicates, *(f'unknown field "{path}"' for path in unknown)]
         if complaints and options.strictness == "Strict":
             raise _strict_error(resource, complaints, options)

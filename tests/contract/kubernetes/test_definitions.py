@@ -597,3 +597,18 @@ async def test_what_was_valid_once_may_stay_as_it_is(cluster, paths, group, defi
         reply = await cluster.patch(f"{things}/a", {"spec": change})
         assert (reply.code, reply.fields) == (422, fields)
     await cluster.delete(path)
+
+
+async def test_keywords_that_no_schema_has_are_warned_of_or_refused(cluster, definition):
+    (version,) = definition["spec"]["versions"]
+    properties = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    properties["size"]["colour"] = "red"
+    properties["parts"]["items"]["colour"] = "red"
+    version["subresources"]["status"] = {"colour": "red"}
+    reply = await cluster.post(CRDS, definition, dryRun="All")
+    path = "spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.size.colour"
+    assert reply.code == 201
+    assert sorted(reply.headers.getall("Warning")) == [
+        f'299 - "unknown field \\"{unknown}\\""' for unknown in (path, "spec.versions[0].subresources.status.colour")
+    ]
+    assert (await cluster.post(CRDS, definition, fieldValidation="Strict")).code == 400
