@@ -8,6 +8,7 @@ written after each complete run.
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -132,6 +133,22 @@ async def perform(kube: KubeApiserver, directory: Path, choice: Chosen) -> int:
     return tell(summary, choice)
 
 
+async def until_told(kube: KubeApiserver, directory: Path, choice: Chosen) -> int:
+    """`perform`, until SIGINT or SIGTERM; returns the exit code."""
+    code = 130
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with anyio.create_task_group() as tasks:
+
+            async def listen() -> None:
+                async for _ in signals:
+                    tasks.cancel_scope.cancel()
+
+            tasks.start_soon(listen)
+            code = await perform(kube, directory, choice)
+            tasks.cancel_scope.cancel()
+    return code
+
+
 def tell(summary: pages.Summary, choice: Chosen) -> int:
     """The end of the output, and the exit code."""
     print()
@@ -160,7 +177,7 @@ def main() -> int:
         directory.mkdir(parents=True, exist_ok=True)
         try:
             with api_server(Path(name, "kube")) as kube:
-                return anyio.run(perform, kube, directory, choice)
+                return anyio.run(until_told, kube, directory, choice)
         except* (PortError, SuiteError) as group:
             for error in _leaves(group):
                 print(error, file=sys.stderr)
