@@ -85,7 +85,7 @@ async def test_a_gateway_and_its_class_say_what_they_are(tmp_path: Path) -> None
         [network] = one.lattice.state.networks
         found = one.get("GatewayClass", CLASS)
         assert found is not None
-        assert conditions(found["status"]) == {"Accepted": ("True", "Accepted")}
+        assert conditions(found["status"])["Accepted"] == ("True", "Accepted")
         status = gateway_status(one)
         assert conditions(status) == {"Accepted": ("True", "ListenersNotValid"), "Programmed": ("True", "Programmed")}
         [told] = [entry["message"] for entry in status["conditions"] if entry["type"] == "Programmed"]
