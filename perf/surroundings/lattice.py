@@ -1,8 +1,9 @@
 """VPC Lattice, on a core of its own: what it serves, beside what our client can send from another, with many services.
 
 Both sides are given the same calls. The client sends them as the controller would, signed, with turns, retries and
-decoded answers, until its core is busy; then requests made in advance keep the server's core busy. Then each operation
-is called with a tenth of the services and with all, and what it costs the server is compared.
+decoded answers, until its core is busy; then requests made in advance keep the server's core busy. And each operation
+is called of a server with a tenth of the services and of one with all, in turns, so that whatever else the machine does
+meets both; the cheapest of all turns is compared.
 """
 
 import time
@@ -28,6 +29,8 @@ PROBES = 600
 PART = 100
 """Calls that are measured together; the cheapest part counts, which is one without a pass of the garbage collector."""
 
+TURNS = 5
+
 GOAL_SERVED = 1.5
 GOAL_GROWTH = 1.3
 """How much more an operation may cost with ten times the services: what measuring makes of nothing."""
@@ -45,12 +48,16 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes
 
 async def measure() -> list[Result]:
     """Run it, for about a minute."""
-    async with lattice() as server:
+    async with lattice() as server, lattice() as small:
         groups = [one["id"] for one in await _each(server, (_group(f"group-{n}") for n in range(GROUPS)))]
-        services = await _services(server, 0, SERVICES // 10)
-        few = await _costs(server, "few")
-        services += await _services(server, SERVICES // 10, SERVICES)
-        many = await _costs(server, "many")
+        services = await _services(server, 0, SERVICES)
+        await _services(small, 0, SERVICES // 10)
+        few: dict[str, float] = {}
+        many: dict[str, float] = {}
+        for turn in range(TURNS):
+            for one, cheapest in ((small, few), (server, many)):
+                costs = await _costs(one, f"turn-{turn}")
+                cheapest |= {name: min(cheapest.get(name, cost), cost) for name, cost in costs.items()}
         sent, client_busy = await _client_sends(server, services, groups)
         served = await _server_serves(server, services, groups)
     ratio = served / sent
