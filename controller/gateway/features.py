@@ -16,11 +16,11 @@ EXTENDED: Final = (
     "GatewayPort8080",
     # A rule's method is Lattice's: tests/translate/test_precedence.py, and answered so in tests/sandbox/dataplane.
     "HTTPRouteMethodMatching",
-    # A name of a rule changes nothing: it is not read.
-    "GRPCRouteNamedRouteRule",
-    "HTTPRouteNamedRouteRule",
-    # A parentRef's port selects listeners: tests/gateway/test_attachment.py.
+    # A parentRef's port selects listeners, or none: tests/gateway/test_attachment.py.
+    "HTTPRouteDestinationPortMatching",
     "HTTPRouteParentRefPort",
+    # A name of a rule changes nothing: it is not read. (That of a GRPCRoute's has a test that needs gRPC without TLS.)
+    "HTTPRouteNamedRouteRule",
 )
 
 SUPPORTED: Final = tuple(sorted((*CORE, *EXTENDED)))

@@ -31,7 +31,7 @@ from controller.gateway.view import View
 from controller.lattice.model import Frozen
 from controller.translate.annotations import ASSIGNED_DOMAIN_NAME
 from controller.translate.context import TranslateContext
-from controller.translate.imports import certificates_verdict
+from controller.translate.imports import certificates_verdict, lacks_certificate
 from controller.translate.outcomes import Ambiguous, Found, Missing, NetworkState, Unavailable
 
 HOSTNAME: Final = "Hostname"
@@ -77,7 +77,15 @@ def gateway_status(
                 "attachedRoutes": counts[state.listener.name],
                 "conditions": [
                     _json(conditions.ACCEPTED, state.accepted, generation),
-                    _json(conditions.PROGRAMMED, _listener_programmed(state, programmed), generation),
+                    _json(
+                        conditions.PROGRAMMED,
+                        _listener_programmed(
+                            state,
+                            programmed,
+                            encrypted=not lacks_certificate(view, gateway, state.listener, ctx, import_problems),
+                        ),
+                        generation,
+                    ),
                     _json(conditions.RESOLVED_REFS, _resolved(view, gateway, state, ctx, import_problems), generation),
                     _json(conditions.CONFLICTED, state.conflicted, generation),
                 ],
@@ -158,9 +166,12 @@ def _not_programmed() -> Verdict:
     return Verdict(False, conditions.INVALID, "The Gateway is not accepted.")
 
 
-def _listener_programmed(state: ListenerState, gateway: Verdict) -> Verdict:
+def _listener_programmed(state: ListenerState, gateway: Verdict, *, encrypted: bool) -> Verdict:
+    """`encrypted` is false where certificates are those of references, and none of these can be used."""
     if not state.usable:
         return Verdict(False, conditions.INVALID, "The listener is not accepted.")
+    if not encrypted:
+        return Verdict(False, conditions.INVALID, "None of the listener's certificateRefs can be used.")
     if not gateway.status:
         return gateway
     return Verdict(True, conditions.PROGRAMMED, "Listener is programmed.")

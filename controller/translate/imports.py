@@ -103,18 +103,32 @@ def certificates_verdict(
             f" IMPORT_CERTIFICATES says so. The certificate is the one that the TLS option {CERTIFICATE_ARN} names, or"
             " that AWS Certificate Manager has for the hostname.",
         )
-    wrong: list[Refusal] = []
-    for found in resolve_refs(view, gateway, listener):
-        if isinstance(found, Refusal):
-            wrong.append(found)
-            continue
-        message = _unreadable(view, found) or problems.get(found, "")
-        if message:
-            told = f"Secret {found.namespace}/{found.name}: {message}."
-            wrong.append(Refusal(conditions.INVALID_CERTIFICATE_REF, told))
+    wrong = [refusal for refusal in _refusals(view, gateway, listener, problems) if refusal is not None]
     if not wrong:
         return None
     return Verdict(False, wrong[0].reason, " ".join(refusal.message for refusal in wrong))
+
+
+def lacks_certificate(
+    view: View, gateway: Gateway, listener: Listener, ctx: TranslateContext, problems: Mapping[CertificateKey, str]
+) -> bool:
+    """Whether a listener has references that are read, and can use none of them. Raises `UnknownError`."""
+    if not ctx.import_certificates or not read_refs(listener):
+        return False
+    return None not in list(_refusals(view, gateway, listener, problems))
+
+
+def _refusals(
+    view: View, gateway: Gateway, listener: Listener, problems: Mapping[CertificateKey, str]
+) -> Iterator[Refusal | None]:
+    """What is wrong with each reference, None for one that can be used."""
+    for found in resolve_refs(view, gateway, listener):
+        if isinstance(found, Refusal):
+            yield found
+            continue
+        message = _unreadable(view, found) or problems.get(found, "")
+        told = f"Secret {found.namespace}/{found.name}: {message}."
+        yield Refusal(conditions.INVALID_CERTIFICATE_REF, told) if message else None
 
 
 def _is_wanted(view: View, key: CertificateKey, ctx: TranslateContext) -> bool:

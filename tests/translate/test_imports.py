@@ -57,13 +57,13 @@ def granted(**to):
     return grant("vault", "default", to={"kind": "Secret", **to}, from_kind="Gateway")
 
 
-def resolved(view, ctx, problems=None):
-    """Status, reason and message of ResolvedRefs for each listener."""
+def resolved(view, ctx, problems=None, condition="ResolvedRefs"):
+    """Status, reason and message of a condition of each listener."""
     status = gateway_status(view, view.gateway("default", "my-hotel"), NETWORK, ctx, problems or {})
     assert status is not None
     found = []
     for each in status.listeners:
-        (one,) = (told for told in each["conditions"] if told["type"] == "ResolvedRefs")
+        (one,) = (told for told in each["conditions"] if told["type"] == condition)
         found.append((one["status"], one["reason"], one["message"]))
     return found
 
@@ -168,6 +168,23 @@ def test_secrets_that_cannot_be_read_are_told_and_keep_no_gateway_from_its_statu
     assert "cannot be read" in message
     with pytest.raises(UnknownError):
         translate_certificate(view, KEY, ctx)
+
+
+def test_a_listener_without_any_certificate_is_not_programmed(ctx):
+    ((status, reason, message),) = resolved(hotel(https(near())), ctx, condition="Programmed")
+    assert (status, reason) == ("False", "Invalid")
+    assert "certificateRefs" in message
+
+
+def test_a_listener_with_one_certificate_of_several_is_programmed(ctx):
+    view = hotel(https(near(), near("other")), objects=[good("other")])
+    assert resolved(view, ctx)[0][:2] == ("False", "InvalidCertificateRef")
+    assert resolved(view, ctx, condition="Programmed")[0][0] == "True"
+
+
+def test_references_that_are_not_read_keep_no_listener_from_being_programmed(ctx):
+    off = msgspec.structs.replace(ctx, import_certificates=False)
+    assert resolved(hotel(https(near())), off, condition="Programmed")[0][0] == "True"
 
 
 def test_where_no_secrets_are_imported_the_listener_says_so(ctx):
