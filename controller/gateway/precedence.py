@@ -12,16 +12,16 @@ from controller.api.meta import Undecodable
 MatchRank = tuple[int, ...]
 """Compared only with ranks of matches of the same kind."""
 
-RouteAge = tuple[str, str, str, str]
+RouteAge = tuple[str, str, str]
 
 EXACT = "Exact"
 PREFIX = "PathPrefix"
 
 
 def route_age(route: Route | Undecodable) -> RouteAge:
-    """Orders routes by the specification: the oldest first, then by namespace and name; of routes of different kinds
-    that are still alike, which it leaves open, by kind."""
-    return (route.metadata.creation_timestamp, route.namespace, route.name, route.kind)
+    """Orders routes by the specification: the oldest first, then by namespace and name as one text; of routes of
+    different kinds that are still alike, which it leaves open, by kind."""
+    return (route.metadata.creation_timestamp, f"{route.namespace}/{route.name}", route.kind)
 
 
 def match_rank(match: HTTPRouteMatch) -> MatchRank:

@@ -153,8 +153,7 @@ class Reference:
             (route for route in self._all("HTTPRoute") if "deletionTimestamp" not in route["metadata"]),
             key=lambda route: (
                 route["metadata"]["creationTimestamp"],
-                route["metadata"]["namespace"],
-                route["metadata"]["name"],
+                f"{route['metadata']['namespace']}/{route['metadata']['name']}",
             ),
         )
 
