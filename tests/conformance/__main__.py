@@ -22,7 +22,7 @@ from tests.conformance import build, citations, pages
 from tests.conformance.citations import CORE, PROFILES
 from tests.conformance.ports import PortError
 from tests.conformance.results import Outcome, Result
-from tests.conformance.stack import Stack, claimed_features, running
+from tests.conformance.stack import Stack, claimed_features, emptied, running
 from tests.conformance.suite import HURRY, Request, SuiteError, run
 from tests.deploy.manifests import KUBECTL
 from tests.kube_apiserver import build as kube_apiserver
@@ -115,6 +115,7 @@ async def perform(kube: KubeApiserver, directory: Path, choice: Chosen) -> int:
     async with running(kube, build.MODULE.kept_in(), directory) as stack:
         runs = Runs(stack, directory, await claimed_features(kube), choice)
         await runs.promised(directory / report)
+        await emptied(kube)
         await runs.ruled_out()
     summary = pages.Summary(
         suite=build.MODULE.version,

@@ -49,8 +49,11 @@ and routes on listeners of three ports.
 HEALTH_SPEED = 30.0
 """Health checks of 30 s are made each second, since nobody waits for minutes."""
 
-_PATIENCE = 60.0
-"""Seconds for the controller to accept its GatewayClass; a few are usual."""
+_PATIENCE = 120.0
+"""Seconds for the controller to accept its GatewayClass, or for namespaces to be gone; a few are usual."""
+
+_NAMESPACES = "gateway-conformance-"
+"""How the names of the suite's namespaces begin."""
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -124,6 +127,16 @@ async def claimed_features(kube: KubeApiserver) -> frozenset[str] | None:
             status = (await anyio.to_thread.run_sync(kube.request, "GET", path)).get("status", {})
             if any(each["type"] == "Accepted" and each["status"] == "True" for each in status.get("conditions", ())):
                 return frozenset(each["name"] for each in status.get("supportedFeatures") or ()) or None
+            await anyio.sleep(0.1)
+
+
+async def emptied(kube: KubeApiserver) -> None:
+    """Return when the suite's namespaces are gone: all that was in them had to be let go. Raises TimeoutError."""
+    with anyio.fail_after(_PATIENCE):
+        while True:
+            listed = await anyio.to_thread.run_sync(kube.request, "GET", "/api/v1/namespaces")
+            if not any(each["metadata"]["name"].startswith(_NAMESPACES) for each in listed["items"]):
+                return
             await anyio.sleep(0.1)
 
 
