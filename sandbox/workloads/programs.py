@@ -47,8 +47,8 @@ class ContainerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """`images` says which executable an image runs, by the image's name without its tag; volumes and logs of the
-    containers lie below `directory`.
+    """`images` says which executable an image runs, by the image's name without registry and tag; volumes and logs of
+    the containers lie below `directory`.
     """
 
     images: Mapping[str, Path]
@@ -56,11 +56,11 @@ class Programs:
 
     def of(self, container: Json) -> Path:
         """The program of a container. Raises LookupError if its image has none."""
-        return self.images[_untagged(container.get("image", ""))]
+        return self.images[_repository(container.get("image", ""))]
 
     def have(self, pod: Json) -> bool:
         """Whether all containers of a pod have a program."""
-        return all(_untagged(container.get("image", "")) in self.images for container in pod["spec"]["containers"])
+        return all(_repository(container.get("image", "")) in self.images for container in pod["spec"]["containers"])
 
 
 class PodProcesses:
@@ -175,7 +175,9 @@ def listens(table: str, address: str) -> bool:
     return any(entry[1].startswith(here) and entry[3] == _LISTENING for entry in entries)
 
 
-def _untagged(image: str) -> str:
-    name = image.partition("@")[0]
-    head, slash, last = name.rpartition("/")
+def _repository(image: str) -> str:
+    """What is left of an image's name without registry, tag and digest."""
+    first, slash, rest = image.partition("@")[0].partition("/")
+    path = rest if slash and (first == "localhost" or "." in first or ":" in first) else first + slash + rest
+    head, slash, last = path.rpartition("/")
     return head + slash + last.partition(":")[0]

@@ -39,7 +39,7 @@ CLUSTER, VPC = "conformance", "vpc-0123456789abcdef0"
 DATA_PLANE = "127.171.0.1"
 """Where the data plane listens, on the ports that listeners have: on AWS it is in 169.254.171.0/24."""
 
-ECHO_IMAGE = "registry.k8s.io/gateway-api/echo-basic"
+ECHO_IMAGE = "gateway-api/echo-basic"
 
 QUOTAS = Quotas(service_networks=200, listeners_per_service=5)
 """The defaults, but for two that AWS adjusts on request and of which the suite needs more: it has some ninety Gateways,

@@ -16,7 +16,7 @@ from .conftest import running
 
 pytestmark = pytest.mark.anyio
 
-IMAGE = "registry.example/echo"
+IMAGE = "tools/echo"
 
 SERVER = """\
 import http.server, os, pathlib
@@ -123,11 +123,12 @@ class TestProcesses:
         with pytest.raises(ContainerError, match="Secret keys does not exist"):
             await PodProcesses.start(pod(), network.socket_address(network.allocate()), programs, read_nothing)
 
-    @pytest.mark.parametrize("image", [IMAGE, f"{IMAGE}:v2", f"{IMAGE}@sha256:0123", f"{IMAGE}:v2@sha256:0123"])
-    def test_an_image_is_known_by_its_name_without_its_tag(self, programs, image):
-        assert programs.have(pod(image=image))
+    @pytest.mark.parametrize("registry", ["", "registry.example/", "registry:5000/", "localhost/"])
+    @pytest.mark.parametrize("tag", ["", ":v2", "@sha256:0123", ":v2@sha256:0123"])
+    def test_an_image_is_known_by_its_name_without_registry_and_tag(self, programs, registry, tag):
+        assert programs.have(pod(image=registry + IMAGE + tag))
 
-    @pytest.mark.parametrize("image", ["echo", "registry.example/other", "registry.example:5000/echo"])
+    @pytest.mark.parametrize("image", ["echo", "other/echo", "registry.example/echo", "registry.example/tools/echo/x"])
     def test_another_image_has_no_program(self, programs, image):
         assert not programs.have(pod(image=image))
 
