@@ -52,7 +52,7 @@ loadtest: $(STAMP) ## synthetic routes on the sandbox, a report in build/perf; A
 kube-apiserver: $(STAMP) ## a real Kubernetes API for the tests, built by Go once, outside of this folder (some minutes)
 	@$(BIN)/python -m tests.kube_apiserver.build
 
-conformance: $(STAMP) ## the Gateway API's conformance suite against this controller, a report and a table in docs/conformance (some 20 minutes)
+conformance: $(STAMP) ## the Gateway API's conformance suite against this controller, with a report and a table in docs/conformance (a quarter of an hour)
 	@$(BIN)/python -m tests.conformance $(ARGS)
 
 fidelity: $(STAMP) ## the contracts of the emulated VPC Lattice, against an AWS account; ARGS="--region … --vpc … --yes"
