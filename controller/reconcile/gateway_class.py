@@ -6,6 +6,7 @@ name when a class is looked at, and remembered for a while.
 Source: Gateway API, GatewayClass: "gateway-exists-finalizer.gateway.networking.k8s.io".
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +25,8 @@ from controller.reconcile.environment import Environment
 from controller.translate.annotations import GATEWAY_CLASS_FINALIZER
 from controller.translate.gateway_class import BUNDLE_VERSION, Versions, gateway_class_status
 from workqueue import Result
+
+log = logging.getLogger("controller.reconcile")
 
 DEFINITIONS: Final = tuple(
     f"{plural}.gateway.networking.k8s.io"
@@ -89,7 +92,8 @@ async def _read(kube: KubeClient) -> Versions | None:
             definition = _definition.decode(await kube.request("GET", f"{PATH}/{name}"))
         except NotFound:
             continue
-        except Forbidden:
+        except Forbidden as error:
+            log.warning("the versions of Gateway API's definitions may not be read: %s", error)
             return None
         versions[name] = definition.annotation(BUNDLE_VERSION) or ""
     return versions

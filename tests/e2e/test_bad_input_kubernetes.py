@@ -149,9 +149,12 @@ async def test_a_kind_that_may_not_be_listed_changes_nothing_until_it_may(
 
 
 def in_lattice(world: World) -> list[tuple[str, list[str]]]:
-    """Groups with their targets, services with their networks."""
+    """Groups with their targets, but those that drain, and services with their networks."""
     state = world.lattice.state
-    groups = [(group.name, sorted(ip for ip, _ in group.targets)) for group in state.target_groups]
+    groups = [
+        (group.name, sorted(target.id for target in group.targets.values() if not target.draining))
+        for group in state.target_groups
+    ]
     return groups + [(service.name, sorted(service.associations)) for service in state.services]
 
 

@@ -439,10 +439,10 @@ class Crashing:
 
 
 @contextlib.asynccontextmanager
-async def led_until(world: World, last: str) -> AsyncGenerator[list[str]]:
-    """The world with a client that loses the lease after its first attempt at an operation, unless the list that is
-    yielded, which holds that operation's name, is emptied; retries wait no real time."""
-    clock, fenced = HastyClock(), [last]
+async def led_until(world: World, *last: str) -> AsyncGenerator[list[str]]:
+    """The world with a client that loses the lease, if `last` names an operation, after the first attempt at it, unless
+    the list that is yielded, which holds that name, is emptied; retries wait no real time."""
+    clock, fenced = HastyClock(), list(last)
     async with LatticeClient(
         region="us-west-2",
         endpoint_url=None,
@@ -468,7 +468,7 @@ ENDINGS: dict[str, tuple[Refuse | Throttle | None, type[LatticeError]]] = {
 async def test_what_an_attempt_without_an_answer_made_is_found_however_the_call_ended(
     world: World, create: str, ending: Refuse | Throttle | None, raised: type[LatticeError]
 ) -> None:
-    async with led_until(world, create if ending is None else "nothing") as fenced:
+    async with led_until(world, *([create] if ending is None else [])) as fenced:
         await world.inventory.find_missed(ROUTE)
         world.server.faults.add(create, Reset(after=True), times=1)
         if ending is not None:
@@ -484,7 +484,7 @@ async def test_what_an_attempt_without_an_answer_made_is_found_however_the_call_
 
 
 async def test_what_was_refused_for_certain_leaves_nothing_to_look_for(world: World) -> None:
-    async with led_until(world, "nothing"):
+    async with led_until(world):
         await world.inventory.find_missed(ROUTE)
         world.server.faults.add("CreateService", Refuse("AccessDeniedException", 403))
         with pytest.raises(TerminalError):
