@@ -48,7 +48,7 @@ def remove(server: KubeApiserver, *suffixes: str) -> None:
     gone = [name for name in names if name.endswith(suffixes)]
     for name in gone:
         server.request("DELETE", f"{DEFINITIONS}/{name}")
-    for _ in range(600):
+    for _ in range(2400):
         if not set(gone) & {each["metadata"]["name"] for each in server.request("GET", DEFINITIONS)["items"]}:
             return
         time.sleep(0.05)
