@@ -74,7 +74,8 @@ async def test_what_is_not_there_is_not_found(account: Account):
 
 async def test_botocore_finds_credentials_and_the_region(account: Account):
     def fetch(kind: Any, method: str) -> Any:
-        fetcher = kind(timeout=5, num_attempts=1, config={"ec2_metadata_service_endpoint": account.server.url})
+        config = {"ec2_metadata_service_endpoint": account.server.url}
+        fetcher = kind(timeout=30, num_attempts=1, env={}, config=config)
         return getattr(fetcher, method)()
 
     credentials = await anyio.to_thread.run_sync(fetch, InstanceMetadataFetcher, "retrieve_iam_role_credentials")
