@@ -259,8 +259,6 @@ class ProcessWorld(FaultWorld):
             **environment(self.lattice),
             **self._settings,
             "KUBECONFIG": str(self._kubeconfig),
-            # No other controller was here before: what a first start that is killed leaves is ours to delete.
-            "TAKE_OVER_RELEASE": "true",
         }
         process = _FORKS.Process(target=live, args=(variables, self._kubeconfig.parent / "log"), daemon=True)
         process.start()
