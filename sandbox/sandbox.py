@@ -79,6 +79,7 @@ def _environment(kubeconfig: Path, authority: Path, lattice: LatticeServer, data
         "AWS_ACCOUNT_ID": ACCOUNT,
         "CLUSTER_NAME": CLUSTER,
         "CLUSTER_VPC_ID": VPC,
+        "POD_NAMESPACE": "default",
         "DATA_PLANE": dataplane.url,
         "DATA_PLANE_CA": str(authority),
     }

@@ -68,7 +68,7 @@ class Scripted:
         return {"Certificate": {"DomainName": "cn.example.com", "SubjectAlternativeNames": names}}
 
     async def tagged(self, *_: Any, **__: Any) -> list[tuple[str, dict[str, str]]]:
-        raise NotImplementedError
+        raise AssertionError("what is tagged is not in the script")
 
 
 def summary(arn: str, *names: str, more: bool = False) -> dict[str, Any]:

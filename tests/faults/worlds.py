@@ -259,6 +259,8 @@ class ProcessWorld(FaultWorld):
             **environment(self.lattice),
             **self._settings,
             "KUBECONFIG": str(self._kubeconfig),
+            # As in a cluster, the namespace of the Lease exists, so that a start learns whom it follows.
+            "POD_NAMESPACE": "default",
         }
         process = _FORKS.Process(target=live, args=(variables, self._kubeconfig.parent / "log"), daemon=True)
         process.start()
