@@ -88,6 +88,8 @@ class Applier:
                 holds.update(dict.fromkeys(held for held in reason.holds if held != key))
         if done and isinstance(key, TargetGroupKey):
             self._inventory.registered(key)
+        elif done and isinstance(key, ServiceKey):
+            self._inventory.finished(key)
         return Applied(done=done, waits=tuple(waits), holds=tuple(holds), problems=plan.problems, calls=len(run.done))
 
 

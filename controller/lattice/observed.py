@@ -8,7 +8,7 @@ ones (`svc-…`, `tg-…`), never ARNs.
 Names of fields and states are those of the VPC Lattice API reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from controller.lattice.model import MANAGED_BY, Action, Forward, Frozen, HealthCheck, Match, Target
 from controller.lattice.refs import ResourceRef
@@ -19,6 +19,7 @@ CREATE_FAILED = "CREATE_FAILED"
 DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"
 DELETE_FAILED = "DELETE_FAILED"
 DRAINING = "DRAINING"
+INITIAL = "INITIAL"
 
 
 class ObservedNetwork(Frozen, frozen=True):
@@ -108,6 +109,8 @@ class ObservedService(Frozen, frozen=True):
     """By the id of the service network."""
     listeners: Mapping[int, ObservedListener] | None = None
     """By port."""
+    young: bool = False
+    """Whether this process made it and has never yet had all of it as desired: nobody relies on what it answers."""
     failure: str = ""
 
     @property
@@ -120,12 +123,17 @@ class ObservedService(Frozen, frozen=True):
 
     def groups(self) -> frozenset[str]:
         """Ids of the target groups to which its listeners and rules forward, as far as they were read."""
-        found: set[str] = set()
+        return frozenset(group for group, _ in self._weights())
+
+    def serving(self) -> frozenset[str]:
+        """Those of them that get requests."""
+        return frozenset(group for group, weight in self._weights() if weight)
+
+    def _weights(self) -> Iterator[tuple[str, int]]:
         for listener in (self.listeners or {}).values():
             for action in (listener.default_action, *(rule.action for rule in listener.rules.values())):
                 if isinstance(action, Forward):
-                    found.update(group for group, _ in action.weights if isinstance(group, str))
-        return frozenset(found)
+                    yield from ((group, weight) for group, weight in action.weights if isinstance(group, str))
 
 
 class ObservedTargetGroup(Frozen, frozen=True):

@@ -20,6 +20,7 @@ import anyio
 from controller.api.keys import Key
 from controller.lattice.errors import LatticeError, RetryError
 from controller.lattice.limits import Lane
+from controller.lattice.observed import INITIAL
 from controller.lattice.pause import pause
 from controller.lattice.refs import RESOURCE_TYPES, ResourceRef, ResourceType
 from controller.lattice.waits import Sweep, Waits
@@ -128,5 +129,6 @@ class Poller:
 
 
 def in_progress(state: str) -> bool:
-    """Whether a status changes by itself (API: `CREATE_IN_PROGRESS`, `UPDATE_IN_PROGRESS`, `DELETE_IN_PROGRESS`)."""
-    return state.endswith("_IN_PROGRESS")
+    """Whether a status changes by itself (API: `CREATE_IN_PROGRESS`, `UPDATE_IN_PROGRESS`, `DELETE_IN_PROGRESS`; of
+    targets, `INITIAL`)."""
+    return state.endswith("_IN_PROGRESS") or state == INITIAL

@@ -4,7 +4,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-ResourceType = Literal["network", "service", "target_group", "service_association", "vpc_association"]
+ResourceType = Literal["network", "service", "target_group", "service_association", "vpc_association", "targets"]
+"""`targets` are those of one target group, by whose id they go."""
 
 RESOURCE_TYPES: tuple[ResourceType, ...] = get_args(ResourceType)
 

@@ -43,6 +43,7 @@ class HealthChecker:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Check until cancelled."""
+        self._directory.health_is_checked()
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
         async with aiohttp.ClientSession(connector=connector) as session, anyio.create_task_group() as tasks:
             probe = _Probe(session, Http2Targets(tasks), self._network)

@@ -8,6 +8,7 @@ goes.
 from typing import Any
 
 from sandbox.lattice.errors import conflict, invalid
+from sandbox.lattice.health import begin_checks
 from sandbox.lattice.resources import Action, Listener, Rule, Service, TargetGroup
 from sandbox.lattice.state import State, require_active
 
@@ -75,12 +76,13 @@ def _check_group_quota(state: State, service: Service, action: Action, replacing
         state.quotas.check("target_groups_per_service", len(wanted), TargetGroup.kind, service.id)
 
 
-def retain(service: Service, action: Action) -> None:
+def retain(state: State, service: Service, action: Action) -> None:
     """Count a rule's use of its target groups."""
     for group, _ in action.forward:
         if group.service is None:
             group.service = service
             group.routing = None
+            begin_checks(state, group)
         service.groups[group.id] = service.groups.get(group.id, 0) + 1
     service.routing = None
 
@@ -98,9 +100,9 @@ def release(service: Service, action: Action) -> None:
     service.routing = None
 
 
-def replace(service: Service, rule: Rule, action: Action) -> None:
+def replace(state: State, service: Service, rule: Rule, action: Action) -> None:
     """Give a rule another action."""
-    retain(service, action)
+    retain(state, service, action)
     release(service, rule.action)
     rule.action = action
 

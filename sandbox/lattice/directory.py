@@ -151,5 +151,8 @@ class Directory(Protocol):
     def target_groups(self) -> Iterable[TargetGroup]:
         """All groups, for the health checker."""
 
+    def health_is_checked(self) -> None:
+        """Tell the control plane that a health checker is at work: it decides on all targets from now on."""
+
     def report_health(self, group_id: str, ip: str, port: int, *, healthy: bool, reason: str) -> None:
         """Tell the control plane a target's verdict; of no effect for a target that is gone or draining."""

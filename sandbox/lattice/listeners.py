@@ -45,7 +45,7 @@ def create_listener(state: State, call: Call) -> Described:
         name=params["name"], service=service, protocol=protocol, port=port, default_rule=default_rule, **members
     )
     listener.rules[default_rule.id] = listener.names[default_rule.name] = default_rule
-    retain(service, action)
+    retain(state, service, action)
     service.listeners[listener.id] = listener
     state.register(listener)
     return listener.describe()
@@ -69,7 +69,7 @@ def update_listener(state: State, call: Call) -> Described:
     rule = listener.default_rule
     document = call.params["defaultAction"]
     action = resolve_action(state, service, listener.protocol, document, "defaultAction", replacing=rule.action)
-    replace(service, rule, action)
+    replace(state, service, rule, action)
     rule.updated_at = listener.updated_at = state.now()
     return listener.describe()
 

@@ -48,6 +48,9 @@ class StateDirectory:
         self._state.transitions.run_due()
         return [_group_view(group) for group in self._state.target_groups]
 
+    def health_is_checked(self) -> None:
+        self._state.health_checked = True
+
     def report_health(self, group_id: str, ip: str, port: int, *, healthy: bool, reason: str) -> None:
         self._state.transitions.run_due()
         group = self._state.target_groups.get(group_id)

@@ -64,7 +64,7 @@ def create_rule(state: State, call: Call) -> Described:
         action=action,
         **state.identity("rule", f"service/{service.id}/listener/{listener.id}/rule", params.get("tags")),
     )
-    retain(service, action)
+    retain(state, service, action)
     listener.rules[rule.id] = listener.names[rule.name] = listener.priorities[params["priority"]] = rule
     state.register(rule)
     return rule.describe()
@@ -113,7 +113,7 @@ def update_rule(state: State, call: Call) -> Described:
     holder = listener.priorities.get(_wanted_priority(rule, params))
     if holder is not None and holder is not rule:
         raise _priority_taken(holder)
-    replace(listener.service, rule, _resolve_change(state, listener, rule, params))
+    replace(state, listener.service, rule, _resolve_change(state, listener, rule, params))
     _set(state, rule, params)
     _index_priorities(listener)
     return rule.describe()
@@ -136,7 +136,7 @@ def batch_update_rule(state: State, call: Call) -> Described:
             failures[position] = error
         else:
             accepted[position] = rule
-            retain(service, actions[position])
+            retain(state, service, actions[position])
     clashes = _priority_clashes(listener, updates, accepted)
     for position, rule in accepted.items():
         if position in clashes:

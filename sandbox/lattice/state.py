@@ -94,6 +94,8 @@ class State:
         self.transitions = Transitions(clock)
         self.visibility = Visibility(clock, seed)
         self.credentials = credentials or Credentials(account)
+        self.health_checked = False
+        """Whether a health checker is at work; only its verdicts count then."""
         self._clock = clock
         self._created = 0
 

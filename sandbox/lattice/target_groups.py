@@ -8,6 +8,7 @@ only; where they are enabled for gRPC the version of the check must be given) an
 from typing import Any
 
 from sandbox.lattice.errors import conflict, invalid
+from sandbox.lattice.health import begin_checks
 from sandbox.lattice.resources import Described, TargetGroup
 from sandbox.lattice.state import Call, Handler, State, page, require_active
 
@@ -143,6 +144,7 @@ def update_target_group(state: State, call: Call) -> Described:
     if not group.checks_health:
         for target in group.targets.values():
             target.healthy = target.reason = None
+    begin_checks(state, group)
     group.updated_at = state.now()
     state.rerouted(group)
     return group.describe()

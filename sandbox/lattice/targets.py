@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from sandbox.lattice.errors import invalid
+from sandbox.lattice.health import begin_checks
 from sandbox.lattice.resources import Described, Target, TargetGroup
 from sandbox.lattice.state import Call, Handler, State, page, require_active
 
@@ -86,6 +87,7 @@ def register_targets(state: State, call: Call) -> Described:
             group.targets.pop(key, None)
             group.targets[key] = target
         successful.append(target.key())
+    begin_checks(state, group)
     state.rerouted(group)
     return {"successful": successful, "unsuccessful": unsuccessful}
 

@@ -37,6 +37,8 @@ class Timings:
     """How long a deregistered target of a group in use stays DRAINING; by default Lattice takes 1 minute (API:
     `TargetSummary`).
     """
+    first_health_check: Span = (0.5, 1.5)
+    """How long a target of a group in use is INITIAL where no health checker is at work."""
 
     def __post_init__(self) -> None:
         for entry in fields(self):

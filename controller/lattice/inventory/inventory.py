@@ -21,6 +21,7 @@ from controller.lattice.inventory.once import Once
 from controller.lattice.inventory.record import Shape, record
 from controller.lattice.inventory.states import Client, States
 from controller.lattice.inventory.turns import TakenError, Turns
+from controller.lattice.inventory.warmth import Warmth
 from controller.lattice.limits import Lane
 from controller.lattice.model import DesiredService, DesiredTargetGroup, Identity
 from controller.lattice.observed import (
@@ -75,7 +76,8 @@ class Inventory:
         self._turns = Turns(wake)
         self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._children = Children(client, self._mirror, self._states)
-        self.needs = Needs(self._mirror)
+        self._warmth = Warmth(client, clock)
+        self.needs = Needs(self._mirror, self._warmth)
         """Whether what an operation needs holds: `apply` asks."""
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
         self._loading: Once[None] = Once()
@@ -110,6 +112,7 @@ class Inventory:
     def forget(self) -> None:
         """Another replica has written meanwhile: everything is to be read again. Claims of keys stay."""
         self._mirror.clear()
+        self._warmth.clear()
         self._terms += 1
         self._doubted = self._loaded = False
         self._networks_at = None
@@ -174,6 +177,9 @@ class Inventory:
         suspect = service.ref in mirror.suspects or (desired is not None and not mirror.ours(service.tags))
         mirror.suspects.discard(service.ref)
         await self._children.service(ident, lane, anew=suspect)
+        read = mirror.services.get(ident)
+        if read is not None and read.listeners is not service.listeners:
+            self._warmth.began(read.groups() - read.serving())
         service = mirror.services.get(ident)
         if service is not None and (desired is None or _usable(service, desired, self._identity)):
             self._turns.take(mirror.service_claims, key, ident)
@@ -355,29 +361,44 @@ class Inventory:
 
     async def get(self, ref: ResourceRef, lane: Lane = Lane.LIVE) -> None:
         """Read one state (`poller.Look`)."""
-        await self._states.refresh(ref.type, ref.id, lane)
+        if ref.type == "targets":
+            await self._warmth.look(ref.id, lane)
+        else:
+            await self._states.refresh(ref.type, ref.id, lane)
 
     async def list(self, kind: ResourceType, lane: Lane = Lane.LIVE) -> None:
         """Read all states of a type (`poller.Look`)."""
-        await self._states.refresh_all(kind, lane)
+        if kind == "targets":
+            await self._warmth.look_at_all(lane)
+        else:
+            await self._states.refresh_all(kind, lane)
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None when the resource does not exist (`poller.Look`)."""
-        return self._mirror.state(ref)
+        return self._warmth.state(ref.id) if ref.type == "targets" else self._mirror.state(ref)
 
     def pages(self, kind: ResourceType) -> int:
         """How many calls `list` is expected to take (`poller.Look`)."""
-        return self._states.pages(kind)
+        return len(self._warmth) if kind == "targets" else self._states.pages(kind)
 
     def record(self, operation: str, arguments: Shape, answer: Shape, creates: Resource | None = None) -> None:
         """Write-through: take note of a write of ours that succeeded; `creates` claims what it made."""
+        before = self._used(arguments)
         record(self._mirror, operation, arguments, answer)
+        after = self._used(arguments)
+        self._warmth.ended(before - after)
+        self._warmth.began(after - before)
         if isinstance(creates, ServiceKey):
             self._turns.keep(self._mirror.service_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
         elif isinstance(creates, TargetGroupKey):
             self._turns.keep(self._mirror.group_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
+
+    def _used(self, arguments: Shape) -> frozenset[str]:
+        """The groups that the service uses to which a write belongs."""
+        service = self._mirror.services.get(short_id(arguments.get("serviceIdentifier", "")))
+        return frozenset() if service is None else service.groups()
 
     def unanswered(self, arguments: Shape, creates: Resource | None = None) -> None:
         """A write of ours had no definite answer: it may have been done, or not.
@@ -410,6 +431,12 @@ class Inventory:
         group = self.target_group(key)
         if group is not None and not group.registered:
             self._mirror.put_group(replace(group, registered=True))
+
+    def finished(self, key: ServiceKey) -> None:
+        """All that is desired of the service was there once: from now on somebody may rely on what it answers."""
+        service = self.service(key)
+        if service is not None and service.young:
+            self._mirror.put_service(replace(service, young=False))
 
     async def look_up(self, resource: ServiceKey | TargetGroupKey, name: str, *, lane: Lane = Lane.LIVE) -> bool:
         """A create met a name that is taken: read whoever has it, so that the next plan can decide. False if nobody."""

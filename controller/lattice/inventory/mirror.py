@@ -253,7 +253,10 @@ class Mirror:
         return ident in (self.services if kind == "service" else self.groups)
 
     def state(self, ref: ResourceRef) -> str | None:
-        """The status as last read; None for what does not exist. A network has no states: it is ACTIVE if it exists."""
+        """The status as last read; None for what does not exist. A network has no states: it is ACTIVE if it exists.
+
+        Targets have none here, as a whole (`inventory.warmth`).
+        """
         match ref.type:
             case "service":
                 service = self.services.get(ref.id)
@@ -266,6 +269,8 @@ class Mirror:
                 return None if association is None else association.status
             case "vpc_association":
                 return self.vpc_states.get(ref.id)
+            case "targets":
+                return None
             case "network":
                 return "ACTIVE" if ref.id in {**(self.networks or {}), **self.networks_elsewhere} else None
 

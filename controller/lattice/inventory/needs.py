@@ -5,6 +5,7 @@ Answered from the mirror alone, so that `apply` can ask before every single writ
 
 from controller.api.keys import Key, ServiceKey, TargetGroupKey
 from controller.lattice.inventory.mirror import Mirror
+from controller.lattice.inventory.warmth import Warmth
 from controller.lattice.model import Frozen
 from controller.lattice.observed import (
     ACTIVE,
@@ -25,6 +26,7 @@ from controller.lattice.plan import (
     Resource,
     Settled,
     Unused,
+    Warm,
 )
 from controller.lattice.plan.wire import short_id
 from controller.lattice.refs import ResourceRef
@@ -41,8 +43,9 @@ class Unmet(Frozen, frozen=True):
 
 
 class Needs:
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Mirror, warmth: Warmth) -> None:
         self._mirror = mirror
+        self._warmth = warmth
 
     def resolve(self, reference: Reference) -> str | None:
         """The id or ARN that a reference stands for; None if the resource does not exist yet."""
@@ -78,6 +81,8 @@ class Needs:
             case Registered(group=key):
                 group = self._mirror.group_of(key)
                 return None if group is not None and group.registered else Unmet(holds=(key,))
+            case Warm(group=wanted):
+                return self._not_warm(wanted)
             case Unused(group_id=ident):
                 return self._used(ident)
 
@@ -88,6 +93,15 @@ class Needs:
         if isinstance(found, ObservedListener) or found.status == ACTIVE:
             return None
         return Unmet(waits=(found.ref,)) if _changes(found.status) else Unmet()
+
+    def _not_warm(self, wanted: TargetGroupKey | str) -> Unmet | None:
+        if isinstance(wanted, str):
+            ident = short_id(wanted)
+        elif (group := self._mirror.group_of(wanted)) is None:
+            return Unmet(holds=(wanted,))
+        else:
+            ident = group.id
+        return Unmet(waits=(ResourceRef("targets", ident),)) if self._warmth.is_cold(ident) else None
 
     def _still_there(self, ref: ResourceRef) -> Unmet:
         if _changes(self._mirror.state(ref) or ""):

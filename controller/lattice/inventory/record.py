@@ -37,7 +37,7 @@ def _create_service(mirror: Mirror, arguments: Shape, answer: Shape) -> None:
     tags = arguments.get("tags", {})
     service = decode.service({"status": "CREATE_IN_PROGRESS", **answer}, tags)
     mirror.detailed.add(service.id)
-    mirror.put_service(replace(service, written_tags=frozenset(tags), associations={}, listeners={}))
+    mirror.put_service(replace(service, written_tags=frozenset(tags), associations={}, listeners={}, young=True))
 
 
 def _update_service(mirror: Mirror, arguments: Shape, answer: Shape) -> None:

@@ -203,6 +203,7 @@ class States:
                     written_tags=old.written_tags,
                     associations=old.associations,
                     listeners=old.listeners,
+                    young=old.young,
                     domain=service.domain or old.domain,
                     **detail,
                 )

@@ -7,6 +7,7 @@ Pure: no I/O, no clock but the time passed in. `plan_service` and `plan_target_g
 - `wire`        desired fields in the shapes of the API
 - `services`    services, their associations and listeners
 - `rules`       the rules of a listener, in steps after each of which every request gets the old or the new answer
+- `warming`     groups that a service begins to use, and their first health check
 - `priorities`  numbers for the rules that move the fewest
 - `groups`      target groups and their targets
 - `take_over`   what of a plan is held back where another controller was before
@@ -28,6 +29,7 @@ from controller.lattice.plan.operations import (
     Resource,
     Settled,
     Unused,
+    Warm,
 )
 from controller.lattice.plan.services import plan_service
 from controller.lattice.plan.take_over import Held, hold_back
@@ -48,6 +50,7 @@ __all__ = [
     "Resource",
     "Settled",
     "Unused",
+    "Warm",
     "hold_back",
     "plan_service",
     "plan_target_group",

@@ -65,11 +65,12 @@ def action_text(action: Action) -> str:
             return f"answer {code}"
         case Forward(weights=weights):
             return "forward to " + ", ".join(
-                _group_text(group) + (f" {weight}" if len(weights) > 1 else "") for group, weight in weights
+                group_text(group) + (f" {weight}" if len(weights) > 1 else "") for group, weight in weights
             )
 
 
-def _group_text(group: TargetGroupKey | str) -> str:
+def group_text(group: TargetGroupKey | str) -> str:
+    """A target group for people, by its Service and port, or its id."""
     if isinstance(group, str):
         return group
     return f"{group.namespace}/{group.service}" + ("" if group.port is None else f":{group.port}")

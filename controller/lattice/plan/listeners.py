@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 from controller.api.keys import ServiceKey, TargetGroupKey
 from controller.lattice.model import MANAGED_BY, Action, DesiredListener, DesiredService, Forward
-from controller.lattice.observed import ObservedListener
+from controller.lattice.observed import ObservedListener, ObservedService
 from controller.lattice.plan.context import PlanContext
-from controller.lattice.plan.draft import Draft, action_text, match_text
-from controller.lattice.plan.operations import Active, ListenerOf, Need, Problem, Reference, Registered
+from controller.lattice.plan.draft import Draft, action_text, group_text, match_text
+from controller.lattice.plan.operations import Active, ListenerOf, Need, Problem, Reference, Registered, Warm
 from controller.lattice.plan.priorities import NoPriorityError
 from controller.lattice.plan.rules import DEFAULT, NOWHERE, Step, normal, overlap, precedes, steps
-from controller.lattice.plan.wire import action_shape, match_shape, resolved
+from controller.lattice.plan.warming import Group, Warming, kept_groups
+from controller.lattice.plan.wire import action_shape, group_identifier, match_shape, resolved, short_id
 
 _BATCH = 10
 """Rules in one call (API: `BatchUpdateRule`)."""
@@ -32,8 +33,7 @@ _ALLOWED = 10
 class ListenerPlanner:
     """Plans the listeners of one service into a draft.
 
-    `in_use` are the ids of the target groups to which the service forwards already: they need not wait for
-    registration.
+    Target groups to which the observed service forwards already need not wait for registration.
     """
 
     def __init__(
@@ -41,15 +41,19 @@ class ListenerPlanner:
         draft: Draft,
         desired: DesiredService,
         service_id: str | Reference,
-        in_use: frozenset[str],
+        observed: ObservedService | None,
         context: PlanContext,
     ) -> None:
         self._draft = draft
         self._key: ServiceKey = desired.key
         self._service_id = service_id
         self._tags = {MANAGED_BY: context.identity.owner, **desired.user_tags}
-        self._in_use = in_use
         self._context = context
+        self._in_use: frozenset[str] = frozenset() if observed is None else observed.groups()
+        self._relied_upon = observed is not None and not observed.young
+        self._kept: set[Group] = set() if observed is None else {*kept_groups(desired, observed, self._identify)}
+        self._introductions: dict[Group, int] = {}
+        """Indexes of the operations by which groups come into use."""
 
     def create(self, listener: DesiredListener, after: Iterable[int]) -> list[int]:
         """The listener and all its rules. Returns the indexes of the operations."""
@@ -109,6 +113,19 @@ class ListenerPlanner:
                     needs.append(Registered(group))
         return tuple(needs)
 
+    def _identify(self, group: Group) -> Group:
+        """The id of a group, or its key while it has none."""
+        identifier = group_identifier(group, self._context)
+        return group if isinstance(identifier, Reference) else short_id(identifier)
+
+    def _checked(self, group: Group) -> bool:
+        """Whether the group has targets that have to pass a health check, as far as is known."""
+        observed = None if isinstance(group, str) else self._context.target_group(group)
+        if observed is None:
+            return True
+        enabled = observed.health_check is None or observed.health_check.enabled
+        return enabled and (observed.targets is None or bool(observed.targets))
+
     def _same(self, observed: Action | None, desired: Action) -> bool:
         wanted = resolved(desired, self._context)
         return wanted is not None and resolved(observed, self._context) == wanted
@@ -136,23 +153,69 @@ class ListenerPlanner:
         taken: Collection[str] = () if observed is None else {rule.name for rule in observed.rules.values()}
         created = sum(_call_name(step) == "CreateRule" for step in todo.steps)
         crowded = observed is not None and len(observed.rules) + created > _ALLOWED
-        turns = _turned(todo.steps) if crowded else [[step] for step in todo.steps]
-        first, calls = tuple(after), _calls(turns, lambda step: self._step_needs(step, listener))
+        warming = self._warming(todo.steps, observed, listener)
+        self._draft.whole = self._draft.whole and (warming is None or warming.whole)
+
+        def ordered(one: Step, other: Step) -> bool:
+            return precedes(one, other) or (warming is not None and warming.orders(one, other))
+
+        turns = _turned(todo.steps, ordered) if crowded else [[step] for step in todo.steps]
+        first, calls = tuple(after), _calls(turns, lambda step: self._step_needs(step, listener, warming), ordered)
+        carriers = {} if observed is None else self._introduce(observed, warming, place, first)
         indexes: list[int] = []
         for position, call in enumerate(calls):
             before = [
                 index
                 for index, earlier in zip(indexes, calls[:position], strict=True)
-                if any(precedes(one, other) for one in earlier.steps for other in call.steps)
+                if any(ordered(one, other) for one in earlier.steps for other in call.steps)
             ]
-            indexes.append(self._add(call, listener, place, taken, (*first, *before)))
-        return indexes
+            for step in call.steps:
+                before += [carriers[rule_id] for rule_id in (step.standing.rule_id,) if rule_id in carriers]
+                awaited = () if warming is None else warming.awaited.get(step, ())
+                before += [self._introductions[group] for group in awaited if group in self._introductions]
+            indexes.append(self._add(call, listener, place, taken, (*first, *before), warming))
+        return [*carriers.values(), *indexes]
 
-    def _step_needs(self, step: Step, listener: DesiredListener) -> tuple[Need, ...]:
+    def _warming(
+        self, todo: Sequence[Step], observed: ObservedListener | None, listener: DesiredListener
+    ) -> Warming | None:
+        """None where nobody relies on what is served."""
+        if observed is None or not self._relied_upon:
+            return None
+        return Warming(todo, observed, listener, kept=self._kept, identify=self._identify, checked=self._checked)
+
+    def _introduce(
+        self, observed: ObservedListener, warming: Warming | None, place: dict[str, Any], after: tuple[int, ...]
+    ) -> dict[str, int]:
+        """Have groups checked before they get requests. Returns the operations by the ids of the rules that carry."""
+        carriers: dict[str, int] = {}
+        for rule_id, groups in () if warming is None else warming.introduced.items():
+            assert warming is not None
+            action = action_shape(warming.present(rule_id), self._context)
+            names = [warming.name(group) for group in groups]
+            needs = self._registered(Forward(weights=tuple((name, 0) for name in names)))
+            text = "begin to check " + ", ".join(group_text(name) for name in names)
+            if rule_id:
+                rule = observed.rules[rule_id]
+                call, name = "UpdateRule", f"rule {rule.priority} of listener {observed.name}"
+                arguments = {**place, "ruleIdentifier": rule_id, "action": action}
+            else:
+                call, name = "UpdateListener", f"listener {observed.name}"
+                arguments = {**place, "defaultAction": action}
+            carriers[rule_id] = self._draft.add(call, name, text, arguments, after=after, needs=needs)
+            self._introductions |= dict.fromkeys(groups, carriers[rule_id])
+            self._kept |= warming.settled.intersection(groups)
+        return carriers
+
+    def _step_needs(self, step: Step, listener: DesiredListener, warming: Warming | None) -> tuple[Need, ...]:
         standing = step.standing
         if not standing.changes or step.barrier:
             return ()
-        return self._registered(listener.default_action if standing.wanted is None else standing.wanted.action)
+        awaited = () if warming is None else warming.awaited.get(step, ())
+        return (
+            *self._registered(listener.default_action if standing.wanted is None else standing.wanted.action),
+            *(Warm(warming.name(group)) for group in awaited if warming is not None),
+        )
 
     def _add(
         self,
@@ -161,11 +224,12 @@ class ListenerPlanner:
         place: dict[str, Any],
         taken: Collection[str],
         after: tuple[int, ...],
+        warming: Warming | None,
     ) -> int:
         step, *others = call.steps
         wanted, name = step.standing.wanted, f"rule {step.goal} of {_name(listener)}"
         if call.name == "UpdateListener":
-            arguments = {**place, "defaultAction": action_shape(listener.default_action, self._context)}
+            arguments = {**place, "defaultAction": self._action(listener.default_action, step, warming)}
             name, text = _name(listener), f"by default {action_text(listener.default_action)}"
         elif call.name == "DeleteRule":
             arguments = {**place, "ruleIdentifier": step.standing.rule_id}
@@ -194,10 +258,10 @@ class ListenerPlanner:
             }
             text = f"instead of priority {surplus.place}, {match_text(wanted.match)}: {action_text(wanted.action)}"
         elif call.name == "UpdateRule":
-            arguments = {**place, **self._update(step)}
+            arguments = {**place, **self._update(step, warming)}
             text = _change_text(step)
         else:
-            arguments = {**place, "rules": [self._update(each) for each in call.steps]}
+            arguments = {**place, "rules": [self._update(each, warming) for each in call.steps]}
             name = f"{len(call.steps)} rules of {_name(listener)}"
             text = "; ".join(_change_text(each) for each in call.steps)
         return self._draft.add(call.name, name, text, arguments, after=after, needs=call.needs)
@@ -207,13 +271,20 @@ class ListenerPlanner:
         times = count(self._context.now)
         return next(name for name in (f"k8s-{time}-rule-{priority}" for time in times) if name not in taken)
 
-    def _update(self, step: Step) -> dict[str, Any]:
+    def _action(self, action: Action, step: Step, warming: Warming | None) -> dict[str, Any]:
+        """What a step makes of an action, with the groups that the rule carries for others."""
+        carried = [] if warming is None else [warming.name(group) for group in warming.carried.get(step, ())]
+        if carried and isinstance(action, Forward):
+            action = Forward(weights=(*action.weights, *((group, 0) for group in carried)))
+        return action_shape(action, self._context)
+
+    def _update(self, step: Step, warming: Warming | None) -> dict[str, Any]:
         standing = step.standing
         update: dict[str, Any] = {"ruleIdentifier": standing.rule_id}
         if step.goal != standing.place:
             update["priority"] = step.goal
         if standing.changes and not step.barrier and standing.wanted is not None:
-            update["action"] = action_shape(standing.wanted.action, self._context)
+            update["action"] = self._action(standing.wanted.action, step, warming)
         return update
 
 
@@ -225,7 +296,7 @@ class _Call(NamedTuple):
     needs: tuple[Need, ...]
 
 
-def _turned(todo: Sequence[Step]) -> list[list[Step]]:
+def _turned(todo: Sequence[Step], ordered: Callable[[Step, Step], bool]) -> list[list[Step]]:
     """The steps in a safe order, those two together by which a surplus rule becomes a new one."""
     turns = [[step] for step in todo]
     for created in [step for step in todo if _call_name(step) == "CreateRule"]:
@@ -234,9 +305,9 @@ def _turned(todo: Sequence[Step]) -> list[list[Step]]:
             between = [step for turn in turns[start + 1 : end] for step in turn]
             if end < start or not overlap(created.standing.match, surplus[0].standing.match):
                 continue
-            if not any(precedes(step, surplus[0]) for step in between):
+            if not any(ordered(step, surplus[0]) for step in between):
                 turns[start : end + 1] = [[created, *surplus], *turns[start + 1 : end]]
-            elif not any(precedes(created, step) for step in between):
+            elif not any(ordered(created, step) for step in between):
                 turns[start : end + 1] = [*turns[start + 1 : end], [created, *surplus]]
             else:
                 continue
@@ -244,7 +315,11 @@ def _turned(todo: Sequence[Step]) -> list[list[Step]]:
     return turns
 
 
-def _calls(turns: Sequence[list[Step]], needs_of: Callable[[Step], tuple[Need, ...]]) -> list[_Call]:
+def _calls(
+    turns: Sequence[list[Step]],
+    needs_of: Callable[[Step], tuple[Need, ...]],
+    ordered: Callable[[Step, Step], bool],
+) -> list[_Call]:
     calls: list[_Call] = []
     batch: _Call | None = None
     """The last call, if it is one that more updates may join."""
@@ -257,7 +332,7 @@ def _calls(turns: Sequence[list[Step]], needs_of: Callable[[Step], tuple[Need, .
             and not alone
             and batch.needs == needs
             and len(batch.steps) < _BATCH
-            and not any(precedes(earlier, turn[0]) for earlier in batch.steps)
+            and not any(ordered(earlier, turn[0]) for earlier in batch.steps)
         ):
             calls[-1] = batch = _Call("BatchUpdateRule", [*batch.steps, *turn], needs)
         else:

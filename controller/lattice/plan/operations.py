@@ -90,6 +90,19 @@ class Registered(Frozen, frozen=True):
         return f"{self.group} has its targets registered"
 
 
+class Warm(Frozen, frozen=True):
+    """The targets of a group that a service uses may have requests: one has passed its first health check.
+
+    Also what is not known to be otherwise, and what has failed to do so for long, is warm: nothing waits for ever.
+    """
+
+    group: TargetGroupKey | str
+    """A group of ours by its key; somebody else's by its id or ARN."""
+
+    def __str__(self) -> str:
+        return f"{self.group} has a healthy target"
+
+
 class Unused(Frozen, frozen=True):
     """No service forwards to the target group of this id."""
 
@@ -104,7 +117,7 @@ def settled(observed: ObservedService | ObservedAssociation | ObservedTargetGrou
     return (Settled(observed.ref),) if observed.status == CREATE_IN_PROGRESS else ()
 
 
-Need = Active | Settled | Gone | Registered | Unused
+Need = Active | Settled | Gone | Registered | Warm | Unused
 
 
 class Operation(Frozen, frozen=True):

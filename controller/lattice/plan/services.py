@@ -132,7 +132,7 @@ def _create(draft: Draft, desired: DesiredService, context: PlanContext) -> None
     draft.needs.append(Active(desired.key))
     service_id = Reference(to=desired.key)
     _associations(draft, desired, service_id, {}, (created,), context)
-    planner = ListenerPlanner(draft, desired, service_id, frozenset(), context)
+    planner = ListenerPlanner(draft, desired, service_id, None, context)
     for listener in desired.listeners:
         planner.create(listener, (created,))
 
@@ -161,7 +161,7 @@ def _change(draft: Draft, desired: DesiredService, observed: ObservedService, co
         )
         secured = (*after, updated)
     ways = _associations(draft, desired, observed.id, associations, after, context)
-    planner = ListenerPlanner(draft, desired, observed.id, observed.groups(), context)
+    planner = ListenerPlanner(draft, desired, observed.id, observed, context)
     changes: list[int] = []
     for listener in desired.listeners:
         present = listeners.get(listener.port)

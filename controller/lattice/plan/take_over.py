@@ -144,6 +144,7 @@ class _Judge:
             rule is None
             or "match" in update
             or ("action" in update and not _same(_action(update["action"]), rule.action))
+            or ("action" in update and not _groups(_action(update["action"])) <= _groups(rule.action))
         ):
             return False
         own = self._places[rule.id]
@@ -181,6 +182,12 @@ def _action(shape: Mapping[str, Any]) -> Action | None:
 def _same(one: Action | None, other: Action | None) -> bool:
     """Whether requests are answered alike, as far as can be told: an action that is not known is like no other."""
     return one is not None and other is not None and (shares := _shares(one)) != () and shares == _shares(other)
+
+
+def _groups(action: Action | None) -> frozenset[str]:
+    """The groups to which an action forwards, also those that get no requests: one that it introduces is of use only
+    to what is held back."""
+    return frozenset(str(group) for group, _ in action.weights) if isinstance(action, Forward) else frozenset()
 
 
 def _shares(action: Action) -> object:

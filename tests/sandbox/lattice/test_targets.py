@@ -91,6 +91,29 @@ async def test_a_draining_target_can_be_registered_again_and_then_stays(account:
     await register(account, group, ONE)
     assert await statuses(account, group) == {"10.0.0.1": "INITIAL"}
     account.settle()
+    assert await statuses(account, group) == {"10.0.0.1": "HEALTHY"}
+
+
+async def test_where_nobody_checks_targets_in_use_are_well_after_a_time(account: Account):
+    group = await account.group()
+    await register(account, group, ONE)
+    account.settle()
+    assert await statuses(account, group) == {"10.0.0.1": "UNUSED"}
+    await account.listener(await account.service(), defaultAction=forward(group))
+    assert await statuses(account, group) == {"10.0.0.1": "INITIAL"}
+    account.settle()
+    assert await statuses(account, group) == {"10.0.0.1": "HEALTHY"}
+    await register(account, group, TWO)
+    assert await statuses(account, group) == {"10.0.0.1": "HEALTHY", "10.0.0.2": "INITIAL"}
+    account.settle()
+    assert set((await statuses(account, group)).values()) == {"HEALTHY"}
+
+
+async def test_where_somebody_checks_targets_wait_for_the_verdict(account: Account):
+    group = await used_group(account)
+    account.server.directory.health_is_checked()
+    await register(account, group, ONE)
+    account.settle()
     assert await statuses(account, group) == {"10.0.0.1": "INITIAL"}
 
 
