@@ -8,7 +8,7 @@ ones (`svc-…`, `tg-…`), never ARNs.
 Names of fields and states are those of the VPC Lattice API reference.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from controller.lattice.model import MANAGED_BY, Action, Forward, Frozen, HealthCheck, Match, Target
 from controller.lattice.refs import ResourceRef
@@ -123,17 +123,12 @@ class ObservedService(Frozen, frozen=True):
 
     def groups(self) -> frozenset[str]:
         """Ids of the target groups to which its listeners and rules forward, as far as they were read."""
-        return frozenset(group for group, _ in self._weights())
-
-    def serving(self) -> frozenset[str]:
-        """Those of them that get requests."""
-        return frozenset(group for group, weight in self._weights() if weight)
-
-    def _weights(self) -> Iterator[tuple[str, int]]:
+        found: set[str] = set()
         for listener in (self.listeners or {}).values():
             for action in (listener.default_action, *(rule.action for rule in listener.rules.values())):
                 if isinstance(action, Forward):
-                    yield from ((group, weight) for group, weight in action.weights if isinstance(group, str))
+                    found.update(group for group, _ in action.weights if isinstance(group, str))
+        return frozenset(found)
 
 
 class ObservedTargetGroup(Frozen, frozen=True):

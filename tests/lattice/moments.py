@@ -104,11 +104,36 @@ def answers(state: State, certificates: Mapping[str, Sequence[str]]) -> Answers:
     return found
 
 
+def served(state: State) -> frozenset[Request]:
+    """The requests all of which targets answer that have passed a health check or need none."""
+    found: set[Request] = set()
+    looking = StateDirectory(state)
+    for service in state.services:
+        view = looking.service_by_domain(service.domain)
+        if view is None:
+            continue
+        for listener in view.listeners.values():
+            for method, path, team in product(METHODS, PATHS, TEAMS):
+                host = service.custom_domain or "generated"
+                request = Request(None, host, listener.port, listener.protocol, method, path, team)
+                action = _action(listener, request)
+                if isinstance(action, directory.Forward) and all(
+                    _is_ready(looking.target_group(group_id)) for group_id, weight in action.weights.items() if weight
+                ):
+                    found.add(request)
+    return frozenset(found)
+
+
+def _is_ready(group: directory.TargetGroup | None) -> bool:
+    return group is not None and any(target.status in {"HEALTHY", "UNAVAILABLE"} for target in group.targets)
+
+
+def _action(listener: directory.Listener, request: Request) -> directory.Forward | directory.FixedResponse:
+    return next((rule.action for rule in listener.rules if serves(rule.match, request)), listener.default_action)
+
+
 def _answer(looking: StateDirectory, listener: directory.Listener, request: Request) -> Answer:
-    action = next(
-        (rule.action for rule in listener.rules if serves(rule.match, request)),
-        listener.default_action,
-    )
+    action = _action(listener, request)
     if isinstance(action, directory.FixedResponse):
         return {action.status_code: Fraction(1)}
     total = sum(action.weights.values())
@@ -179,6 +204,7 @@ class Account:
         """Those that clients take for a hostname, by ARN."""
         for name in NETWORKS:
             LATTICE_HANDLERS["CreateServiceNetwork"](self.state, Call("CreateServiceNetwork", {"name": name}))
+        self._served: frozenset[Request] = frozenset()
         self.moments: list[Answers] = [{}]
         """What clients met, from before the present change on."""
         self._site = Site()
@@ -192,7 +218,18 @@ class Account:
 
     def look(self) -> None:
         """Remember what clients meet at this moment."""
-        self.moments.append(answers(self.state, self.certificates))
+        now, well = answers(self.state, self.certificates), served(self.state)
+        for request in self._served - well:
+            answer = now.get(request)
+            by_targets = answer is not None and not all(isinstance(outcome, int) for outcome in answer)
+            assert not by_targets or request.host in self._young(), f"{request} meets targets that were never checked"
+        self._served = well
+        self.moments.append(now)
+
+    def _young(self) -> set[str]:
+        """The hosts whose services were never yet as desired."""
+        services = [self.inventory.service(key) for key in self._keys if isinstance(key, ServiceKey)]
+        return {one.custom_domain or "generated" for one in services if one is not None and one.young}
 
     async def change(self, site: Site, steps: int) -> None:
         """Want this once all calls and changes of state under way have ended, and take so many steps towards it."""
@@ -250,6 +287,8 @@ class Account:
                 return
         elif isinstance(key, TargetGroupKey) and one.holds(self.inventory.needs):
             self.inventory.registered(key)
+        elif isinstance(key, ServiceKey) and one.holds(self.inventory.needs):
+            self.inventory.finished(key)
         self._passes.pop(key)
         scope.close()
 

@@ -12,6 +12,7 @@ from controller.lattice.apply import Applier
 from controller.lattice.client import LatticeClient
 from controller.lattice.errors import FencedError, LatticeError, RetryError, TerminalError
 from controller.lattice.inventory.mirror import Mirror
+from controller.lattice.inventory.warmth import DEADLINE
 from controller.lattice.limits import Lane, Limits, Rate
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, HeaderMatch, HealthCheck, Match
 from controller.lattice.observed import NetworkAmbiguous, NetworkFound, NetworkMissing, ObservedNetwork
@@ -160,6 +161,7 @@ async def test_what_somebody_else_deleted_is_made_again(world: World) -> None:
     where = {"serviceIdentifier": one["id"], "listenerIdentifier": listening["id"]}
     await world.client.call("DeleteListener", where)
     changed = service(listener(rule("/", "parking"), rule("/new", "parking")))
+    world.clock.advance(DEADLINE)
     assert (await world.settle(changed, groups)).done
     (listening,) = await world.listed("ListListeners", serviceIdentifier=one["id"])
     where = {"serviceIdentifier": one["id"], "listenerIdentifier": listening["id"]}
@@ -222,7 +224,7 @@ async def test_a_match_changes_though_the_quota_has_no_room_for_both_rules(world
         desired = service(listener(msgspec.structs.replace(rule("/", "parking"), match=match), *others))
         mark = world.mark
         await world.settle(desired, [group("parking", "10.0.0.1")])
-    assert world.calls(mark) == ["UpdateRule"]
+    assert world.writes(mark) == ["UpdateRule"]
     world.restart()
     mark = world.mark
     await world.settle(desired, [group("parking", "10.0.0.1")])

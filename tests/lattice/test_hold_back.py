@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from controller.lattice.model import Action, DesiredRule, FixedResponse, Forward, HeaderMatch, HealthCheck, Match
+from controller.lattice.model import (
+    Action,
+    DesiredRule,
+    FixedResponse,
+    Forward,
+    HeaderMatch,
+    HealthCheck,
+    Match,
+    Target,
+)
 from controller.lattice.observed import ObservedListener, ObservedRule
 from controller.lattice.plan import Active, AssociationOf, Gone, Held, Operation, Plan, hold_back
 from controller.lattice.plan import plan_service as plan_of_service
@@ -32,6 +41,7 @@ from tests.lattice.world import NOT_FOUND, forward, group, listener, rule, servi
 
 V1, V2, V3 = (observed_group(name) for name in ("v1", "v2", "v3"))
 CONTEXT = context(None, V1, V2, V3)
+FILLED = context(None, *(replace(one, targets={Target(ip="10.0.0.1", port=8090): None}) for one in (V1, V2, V3)))
 
 
 def first_run(wanted: Any, found: Any) -> Held:
@@ -139,6 +149,17 @@ def test_a_rule_keeps_its_backend() -> None:
 
 def test_a_rule_does_not_go_to_a_group_that_is_yet_to_be_made() -> None:
     assert outcome(rule("/a", "v9"), there=[observed_rule("/a", "tg-v1")]) == ([], ["UpdateRule"])
+
+
+def test_no_group_is_introduced_for_what_is_held_back() -> None:
+    changed, there = rule("/a", "v2"), [observed_rule("/a", "tg-v1")]
+    plan = plan_of_service(service(listener(changed)), observed_service(observed_listener(*there)), FILLED)
+    assert [operation.arguments["action"]["forward"]["targetGroups"][-1] for operation in plan.operations] == [
+        {"targetGroupIdentifier": "tg-v2", "weight": 0},
+        {"targetGroupIdentifier": "tg-v2", "weight": 1},
+    ]
+    held = hold_back(plan, observed_service(observed_listener(*there)))
+    assert (held.plan.operations, held.operations) == ((), plan.operations)
 
 
 def test_other_weights_of_the_same_ratio_are_written() -> None:

@@ -108,6 +108,7 @@ def observed_group(name: str = "parking", **more: Any) -> ObservedTargetGroup:
         "tags": {**OWNED, **group(name).tags},
         "health_check": HealthCheck(),
         "targets": {},
+        "registered": True,
     } | more
     return ObservedTargetGroup(
         id=f"tg-{name}",

@@ -179,7 +179,7 @@ class Inventory:
         await self._children.service(ident, lane, anew=suspect)
         read = mirror.services.get(ident)
         if read is not None and read.listeners is not service.listeners:
-            self._warmth.began(read.groups() - read.serving())
+            self._warmth.began(read.groups())
         service = mirror.services.get(ident)
         if service is not None and (desired is None or _usable(service, desired, self._identity)):
             self._turns.take(mirror.service_claims, key, ident)

@@ -101,6 +101,8 @@ class Needs:
             return Unmet(holds=(wanted,))
         else:
             ident = group.id
+        if not self._mirror.group_users[ident]:
+            return Unmet()
         return Unmet(waits=(ResourceRef("targets", ident),)) if self._warmth.is_cold(ident) else None
 
     def _still_there(self, ref: ResourceRef) -> Unmet:

@@ -2,7 +2,7 @@
 
 VPC Lattice checks the targets of groups in use only, and sends requests to none before it has passed one check (user
 guide, "Health checks for your target groups"). From when a service begins to use a group until then the group is cold.
-When that was is known for what this process wrote; of what it found in use without a share of requests it is not, so
+When that was is known for what this process wrote; what it found in use may have come into use just before, so
 that such a group is cold from then on, as far as can be told. Cold groups are few and soon forgotten: when a look at
 the targets shows one that may have requests, or when the deadline has passed, because a group whose targets never get
 healthy is the user's will too.
@@ -34,7 +34,7 @@ class Warmth:
         """In the order of time."""
 
     def began(self, groups: Iterable[str]) -> None:
-        """A service has begun to use these groups, or was found to use them without a request for them."""
+        """A service has begun to use these groups, or was found to use them."""
         now = self._clock.time()
         for ident in groups:
             self._since.pop(ident, None)

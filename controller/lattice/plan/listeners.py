@@ -124,7 +124,7 @@ class ListenerPlanner:
         if observed is None:
             return True
         enabled = observed.health_check is None or observed.health_check.enabled
-        return enabled and (observed.targets is None or bool(observed.targets))
+        return enabled and not (observed.registered and observed.targets == {})
 
     def _same(self, observed: Action | None, desired: Action) -> bool:
         wanted = resolved(desired, self._context)

@@ -91,7 +91,7 @@ class Registered(Frozen, frozen=True):
 
 
 class Warm(Frozen, frozen=True):
-    """The targets of a group that a service uses may have requests: one has passed its first health check.
+    """A service uses the group, and its targets may have requests: one has passed its first health check.
 
     Also what is not known to be otherwise, and what has failed to do so for long, is warm: nothing waits for ever.
     """

@@ -126,7 +126,7 @@ class _Judge:
                 return listener is not None and all(self._keeps(one, listener) for one in _updates(operation))
             case "UpdateListener":
                 listener = self._listeners.get(arguments["listenerIdentifier"])
-                return listener is not None and _same(_action(arguments["defaultAction"]), listener.default_action)
+                return listener is not None and _keeps(_action(arguments["defaultAction"]), listener.default_action)
             case call:
                 return call in _HARMLESS
 
@@ -143,8 +143,7 @@ class _Judge:
         if (
             rule is None
             or "match" in update
-            or ("action" in update and not _same(_action(update["action"]), rule.action))
-            or ("action" in update and not _groups(_action(update["action"])) <= _groups(rule.action))
+            or ("action" in update and not _keeps(_action(update["action"]), rule.action))
         ):
             return False
         own = self._places[rule.id]
@@ -184,9 +183,12 @@ def _same(one: Action | None, other: Action | None) -> bool:
     return one is not None and other is not None and (shares := _shares(one)) != () and shares == _shares(other)
 
 
+def _keeps(new: Action | None, old: Action | None) -> bool:
+    """Whether requests are answered alike, and no group comes that gets none: that is for what is held back."""
+    return _same(new, old) and _groups(new) <= _groups(old)
+
+
 def _groups(action: Action | None) -> frozenset[str]:
-    """The groups to which an action forwards, also those that get no requests: one that it introduces is of use only
-    to what is held back."""
     return frozenset(str(group) for group, _ in action.weights) if isinstance(action, Forward) else frozenset()
 
 

@@ -144,6 +144,10 @@ class Warming:
         answering = self._answering(step)
         if not answering:
             return
+        if isinstance(group, TargetGroupKey):
+            # It may turn out to be in use, when its key has found it.
+            self.awaited.setdefault(step, []).append(group)
+            return
         users = [
             one.rule_id
             for one in self._holders
