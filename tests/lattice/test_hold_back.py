@@ -331,10 +331,13 @@ def test_when_it_is_released_the_rest_leads_where_the_whole_plan_does(
     wanted = service(listener(*new))
 
     def run(table: Listener, *, held: bool) -> None:
-        found = observed_service(found_with(list(table.rules.values()), table.default))
-        plan = plan_of_service(wanted, found, CONTEXT)
-        for operation in (hold_back(plan, found).plan if held else plan).operations:
-            take(table, operation)
+        while True:
+            found = observed_service(found_with(list(table.rules.values()), table.default))
+            plan = plan_of_service(wanted, found, CONTEXT)
+            for operation in (hold_back(plan, found).plan if held else plan).operations:
+                take(table, operation)
+            if held or plan.whole:
+                return
 
     at_once, in_parts = Listener(old, default), Listener(old, default)
     run(at_once, held=False)
