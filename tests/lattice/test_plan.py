@@ -39,6 +39,7 @@ from controller.lattice.plan import (
     Registered,
     Settled,
     Unused,
+    Warm,
     plan_service,
     plan_target_group,
 )
@@ -486,3 +487,76 @@ def test_a_health_check_on_another_port_says_so() -> None:
 def test_the_same_desire_and_observation_give_the_same_plan() -> None:
     desired = service(listener(rule("/a", "parking"), replace(rule("/b"), action=forward("review"))))
     assert plan_service(desired, None, context()) == plan_service(desired, None, context())
+
+
+def with_targets(name: str) -> ObservedTargetGroup:
+    return observed_group(name, targets={Target(ip="10.0.0.1", port=8090): None})
+
+
+def switched(desired: DesiredService, observed: ObservedService, *groups: ObservedTargetGroup) -> list[tuple[str, Any]]:
+    """The calls that change rules: what they forward to, and what they wait for."""
+    plan = plan_service(desired, observed, context(None, *groups))
+    return [
+        (
+            operation.call,
+            [
+                (group_["targetGroupIdentifier"], group_["weight"])
+                for group_ in operation.arguments["action"]["forward"]["targetGroups"]
+            ],
+        )
+        for operation in plan.operations
+    ]
+
+
+def test_a_group_that_no_rule_used_is_introduced_before_it_gets_what_another_one_answers() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    desired = service(listener(rule("/", "two")))
+    both = with_targets("one"), with_targets("two")
+    assert switched(desired, there, *both) == [
+        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
+        ("UpdateRule", [("tg-two", 1)]),
+    ]
+    introduce, switch = plan_service(desired, there, context(None, *both)).operations
+    assert switch.after == (0,)
+    assert Warm(group_key("two")) in switch.needs
+    assert Warm(group_key("two")) not in introduce.needs
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        observed_group("two"),
+        observed_group("two", targets={Target(ip="10.0.0.1", port=80): None}, health_check=HealthCheck(enabled=False)),
+    ],
+    ids=["no targets", "no health check"],
+)
+def test_a_group_of_which_nothing_is_checked_is_not_introduced(two: ObservedTargetGroup) -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    assert switched(service(listener(rule("/", "two"))), there, with_targets("one"), two) == [
+        ("UpdateRule", [("tg-two", 1)])
+    ]
+
+
+def test_a_service_that_was_never_finished_has_nothing_to_protect() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")), young=True)
+    assert len(switched(service(listener(rule("/", "two"))), there, with_targets("one"), with_targets("two"))) == 1
+
+
+def test_weights_of_groups_that_have_requests_wait_for_nothing() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one", "tg-two")))
+    desired = service(listener(rule("/", "one", "two", weights=(90, 10))))
+    (update,) = plan_service(desired, there, context(None, with_targets("one"), with_targets("two"))).operations
+    assert not [need for need in update.needs if isinstance(need, Warm)]
+
+
+def test_a_rule_that_leaves_a_group_to_a_later_one_carries_it_until_then() -> None:
+    rules = observed_rule("/a", "tg-one", priority=1000), observed_rule("/b", "tg-two", priority=1050)
+    desired = service(listener(rule("/a", "two"), rule("/b", "one")))
+    both = with_targets("one"), with_targets("two")
+    plan = plan_service(desired, observed_service(observed_listener(*rules)), context(None, *both))
+    assert not plan.whole
+    assert switched(desired, observed_service(observed_listener(*rules)), *both) == [
+        ("UpdateRule", [("tg-two", 1), ("tg-one", 0)]),
+        ("UpdateRule", [("tg-one", 1)]),
+    ]
+    assert plan.operations[1].after == (0,)

@@ -40,8 +40,9 @@ class _Holder(NamedTuple):
         return dict(self.action.weights) if isinstance(self.action, Forward) else {}
 
     @property
-    def serves(self) -> bool:
-        return any(self.weights().values())
+    def serving(self) -> set[Group]:
+        """The groups that get requests."""
+        return {group for group, weight in self.weights().items() if weight}
 
 
 class Warming:
@@ -133,11 +134,11 @@ class Warming:
     def _answering(self, step: Step) -> list[_Holder]:
         """The rules that may answer today what the step's rule is to answer; none if nothing serves it."""
         own = step.standing.rule_id
-        others = [one for one in self._holders if one.serves and overlap(step.standing.match, one.match)]
+        others = [one for one in self._holders if one.serving and overlap(step.standing.match, one.match)]
         if own is None:
             return others
         itself = self._holder(own)
-        return [itself, *(one for one in others if one is not itself)] if itself.serves else []
+        return [itself, *(one for one in others if one is not itself)] if itself.serving else []
 
     def _warm(self, place: int, step: Step, group: Group) -> None:
         """Have the group in use before the step, and until it."""
@@ -161,7 +162,8 @@ class Warming:
             self.introduced.setdefault(carrier.rule_id, []).append(group)
             if carrier.rule_id == step.standing.rule_id:
                 self.settled.add(group)
-        self.awaited.setdefault(step, []).append(group)
+        if not all(one.serving == {group} for one in answering):
+            self.awaited.setdefault(step, []).append(group)
 
     def _carries(self, holder: _Holder, place: int, step: Step, group: Group) -> bool:
         has_room = len(holder.weights()) + len(self.introduced.get(holder.rule_id, ())) < _GROUPS
