@@ -66,7 +66,9 @@ def answer(listening: directory.Listener, method: str, path: str) -> object:
 
 
 def told(action: directory.Forward | directory.FixedResponse) -> object:
-    return dict(action.weights) if isinstance(action, directory.Forward) else action.status_code
+    if isinstance(action, directory.FixedResponse):
+        return action.status_code
+    return {group: weight for group, weight in action.weights.items() if weight}
 
 
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
