@@ -225,8 +225,12 @@ class Story:
         self._stage.say((await self._ask(caller, url)).strip())
 
     async def _second_version(self) -> None:
-        told = "A second backend of the route: a target group, its targets, and a rule that shares out the requests."
-        writes = {"CreateTargetGroup": 1, "RegisterTargets": 1, "UpdateRule": 1}
+        told = (
+            "A second backend of the route: a target group, its targets, and a rule that shares out the requests. "
+            "The rule gets the group with the weight 0 first, because Lattice sends no request to targets that have "
+            "not passed a health check, and checks only what is in use."
+        )
+        writes = {"CreateTargetGroup": 1, "RegisterTargets": 1, "UpdateRule": 2}
         with self._stage.step("A second version, by weight", told=told, writes=writes):
             await self._apply("inventory-ver2.yaml")
             await self._ready("inventory-ver2")

@@ -36,6 +36,7 @@ async def hotel(directory: Path) -> AsyncGenerator[World]:
         )
         await eventually(lambda: programmed(one))
         await one.quiet()
+        await eventually(lambda: checked(one))
         yield one
 
 
@@ -43,6 +44,10 @@ def programmed(one: World) -> None:
     found = one.get("HTTPRoute", "rates")
     assert found is not None
     assert found["metadata"]["annotations"][f"{PREFIX}lattice-service-arn"]
+
+
+def checked(one: World) -> None:
+    assert all(target.healthy for group in one.lattice.state.target_groups for target in group.targets.values())
 
 
 async def explained(one: World, directory: Path, *arguments: str, code: int) -> str:
@@ -95,7 +100,7 @@ async def test_what_is_not_well_is_told_with_its_reason_and_by_the_exit_code(tmp
         assert "✓ HTTPRoute default/rates: Route is accepted." in gateway_
         service_ = await explained(one, tmp_path, "service", "parking", code=2)
         assert "✗ HTTPRoute default/lost: NoMatchingParent: " in service_
-        assert "ACTIVE, 2 targets (2 INITIAL)" in service_
+        assert "ACTIVE, 2 targets (2 HEALTHY)" in service_
 
 
 async def test_what_is_changed_behind_the_controllers_back_is_seen(tmp_path: Path) -> None:
@@ -123,7 +128,7 @@ async def test_a_deletion_that_is_under_way_is_told_and_is_not_amiss(tmp_path: P
         assert "· Lattice service rates-default: ACTIVE at " in said
         assert "· association my-hotel: ACTIVE" in said
         assert "· to do DeleteService: " in said
-        assert "for default/parking: ACTIVE, 2 targets (2 INITIAL)" in said
+        assert "for default/parking: ACTIVE, 2 targets (2 HEALTHY)" in said
         assert "· used by rates-default: " in said
 
 
