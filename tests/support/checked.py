@@ -1,7 +1,7 @@
-"""A table at the end of a run of what was checked where, for tests that run the same against several parties.
+"""Tables at the end of a run: what was checked where, by tests that run the same against several parties, or how often.
 
-A test says by `checked` where it counts; `tests/conftest.py` has the hook that prints the tables. The counts travel
-with the tests' reports, so they are whole also when several workers run the tests.
+A test says by `checked` where it counts, and how much; `tests/conftest.py` has the hook that prints the tables. The
+counts travel with the tests' reports, so they are whole also when several workers run the tests.
 """
 
 from collections import Counter, defaultdict
@@ -12,18 +12,18 @@ _PROPERTY = "checked"
 Place = tuple[str, str, str]
 
 
-def checked(request: pytest.FixtureRequest, title: str, *, row: str, column: str) -> None:
-    """Counts the test that asks, once it has passed, in the table of that title."""
-    request.node.user_properties.append((_PROPERTY, (title, row, column)))
+def checked(request: pytest.FixtureRequest, title: str, *, row: str, column: str, count: int = 1) -> None:
+    """Counts the test that asks, or `count` things that it saw, once it has passed, in the table of that title."""
+    request.node.user_properties.append((_PROPERTY, (title, row, column, count)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    counts: Counter[Place] = Counter(
-        tuple(value)
-        for report in terminalreporter.stats.get("passed", ())
-        for name, value in report.user_properties
-        if name == _PROPERTY
-    )
+    counts: Counter[Place] = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == _PROPERTY:
+                title, row, column, count = value
+                counts[title, row, column] += count
     tables: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
     for (title, row, column), count in counts.items():
         tables[title][row, column] = count

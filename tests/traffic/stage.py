@@ -3,12 +3,14 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import anyio
 import orjson
+import pytest
 
 from sandbox.demo.process import Controller, controller
 from sandbox.lattice.networks import create_service_network
@@ -17,9 +19,13 @@ from sandbox.lattice.timings import Timings
 from sandbox.sandbox import Sandbox, start
 from tests.e2e.harness import PREFIX, path_of
 from tests.e2e.objects import gateway, gateway_class
+from tests.support.checked import checked
 from tests.traffic.steady import Caller, Traffic
 
 PATIENCE = 60.0
+
+PODS = 2
+"""Of each workload."""
 
 Json = dict[str, Any]
 
@@ -49,6 +55,18 @@ class Stage:
             assert response.status < 300, f"{method} {path}: {response.status} {text}"
             return orjson.loads(text)
 
+    async def patch(
+        self, kind: str, name: str, change: Json, *, namespace: str = "default", subresource: str = ""
+    ) -> None:
+        """A merge patch, of a subresource if one is named."""
+        path = path_of(kind, namespace, name) + (f"/{subresource}" if subresource else "")
+        await self._send("PATCH", path, change, "application/merge-patch+json")
+
+    async def annotate(self, kind: str, name: str, namespace: str = "", **annotations: str) -> None:
+        """Set annotations of our prefix."""
+        named = {f"{PREFIX}{key.replace('_', '-')}": value for key, value in annotations.items()}
+        await self.patch(kind, name, {"metadata": {"annotations": named}}, namespace=namespace)
+
     async def get(self, kind: str, name: str, namespace: str = "default") -> Json:
         async with self._http.get(f"{self.sandbox.cluster.url}{path_of(kind, namespace, name)}") as response:
             return orjson.loads(await response.text())
@@ -73,6 +91,52 @@ class Stage:
             if told(route):
                 return str(route["metadata"]["annotations"][domain])
             assert time.monotonic() < deadline, f"{namespace}/{name} is not programmed: {route.get('status')}"
+            await anyio.sleep(0.05)
+
+    async def endpoints(self, service: str, port: int, namespace: str = "default") -> list[tuple[str, int]]:
+        """Address and port of the endpoints behind a Service's port, once all pods are there."""
+        path = path_of("EndpointSlice", namespace, "")
+        selected = f"{path}?labelSelector=kubernetes.io%2Fservice-name%3D{service}"
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            async with self._http.get(f"{self.sandbox.cluster.url}{selected}") as response:
+                slices = orjson.loads(await response.text())["items"]
+            found = [
+                (address, at["port"])
+                for one in slices
+                for at in one["ports"]
+                if at["name"] == f"p{port}"
+                for endpoint in one["endpoints"]
+                if endpoint["conditions"]["ready"]
+                for address in endpoint["addresses"]
+            ]
+            if len(found) == PODS:
+                return found
+            assert time.monotonic() < deadline, f"{namespace}/{service} has the endpoints {found}"
+            await anyio.sleep(0.05)
+
+    async def roll(self, workload: str, namespace: str = "default") -> None:
+        """Have each of a workload's pods replaced, one after the other, as far as its target groups have it."""
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        async with self._http.get(f"{self.sandbox.cluster.url}{path}?labelSelector=app%3D{workload}") as response:
+            pods = orjson.loads(await response.text())["items"]
+        for pod in pods:
+            await self._send("DELETE", f"{path}/{pod['metadata']['name']}", {}, "application/json")
+            await self._replaced(workload, namespace, pod["status"]["podIP"])
+
+    async def _replaced(self, service: str, namespace: str, address: str) -> None:
+        """Return when no target group of the Service sends anything to the address, and each has all pods."""
+        backend = {(f"{PREFIX}ServiceName", service), (f"{PREFIX}ServiceNamespace", namespace)}
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            groups = [
+                {target.id for target in group.targets.values() if target.healthy and not target.draining}
+                for group in self.sandbox.lattice.state.target_groups
+                if backend <= group.tags.items()
+            ]
+            if all(address not in serving and len(serving) == PODS for serving in groups):
+                return
+            assert time.monotonic() < deadline, f"{address} of {namespace}/{service} is not replaced: {groups}"
             await anyio.sleep(0.05)
 
     async def answers(self, url: str, text: str, headers: Mapping[str, str] | None = None) -> None:
@@ -120,7 +184,7 @@ def workload(
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
-            "replicas": 2,
+            "replicas": PODS,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
@@ -153,15 +217,17 @@ def workload(
 
 
 @asynccontextmanager
-async def stage(directory: Path) -> AsyncGenerator[Stage]:
+async def stage(directory: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Stage]:
     """A sandbox with a service network, our GatewayClass and a Gateway of the network's name, open to all namespaces.
 
-    No controller yet. The traffic ends before the sandbox does.
+    No controller yet. The traffic ends before the sandbox does; what became of its requests is told at the end of the
+    run, for the test that `request` is of.
     """
+    row = request.node.originalname.removeprefix("test_").replace("_", " ")
     async with (
         start(directory, timings=Timings.instant(), health_speed=60) as sandbox,
         aiohttp.ClientSession() as http,
-        Traffic(sandbox.dataplane.url).running() as traffic,
+        Traffic(sandbox.dataplane.url, partial(_counted, request, row)).running() as traffic,
     ):
         create_service_network(sandbox.lattice.state, Call("CreateServiceNetwork", {"name": "my-hotel"}))
         made = Stage(sandbox, traffic, http)
@@ -172,9 +238,13 @@ async def stage(directory: Path) -> AsyncGenerator[Stage]:
         yield made
 
 
+def _counted(request: pytest.FixtureRequest, row: str, what: str, number: int) -> None:
+    checked(request, "Changes under steady traffic, by request", row=row, column=what, count=number)
+
+
 @asynccontextmanager
-async def working(one: Stage, directory: Path) -> AsyncGenerator[Controller]:
-    """The controller runs for as long as the context lasts."""
-    async with controller(one.sandbox.environment, directory / "controller.log") as running:
+async def working(one: Stage, directory: Path, **settings: str) -> AsyncGenerator[Controller]:
+    """The controller runs for as long as the context lasts, with these settings."""
+    async with controller({**one.sandbox.environment, **settings}, directory / "controller.log") as running:
         yield running
         await running.stop()

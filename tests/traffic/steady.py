@@ -1,12 +1,13 @@
 """Steady traffic: callers that ask all the time, and a verdict on every answer.
 
 A caller asks one question again and again and holds each answer against what may be answered at that time: what was
-right before a change, or what is right after it. From when the change is settled on only the latter is right. Anything
-else is a misrouted request; an error, a status of Lattice's own or a closed connection is a failed one. Nothing is
-tried again.
+right before a change, or what is right after it. From when the change is settled on only the latter is right. Another
+backend's answer is a misrouted request; an error, a status of Lattice's own or a closed connection is a failed one,
+unless that status is what is to be answered: then the request is refused. Nothing is tried again.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -23,27 +24,32 @@ PATIENCE = 5.0
 
 @dataclass
 class Caller:
-    """Asks for one URL with these headers; `right` are the texts of which an answer has to have one."""
+    """Asks for one URL with these headers. `right` are the answers that it may get: each a text that the body has, or a
+    status of Lattice's own, such as `404`."""
 
     url: str
     right: frozenset[str]
     headers: Mapping[str, str] = field(default_factory=dict)
-    answered: dict[str, int] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    answered: Counter[str] = field(default_factory=Counter)
+    misrouted: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def judge(self, status: int, body: str) -> None:
-        found = next((text for text in self.right if text in body), None)
-        if status == HTTPStatus.OK and found is not None:
-            self.answered[found] = self.answered.get(found, 0) + 1
+        served = status == HTTPStatus.OK
+        found = next((one for one in self.right if (one in body if served else one == str(status))), None)
+        if found is not None:
+            self.answered[found] += 1
         else:
-            self.wrong.append(f"{self.url}: {status} {body.strip()}, right are {sorted(self.right)}")
+            wrong = self.misrouted if served else self.failed
+            wrong.append(f"{self.url}: {status} {body.strip()}, right are {sorted(self.right)}")
 
 
 class Traffic:
-    """The callers of a data plane that is reached as a proxy."""
+    """The callers of a data plane that is reached as a proxy. `count` is told of how many requests what became."""
 
-    def __init__(self, proxy: str) -> None:
+    def __init__(self, proxy: str, count: Callable[[str, int], None] = lambda _what, _number: None) -> None:
         self._proxy = proxy
+        self._count = count
         self.callers: list[Caller] = []
         self._tasks: anyio.abc.TaskGroup
         self._http: aiohttp.ClientSession
@@ -73,12 +79,23 @@ class Traffic:
             try:
                 caller.judge(*await self.ask(caller))
             except (aiohttp.ClientError, TimeoutError) as error:
-                caller.wrong.append(f"{caller.url}: {type(error).__name__} {error}")
+                caller.failed.append(f"{caller.url}: {type(error).__name__} {error}")
             await anyio.sleep(PAUSE)
 
     def verdict(self) -> int:
-        """How many requests there were. Raises AssertionError that tells the wrong answers."""
-        wrong = [text for caller in self.callers for text in caller.wrong]
-        right = sum(sum(caller.answered.values()) for caller in self.callers)
-        assert not wrong, f"{len(wrong)} of {right + len(wrong)} requests failed or were misrouted: {wrong[:5]}"
-        return right
+        """How many requests there were; counts what became of them. Raises AssertionError that tells the wrong
+        answers."""
+        failed = [text for caller in self.callers for text in caller.failed]
+        misrouted = [text for caller in self.callers for text in caller.misrouted]
+        answered = sum((caller.answered for caller in self.callers), Counter[str]())
+        requests = answered.total() + len(failed) + len(misrouted)
+        for what, number in (
+            ("requests", requests),
+            ("refused", sum(number for answer, number in answered.items() if answer.isdigit())),
+            ("misrouted", len(misrouted)),
+            ("failed", len(failed)),
+        ):
+            self._count(what, number)
+        assert not failed, f"{len(failed)} of {requests} requests failed: {failed[:5]}"
+        assert not misrouted, f"{len(misrouted)} of {requests} requests were misrouted: {misrouted[:5]}"
+        return requests

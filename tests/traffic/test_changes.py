@@ -17,8 +17,8 @@ CANARY = {"headers": [{"name": "x-version", "value": "two"}]}
 
 
 @pytest.fixture
-async def one(tmp_path: Path) -> AsyncGenerator[Stage]:
-    async with stage(tmp_path / "sandbox") as made, working(made, tmp_path):
+async def one(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerator[Stage]:
+    async with stage(tmp_path / "sandbox", request) as made, working(made, tmp_path):
         await made.apply(*workload("one"), *workload("two"))
         yield made
 
