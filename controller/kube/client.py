@@ -164,7 +164,7 @@ class KubeClient:
             self._count(call, str(error.status or "<error>"), started)
             raise
         self._count(call, str(response.status), started)
-        async with response, aclosing(_lines(response, self._describe(call))) as lines:
+        async with _hanging_up(response), aclosing(_lines(response, self._describe(call))) as lines:
             yield lines
 
     async def _send(self, call: "_Call", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
@@ -289,6 +289,21 @@ def _told_as_unreachable(described: str) -> Iterator[None]:
         raise Silent("no answer in time", request=described) from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unreachable(str(error) or type(error).__name__, request=described) from error
+
+
+@asynccontextmanager
+async def _hanging_up(response: aiohttp.ClientResponse) -> AsyncGenerator[None]:
+    """Drop the connection at the end of the block, unless the answer has ended.
+
+    Closing it would be to say TLS's farewell, and to keep the socket until the peer says it too: for half a minute
+    where a watch is left because its server is gone, and beyond the end of the session, which has let go of it by then.
+    """
+    async with response:
+        try:
+            yield
+        finally:
+            if response.connection is not None and response.connection.transport is not None:
+                response.connection.transport.abort()
 
 
 async def _lines(response: aiohttp.ClientResponse, described: str) -> AsyncGenerator[bytes]:

@@ -16,6 +16,7 @@ from yarl import URL
 
 from sandbox.dataplane.failures import describe
 from sandbox.dataplane.messages import Answer, FailureReason, Fields, Request, TargetError
+from sandbox.hangup import hanging_up
 
 CONNECT_SECONDS = 5
 LONGEST_SECONDS = 600
@@ -80,7 +81,7 @@ class Http1Targets:
             )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _translated(error) from error
-        async with answer:
+        async with hanging_up(answer):
             yield Answer(answer.status, list(answer.headers.items()), _body(answer))
 
 

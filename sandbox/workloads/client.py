@@ -4,7 +4,7 @@ Objects are plain JSON. Nothing here retries: callers know whether the world the
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from typing import Any, Self
 import aiohttp
 import orjson
 
+from sandbox.hangup import hanging_up
 from sandbox.workloads.objects import Json, uid_of
 
 _PAGE = 500
@@ -87,7 +88,7 @@ class KubeClient:
                 return items, page["metadata"]["resourceVersion"]
             query = {"limit": str(_PAGE), "continue": token}
 
-    async def watch(self, resource: Resource, version: str) -> AsyncIterator[Json]:
+    async def watch(self, resource: Resource, version: str) -> AsyncGenerator[Json]:
         """Watch events after `version`, bookmarks too, until the server ends the stream.
 
         Raises KubeError for an event of type ERROR too; its code is 410 where `version` is too old.
@@ -100,7 +101,7 @@ class KubeClient:
         }
         timeout = aiohttp.ClientTimeout(total=None, sock_read=_WATCH_SECONDS + 30)
         path = resource.path()
-        async with self._open().get(self._url + path, params=query, timeout=timeout) as answer:
+        async with hanging_up(self._open().get(self._url + path, params=query, timeout=timeout)) as answer:
             if answer.status >= 400:
                 raise _error(f"watch {path}", answer.status, await answer.read())
             buffer = bytearray()

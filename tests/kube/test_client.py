@@ -28,6 +28,7 @@ from controller.kube.errors import (
     error_of_status,
 )
 from tests.kube.scripted import PlainCredentials, ScriptedServer, answer, failure
+from tests.support.mute import LINE, mute_server
 
 pytestmark = pytest.mark.anyio
 
@@ -193,6 +194,17 @@ async def test_a_silent_watch_is_given_up(client: KubeClient, server: ScriptedSe
     server.watch()
     with pytest.raises(Unreachable):
         await read_watch(client, [], stall=0.05)
+
+
+async def test_a_watch_is_left_without_waiting_for_a_server_that_fell_silent() -> None:
+    async with mute_server() as silent:
+        credentials = PlainCredentials(silent.url)
+        credentials.request_options = {"ssl": silent.trust}
+        async with KubeClient(credentials, user_agent="test/1") as client:
+            async with client.stream(ROUTES, {"watch": "1"}) as lines:
+                assert await anext(lines) == LINE
+            with anyio.fail_after(10):
+                await silent.ended.wait()
 
 
 async def test_opening_a_watch_raises_as_a_request_does(client: KubeClient, server: ScriptedServer) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 import orjson
 
+from sandbox.hangup import hanging_up
+
 PATCHES = {
     "json": "application/json-patch+json",
     "merge": "application/merge-patch+json",
@@ -118,6 +120,7 @@ class Cluster:
     @asynccontextmanager
     async def watch(self, path: str, accept: str = "application/json", **query: Any) -> AsyncIterator[Stream]:
         query = {"watch": "true", "timeoutSeconds": "30", **query}
-        async with self._session.get(self.url + path, params=query, headers={"Accept": accept}) as response:
+        request = self._session.get(self.url + path, params=query, headers={"Accept": accept})
+        async with hanging_up(request) as response:
             assert response.status == 200, await response.text()
             yield Stream(response)
