@@ -110,13 +110,15 @@ async def _carry(
     scope: anyio.CancelScope,
 ) -> None:
     """Run a connection, and send the request's body over it, until the scope is cancelled or the target closes it."""
-    with scope:
-        async with anyio.create_task_group() as tasks:
-            if body is not None:
-                tasks.start_soon(_pump, connection, stream, body, trailers)
-            await connection.run()
-            tasks.cancel_scope.cancel()
-    await anyio.aclose_forcefully(transport)
+    try:
+        with scope:
+            async with anyio.create_task_group() as tasks:
+                if body is not None:
+                    tasks.start_soon(_pump, connection, stream, body, trailers)
+                await connection.run()
+                tasks.cancel_scope.cancel()
+    finally:
+        await anyio.aclose_forcefully(transport)
 
 
 async def _pump(connection: Http2Connection, stream: Stream, body: AsyncIterator[bytes], trailers: Fields) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import anyio
@@ -69,14 +70,20 @@ async def caller(plane, anyio_backend):
         yield Caller(stream)
 
 
-@pytest.fixture
-async def secure(plane, directory, anyio_backend):
+@asynccontextmanager
+async def calling_securely(plane, directory):
     """A caller of the HTTPS listener of the service."""
     directory.service(port=443, protocol="HTTPS")
     context = ssl.create_default_context(cadata=plane.authority.pem)
     context.set_alpn_protocols(["h2"])
     async with await anyio.connect_tcp("127.0.0.1", port_of(plane)) as stream:
         yield Caller(await TLSStream.wrap(stream, hostname=FQDN, ssl_context=context, standard_compatible=False))
+
+
+@pytest.fixture
+async def secure(plane, directory, anyio_backend):
+    async with calling_securely(plane, directory) as caller:
+        yield caller
 
 
 def forward_to(directory, target, **fields):
@@ -305,6 +312,25 @@ class TestTargets:
             forward_to(directory, target, protocol_version="HTTP2")
             assert (await secure.answer(secure.begin()))[0] == 502
         assert next(iter(plane.log)).reason == "TargetDataTimeout"
+
+    async def test_the_end_of_the_data_plane_ends_what_is_asked_of_targets(self, directory, network):
+        asked, ended = anyio.Event(), anyio.Event()
+
+        async def listen(stream):
+            with suppress(anyio.BrokenResourceError):
+                async for _ in stream:
+                    asked.set()
+            ended.set()
+
+        async with raw_target(network, listen) as target:
+            plane = DataPlane(directory, network=network, random=Random(7))
+            async with plane.serving(), calling_securely(plane, directory) as caller:
+                forward_to(directory, target, protocol_version="HTTP2")
+                caller.begin()
+                await caller.flush()
+                await asked.wait()
+            with anyio.fail_after(10):
+                await ended.wait()
 
     async def test_http_1_1_cannot_reach_groups_of_http2(self, plane, curl, directory):
         directory.service(port=443, protocol="HTTPS")
