@@ -8,12 +8,14 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from sandbox.kube import KubeServer
 from tests.contract.kubernetes.client import Cluster
+from tests.contract.kubernetes.definitions import definition_of
 from tests.contract.kubernetes.objects import Objects, Paths
 from tests.contract.kubernetes.servers import REAL, SANDBOX, Server, connect, until
 from tests.support.checked import checked
@@ -64,6 +66,18 @@ def paths(namespace: str) -> Paths:
 @pytest.fixture
 def new() -> Objects:
     return Objects()
+
+
+@pytest.fixture
+def group(namespace: str) -> str:
+    """The API group of a definition of the test's own."""
+    return f"{namespace}.example.com"
+
+
+@pytest.fixture
+def definition(group: str) -> dict[str, Any]:
+    """A definition of the test's own, which nobody has installed."""
+    return definition_of(group)
 
 
 @pytest.fixture

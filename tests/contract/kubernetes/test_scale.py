@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contract.kubernetes.servers import connect, until
-from tests.contract.kubernetes.test_definitions import CRDS, definition_of
+from tests.contract.kubernetes.definitions import definition_of, install
+from tests.contract.kubernetes.servers import connect
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +24,7 @@ async def scalable(server):
     version["schema"] = {"openAPIV3Schema": {"type": "object", "properties": {"spec": SIZES, "status": SIZES}}}
     del version["selectableFields"]
     async with connect(server) as cluster:
-        assert (await cluster.post(CRDS, definition)).code == 201
-
-        async def served():
-            return (await cluster.get(f"/apis/{GROUP}/v1/things")).code == 200
-
-        await until(served)
+        await install(cluster, definition)
 
 
 @pytest.fixture(params=["deployments", "things"])
