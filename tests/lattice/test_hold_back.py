@@ -162,6 +162,13 @@ def test_no_group_is_introduced_for_what_is_held_back() -> None:
     assert (held.plan.operations, held.operations) == ((), plan.operations)
 
 
+def test_a_rule_that_goes_on_waits_for_nothing_that_is_held_back() -> None:
+    found = observed_service(observed_listener(observed_rule("/cart", "tg-v1")))
+    wanted = service(listener(rule("/cart", "v1"), rule("/", "v1", "v2", weights=(9, 1))))
+    held = hold_back(plan_of_service(wanted, found, FILLED), found)
+    assert (calls(held.plan.operations), calls(held.operations)) == (["CreateRule"], [])
+
+
 def test_other_weights_of_the_same_ratio_are_written() -> None:
     action = Forward(weights=(("tg-v1", 90), ("tg-v2", 10)))
     there = [replace(observed_rule("/a"), action=action)]

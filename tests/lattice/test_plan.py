@@ -542,6 +542,24 @@ def test_a_service_that_was_never_finished_has_nothing_to_protect() -> None:
     assert len(switched(service(listener(rule("/", "two"))), there, with_targets("one"), with_targets("two"))) == 1
 
 
+def test_a_rule_after_those_that_answer_takes_nothing_from_them_and_waits_for_nothing() -> None:
+    there = observed_service(observed_listener(observed_rule("/cart", "tg-one")))
+    desired = service(listener(rule("/cart", "one"), rule("/", "one", "two", weights=(9, 1))))
+    both = with_targets("one"), with_targets("two")
+    assert switched(desired, there, *both) == [("CreateRule", [("tg-one", 9), ("tg-two", 1)])]
+    (create,) = plan_service(desired, there, context(None, *both)).operations
+    assert not [need for need in create.needs if isinstance(need, Warm)]
+
+
+def test_a_rule_before_one_that_answers_takes_from_it_and_waits() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    desired = service(listener(rule("/cart", "two"), rule("/", "one")))
+    assert switched(desired, there, with_targets("one"), with_targets("two")) == [
+        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
+        ("CreateRule", [("tg-two", 1)]),
+    ]
+
+
 def test_weights_of_groups_that_have_requests_wait_for_nothing() -> None:
     there = observed_service(observed_listener(observed_rule("/", "tg-one", "tg-two")))
     desired = service(listener(rule("/", "one", "two", weights=(90, 10))))

@@ -35,6 +35,7 @@ class _Holder(NamedTuple):
     """Empty for the default action."""
     match: Match | None
     action: Action | None
+    place: int
 
     def weights(self) -> dict[Group, int]:
         return dict(self.action.weights) if isinstance(self.action, Forward) else {}
@@ -132,13 +133,24 @@ class Warming:
         return [group for group, weight in self._wanted(step).items() if weight and not has.get(group)]
 
     def _answering(self, step: Step) -> list[_Holder]:
-        """The rules that may answer today what the step's rule is to answer; none if nothing serves it."""
+        """The rules that may answer today what the step's rule is to answer; none if nothing serves it.
+
+        They are the rule itself, and those before it that do not stay there.
+        """
         own = step.standing.rule_id
-        others = [one for one in self._holders if one.serving and overlap(step.standing.match, one.match)]
-        if own is None:
-            return others
-        itself = self._holder(own)
-        return [itself, *(one for one in others if one is not itself)] if itself.serving else []
+        itself = [one for one in self._holders if one.rule_id == own]
+        before = [
+            one
+            for one in self._holders
+            if one.place < step.standing.place
+            and not self._stays_before(one, step)
+            and overlap(step.standing.match, one.match)
+        ]
+        return [one for one in (*itself, *before) if one.serving]
+
+    def _stays_before(self, holder: _Holder, step: Step) -> bool:
+        goals = [other.goal for other in self._steps if other.standing.rule_id == holder.rule_id]
+        return all(place < step.goal for place in (holder.place, *goals))
 
     def _warm(self, place: int, step: Step, group: Group) -> None:
         """Have the group in use before the step, and until it."""
@@ -190,8 +202,11 @@ def _holders(listener: ObservedListener) -> list[_Holder]:
     """In the order in which they answer."""
     rules = sorted(listener.rules.values(), key=lambda rule: rule.priority)
     return [
-        *(_Holder(rule.id, None if rule.match is None else normal(rule.match), rule.action) for rule in rules),
-        _Holder("", None, listener.default_action),
+        *(
+            _Holder(rule.id, None if rule.match is None else normal(rule.match), rule.action, rule.priority)
+            for rule in rules
+        ),
+        _Holder("", None, listener.default_action, DEFAULT),
     ]
 
 
