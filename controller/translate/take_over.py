@@ -6,19 +6,25 @@ where the last holder of the Lease was not this controller, a plan is applied on
 namespace, or for all by the setting. A route's own word beats its namespace's. A route whose services and groups are as
 desired, or only had to be added to, is taken over, and from then on is changed as it says.
 
+What is held back goes on serving, so a target group whose removal is held back goes on following the endpoints of its
+backend, although no route asks for it, or may: nobody else registers the pods that come.
+
 `Left` says which routes are not taken over yet, in a form that the Lease can carry from one run to the next. A service
 that several routes share is held back for all of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, get_args
 
-from controller.api.keys import RouteKind, RouteRef
+from msgspec.structs import replace
+
+from controller.api.keys import RouteKind, RouteRef, TargetGroupKey
 from controller.gateway.view import View
-from controller.lattice.model import TAG_PREFIX, Frozen
+from controller.lattice.model import TAG_PREFIX, Frozen, Target
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Held, Operation, Plan, hold_back
 from controller.translate.annotations import TAKE_OVER
+from controller.translate.compile import rules_of
 from controller.translate.context import TranslateContext
 
 RELEASED: Final = "released"
@@ -113,6 +119,30 @@ def held_back(
         return Held(plan=plan)
     released = all(is_released(view, ref, ctx) for ref in waiting) if waiting else ctx.take_over_released or not left
     return Held(plan=plan) if released else hold_back(plan, observed)
+
+
+def backend_to_follow(
+    view: View, key: TargetGroupKey, ref: RouteRef | None, present: Collection[Target]
+) -> TargetGroupKey | None:
+    """The key of a group whose removal is held back, with the port of its backend where that can be told; None where
+    there is no such Service, and nothing to follow. Raises `UnknownError`.
+
+    A key that was made for a group that nothing asks for knows no port. Then the targets that it has say more than the
+    route, which may have been changed since; without any, it is the port by which the route, which is `ref`, refers to
+    the Service, whether it may or not.
+    """
+    if view.service(key.namespace, key.service) is None:
+        return None
+    route = None if key.port is not None or present or ref is None else view.route(ref)
+    route_namespace = "" if route is None else route.namespace
+    rules = () if route is None else rules_of(route)
+    ports = {
+        backend.port
+        for rule in rules
+        for backend in rule.backend_refs or ()
+        if (backend.kind, backend.namespace or route_namespace, backend.name) == ("Service", key.namespace, key.service)
+    }
+    return replace(key, port=ports.pop()) if len(ports) == 1 else key
 
 
 def held_message(operations: Sequence[Operation]) -> str:

@@ -70,9 +70,10 @@ class ReplicaSetController:
         return [one for one in pods if not is_terminating(one) and not _is_finished(one)]
 
     def _on_pod(self, before: Json | None, after: Json | None) -> None:
-        owner = controller_of(after or before or {"metadata": {}})
-        if owner and (replica_set := self._world.replica_sets.by_uid(owner["uid"])):
-            self.queue.add(key_of(replica_set))
+        for version in filter(None, (before, after)):  # A pod that was let go is missed by who had it.
+            owner = controller_of(version)
+            if owner and (replica_set := self._world.replica_sets.by_uid(owner["uid"])):
+                self.queue.add(key_of(replica_set))
 
 
 def pod(replica_set: Json, suffix: str) -> Json:

@@ -22,7 +22,7 @@ def group_for(mirror: Mirror, key: TargetGroupKey, desired: DesiredTargetGroup) 
     ident = _group_as(mirror, desired, desired.name, desired.identity_tags)
     if ident is not None and own is not None:
         group = mirror.groups[ident]
-        if _serves_another(mirror, group, key) or _holds_another(mirror, group, key):
+        if _serves_another(mirror, group, key) or _holds_another(mirror, group, desired):
             return None
     return ident
 
@@ -43,10 +43,18 @@ def _serves_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroup
     return any((service.custom_domain or "") != key.owner.hostname for service in services)
 
 
-def _holds_another(mirror: Mirror, group: ObservedTargetGroup, key: TargetGroupKey) -> bool:
-    """Whether a service forwards to the group for another backend than the key's."""
+def _holds_another(mirror: Mirror, group: ObservedTargetGroup, desired: DesiredTargetGroup) -> bool:
+    """Whether a service forwards to the group for another backend than the key's.
+
+    A key that was made for a group that nothing was desired for knows no port (`Mirror.group_key`): its targets do.
+    """
     holder = mirror.group_claims.key_of(group.id)
-    return holder is not None and bool(mirror.group_users[group.id]) and not same_backend(holder, key)
+    if holder is None or not mirror.group_users[group.id]:
+        return False
+    if holder.owner.hostname != group.id:
+        return not same_backend(holder, desired.key)
+    ports = {target.port for target in group.targets or ()}
+    return bool(ports and desired.targets) and ports.isdisjoint(target.port for target in desired.targets)
 
 
 def same_backend(one: TargetGroupKey, other: TargetGroupKey) -> bool:
