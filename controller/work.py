@@ -16,7 +16,7 @@ import anyio.lowlevel
 
 from controller.api.keys import Key, ObjectKey, ObjectKind, RouteRef, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
-from controller.api.resources import ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
+from controller.api.resources import DNS_ENDPOINTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
 from controller.kube.client import KubeClient
 from controller.kube.events import EventRecorder, ObjectRef
 from controller.kube.informer import State
@@ -254,6 +254,9 @@ class Work:
     def _on_state(self, resource: Resource[Any], old: State, new: State) -> None:
         if self._leading and old.phase == "unknown" and new.phase != "unknown":
             self._reconciler.known(resource.kind, BULK)
+            self._scan_asked.set()
+        elif self._leading and resource is DNS_ENDPOINTS and old.phase == "absent":
+            # Of a kind that others write, objects tell that it has come; of this one routes have to be told.
             self._scan_asked.set()
 
     def _on_undecodable(self, resource: Resource[Any], metadata: ObjectMeta, error: str) -> None:

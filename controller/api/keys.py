@@ -5,7 +5,7 @@ key twice at a time, protects each of them:
 
 | key            | writes                                                                     |
 |----------------|----------------------------------------------------------------------------|
-| ObjectKey      | the object's own status, annotations and finalizer                         |
+| ObjectKey      | the object's own status, annotations and finalizer; a route's DNSEndpoint  |
 | ServiceKey     | a Lattice service, its associations, listeners and rules                   |
 | TargetGroupKey | a target group, its health check, all registering and deregistering        |
 | CertificateKey | the certificate in ACM that is imported from a Secret                      |

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from controller.api import core, gateway
+from controller.api import core, external_dns, gateway
 from controller.api.keys import RouteKind
 from controller.api.meta import Object
 
@@ -76,6 +76,16 @@ REFERENCE_GRANTS = Resource(
     type=gateway.ReferenceGrant,
     required=False,
 )
+DNS_ENDPOINTS = Resource(
+    external_dns.GROUP,
+    "v1alpha1",
+    "dnsendpoints",
+    "DNSEndpoint",
+    namespaced=True,
+    type=external_dns.DNSEndpoint,
+    required=False,
+)
+"""What external-dns makes DNS records of, where that is installed."""
 SECRETS = Resource(
     "", "v1", "secrets", "Secret", namespaced=True, type=core.Secret, field_selector=f"type={core.TLS_SECRET}"
 )

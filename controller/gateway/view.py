@@ -10,6 +10,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Protocol
 
 from controller.api.core import EndpointSlice, Namespace, Secret, Service
+from controller.api.external_dns import DNSEndpoint
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Undecodable
@@ -34,8 +35,8 @@ class View(Protocol):
     kinds."""
 
     def revision(self) -> Hashable:
-        """The same as long as all answers are but those about routes and endpoints; what is remembered of answers is
-        good for as long."""
+        """The same as long as all answers are but those about routes, endpoints and DNS records; what is remembered of
+        answers is good for as long."""
 
     def gateway_class(self, name: str) -> GatewayClass | None: ...
 
@@ -78,3 +79,11 @@ class View(Protocol):
     def endpoint_slices(self, namespace: str, service: str) -> Sequence[EndpointSlice]: ...
 
     def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]: ...
+
+    def has_external_dns(self) -> bool:
+        """Whether the kind by which external-dns is told of DNS records is installed."""
+
+    def dns_endpoint(self, namespace: str, name: str) -> DNSEndpoint | None: ...
+
+    def dns_endpoints_of(self, hostname: str) -> Sequence[DNSEndpoint]:
+        """Those with a record of this hostname."""

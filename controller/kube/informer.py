@@ -146,6 +146,12 @@ class Informer(Generic[T]):
             return  # The watch is past this version: the object has gone since.
         self._hand_on(self.store.apply(obj))
 
+    def deleted(self, obj: T) -> None:
+        """A delete of ours was done: let go of the object, unless finalizers keep it or it is another by now."""
+        held = self.store.get(obj.namespace, obj.name)
+        if held is not None and held.metadata.uid == obj.metadata.uid and not held.metadata.finalizers:
+            self._delete(obj)
+
     def _learn(self, learned: Learned[T]) -> None:
         match learned:
             case Put(obj):

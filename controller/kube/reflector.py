@@ -122,8 +122,9 @@ class Reflector(Generic[T]):
         """Warn of what is wrong when it begins, or becomes something else: an optional kind may be absent for ever."""
         text = str(error)
         again, self._told = text == self._told, text
+        usual = isinstance(error, Gone) or (isinstance(error, NotFound) and not self._resource.required)
         log.log(
-            logging.DEBUG if again else logging.INFO if isinstance(error, Gone) else logging.WARNING,
+            logging.DEBUG if again else logging.INFO if usual else logging.WARNING,
             "list or watch failed",
             extra={"kind": self._resource.kind, "error": text, "retry_seconds": round(pause, 1)},
         )

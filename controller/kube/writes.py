@@ -1,6 +1,6 @@
-"""The few writes to Kubernetes objects that the controller makes: finalizers, annotations, status.
+"""The few writes to Kubernetes objects that the controller makes: finalizers, annotations, status; objects of its own.
 
-Each is a JSON merge patch that carries only our fields and the resourceVersion that the decision was made on. If
+Each change is a JSON merge patch that carries only our fields and the resourceVersion that the decision was made on. If
 somebody wrote in between, the API server answers Conflict; the object is read and the decision, a pure function, made
 again. A patch that would change nothing is not sent.
 
@@ -12,9 +12,10 @@ Conflict too when the object kept changing.
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
-from controller.api.meta import Object, StatusObject, Undecodable
+from controller.api.meta import Object, StatusObject, Struct, Undecodable
 from controller.api.resources import Resource
 from controller.kube.client import MERGE_PATCH, KubeClient
 from controller.kube.decode import Decoder
@@ -83,6 +84,37 @@ async def patch_status(
         return {"status": orjson.Fragment(status) if isinstance(status, bytes) else dict(status)}
 
     return await _patch(client, resource, obj, decide, subresource="status")
+
+
+async def patch_spec(
+    client: KubeClient, resource: Resource[T], obj: T, build: Callable[[T], Struct | None]
+) -> bytes | None:
+    """Patch the spec with what `build` makes of the object: the fields to set, or None when nothing changes.
+
+    `build` is pure, and called again after a conflict.
+    """
+
+    def decide(current: T) -> dict[str, Any] | None:
+        fields = build(current)
+        return None if fields is None else {"spec": msgspec.to_builtins(fields)}
+
+    return await _patch(client, resource, obj, decide)
+
+
+async def create_object(client: KubeClient, resource: Resource[T], obj: T) -> bytes:
+    """Create an object, of which every field that is not the default is sent. Conflict: the name is taken."""
+    body = {"apiVersion": resource.api_version, "kind": resource.kind, **msgspec.to_builtins(obj)}
+    return await client.request("POST", resource.path(obj.namespace), body=orjson.dumps(body))
+
+
+async def delete_object(client: KubeClient, resource: Resource[T], obj: T) -> None:
+    """Delete this object as it is. Conflict: it has changed since, or is another one. One that is gone is well."""
+    meta = obj.metadata
+    options = {"preconditions": {"uid": meta.uid, "resourceVersion": meta.resource_version}}
+    try:
+        await client.request("DELETE", resource.path(obj.namespace, obj.name), body=orjson.dumps(options))
+    except NotFound:
+        return
 
 
 async def _patch(

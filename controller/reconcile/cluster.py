@@ -48,7 +48,7 @@ class Cluster:
         self._set = InformerSet(self._informers.values())
         self.view = StoreView(
             {
-                resource: Collection(resource, informer.store, partial(_doubt, informer))
+                resource: Collection(resource, informer.store, partial(_doubt, informer), partial(_installed, informer))
                 for resource, informer in self._informers.items()
             }
         )
@@ -80,3 +80,7 @@ class Cluster:
 
 def _doubt(informer: Informer[Any]) -> str | None:
     return informer.state.reason if informer.state.phase == "unknown" else None
+
+
+def _installed(informer: Informer[Any]) -> bool:
+    return informer.state.phase != "absent"

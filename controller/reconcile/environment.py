@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from controller.api.keys import Key, RouteRef, ServiceKey
 from controller.api.meta import Object
@@ -26,6 +26,8 @@ from controller.reconcile.take_over import TakeOver
 from controller.translate.context import TranslateContext
 from controller.translate.route import translate_route
 from workqueue import BULK, LIVE, URGENT, Queue, current_priority
+
+T = TypeVar("T", bound=Object)
 
 BEGUN = LIVE + 10
 """The priority of what has waited for Lattice: what has been begun is finished before more is begun.
@@ -53,6 +55,8 @@ class Environment:
     """The priorities of keys that wait for Lattice."""
     looked_over: set[RouteRef] = field(default_factory=set)
     """The routes of which everything in Lattice is known and asked for, or is being deleted; see `leftovers`."""
+    unpublished: set[RouteRef] = field(default_factory=set)
+    """The routes whose DNSEndpoint the API server refused to take, the last time."""
     now: Callable[[], datetime] = utc_now
     """The time of day: what the names of rules and the times of conditions are made of."""
 
@@ -88,6 +92,10 @@ class Environment:
     def observe(self, resource: Resource[Any], answer: bytes | None) -> None:
         """Let the answer to a write of ours enter the store at once; None is the answer where nothing was sent."""
         self.cluster.informer(resource).observe(answer)
+
+    def deleted(self, resource: Resource[T], obj: T) -> None:
+        """Let an object that a write of ours deleted leave the store at once."""
+        self.cluster.informer(resource).deleted(obj)
 
     def plan_context(self) -> PlanContext:
         return self.inventory.context(int(self.now().timestamp()))

@@ -1,8 +1,9 @@
-"""A route's own finalizer, annotations and status.
+"""A route's own finalizer, annotations, status and DNSEndpoint.
 
 In this order: the finalizer is acknowledged before anything is written to Lattice for the route; annotations tell what
-Lattice assigned; the status comes last, when there is something final to say. A deleted route keeps its finalizer until
-every service and target group that bears its name has been seen gone; it says so where something keeps them there.
+Lattice assigned; the status comes when there is something final to say, and then the DNS records. A deleted route keeps
+its finalizer until every service and target group that bears its name has been seen gone; it says so where something
+keeps them there.
 """
 
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from controller.kube.times import rfc3339
 from controller.kube.writes import patch_annotations, patch_status, update_finalizers
 from controller.reconcile.environment import Environment
 from controller.reconcile.leftovers import add_leftovers, what_there_is
+from controller.reconcile.records import keeps, publish
 from controller.translate.annotations import ROUTE_FINALIZERS
 from controller.translate.claims import claims_of
 from controller.translate.draft import draft_route
@@ -59,6 +61,8 @@ async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
         elif route is not None and (held := env.take_over.held_for(ref)):
             env.tell(resource, route, HELD_BACK, held_message(held), warning=True)
         await _take_over(env, ref)
+        if route is not None and why is None:
+            return await publish(env, route, translation)
     return None
 
 
@@ -105,7 +109,7 @@ async def _release(env: Environment, resource: Resource[Any], route: Route, ref:
     left = await add_leftovers(env, ref, again=True)
     if not left and await env.inventory.find_missed(ref, lane=env.lane):
         left = await add_leftovers(env, ref, again=True)
-    if not left and not env.board.holds_up(ref):
+    if not left and not env.board.holds_up(ref) and not keeps(env, route):
         answer = await update_finalizers(env.kube, resource, route, remove=[finalizer])
         env.observe(resource, answer)
 

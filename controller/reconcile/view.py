@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from controller.api import resources
 from controller.api.core import SERVICE_NAME_LABEL, EndpointSlice, Namespace, Secret, Service
+from controller.api.external_dns import DNSEndpoint
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteKind, RouteRef
 from controller.api.meta import Object, Undecodable
@@ -56,6 +57,10 @@ def _class_name(gateway: Gateway) -> Iterable[Hashable]:
     return (gateway.spec.gateway_class_name,)
 
 
+def _dns_names(obj: DNSEndpoint) -> Iterable[Hashable]:
+    return {endpoint.dns_name for endpoint in obj.endpoints}
+
+
 def _listener_hostnames(gateway: Gateway) -> Iterable[Hashable]:
     return {listener.hostname for listener in gateway.spec.listeners if listener.hostname}
 
@@ -80,11 +85,16 @@ INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {
     },
     **dict.fromkeys(resources.ROUTES.values(), _ROUTE_INDEXERS),
     resources.REFERENCE_GRANTS: {"namespace": _namespace},
+    resources.DNS_ENDPOINTS: {"dns name": _dns_names},
 }
 """Every kind that is watched, with the indexes of its store."""
 
 SECRET_INDEXERS: Mapping[Resource[Any], Mapping[str, Indexer[Any]]] = {resources.SECRETS: {}}
 """What is watched beside these where certificates are imported."""
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,8 @@ class Collection(Generic[T]):
     store: Store[T]
     doubt: Callable[[], str | None]
     """Why the store cannot be relied on; None when it can."""
+    installed: Callable[[], bool] = _always
+    """Whether there is such a kind at all, as far as is known."""
 
     def certain(self) -> Store[T]:
         reason = self.doubt()
@@ -117,7 +129,7 @@ class Collection(Generic[T]):
         return found
 
 
-def _always() -> None:
+def _never() -> None:
     return None
 
 
@@ -134,6 +146,7 @@ class StoreView:
             kind: collections[resource] for kind, resource in resources.ROUTES.items()
         }
         self._grants: Collection[ReferenceGrant] = collections[resources.REFERENCE_GRANTS]
+        self._dns: Collection[DNSEndpoint] = collections[resources.DNS_ENDPOINTS]
         self._secrets: Collection[Secret] | None = collections.get(resources.SECRETS)
         self._revised = (self._namespaces, self._services, self._classes, self._gateways, self._grants)
 
@@ -225,6 +238,16 @@ class StoreView:
                 raise UnknownError("ReferenceGrant", grant.reason)
         return store.by_index("namespace", namespace)
 
+    def has_external_dns(self) -> bool:
+        self._dns.certain()
+        return self._dns.installed()
+
+    def dns_endpoint(self, namespace: str, name: str) -> DNSEndpoint | None:
+        return self._dns.get(namespace, name)
+
+    def dns_endpoints_of(self, hostname: str) -> Sequence[DNSEndpoint]:
+        return self._dns.by_index("dns name", hostname)
+
 
 def view_of(objects: Mapping[Resource[Any], Iterable[Object]]) -> StoreView:
     """A view of exactly these objects, all of it certain: for `plan -f` and for tests."""
@@ -233,5 +256,5 @@ def view_of(objects: Mapping[Resource[Any], Iterable[Object]]) -> StoreView:
         store: Store[Any] = Store(indexers)
         for obj in objects.get(resource, ()):
             store.put(obj)
-        collections[resource] = Collection(resource, store, _always)
+        collections[resource] = Collection(resource, store, _never)
     return StoreView(collections)

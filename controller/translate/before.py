@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from controller.api.core import EndpointSlice, Namespace, Secret, Service
+from controller.api.external_dns import DNSEndpoint
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
@@ -33,7 +34,7 @@ class Before:
         self._revision: Hashable = object()
 
     def revision(self) -> Hashable:
-        uncounted = self._ref is not None or self._type in {EndpointSlice, Secret}
+        uncounted = self._ref is not None or self._type in {EndpointSlice, Secret, DNSEndpoint}
         return self._view.revision() if uncounted else self._revision
 
     def gateway_class(self, name: str) -> GatewayClass | None:
@@ -120,6 +121,19 @@ class Before:
     def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]:
         return self._many(
             ReferenceGrant, self._view.reference_grants(namespace), lambda grant: grant.namespace == namespace
+        )
+
+    def has_external_dns(self) -> bool:
+        return self._view.has_external_dns()
+
+    def dns_endpoint(self, namespace: str, name: str) -> DNSEndpoint | None:
+        return self._one(DNSEndpoint, namespace, name, lambda: self._view.dns_endpoint(namespace, name))
+
+    def dns_endpoints_of(self, hostname: str) -> Sequence[DNSEndpoint]:
+        return self._many(
+            DNSEndpoint,
+            self._view.dns_endpoints_of(hostname),
+            lambda obj: any(endpoint.dns_name == hostname for endpoint in obj.endpoints),
         )
 
     def _routes(self, now: Sequence[Route], belongs: Callable[[Route], bool]) -> Sequence[Route]:

@@ -90,6 +90,14 @@ def _asking(view: View, key: ServiceKey, ctx: TranslateContext, instead: Route |
     return [Claim(draft=draft, share=share) for share in draft.shares if share.key == key]
 
 
+def services_of_hostname(view: View, hostname: str, ctx: TranslateContext) -> tuple[ServiceKey, ...]:
+    """The services of this hostname that routes get. Raises `UnknownError`."""
+    weighed = _weighed(candidates(view, hostname), view, hostname, ctx)
+    if weighed.doubt is not None:
+        raise weighed.doubt
+    return tuple(dict.fromkeys(claim.share.key for claim in weighed.claims))
+
+
 def rival(view: View, route: Route, key: ServiceKey, ctx: TranslateContext) -> RouteRef | None:
     """The older route to which this version of a route loses this service; None if it gets it. Raises `UnknownError`.
 

@@ -33,6 +33,7 @@ from controller.translate.backends import Backend, Unsupported, resolve
 from controller.translate.compile import CompiledRule, rules_of
 from controller.translate.context import TranslateContext
 from controller.translate.draft import Draft, draft_route
+from controller.translate.explain_dns import explain_records
 from controller.translate.explain_lattice import explain_group, explain_lattice_service
 from controller.translate.explain_left import explain_deletion, explain_left, explain_withheld
 from controller.translate.facts import NOT_LOOKED_UP, NOT_THERE, Fact, Left, Seen, counted, fact_of, reasoned
@@ -64,6 +65,7 @@ def explain_route(view: View, route: Route, ctx: TranslateContext, seen: Seen) -
         *_parents(view, route, translation, ctx),
         *_rules(view, draft, translation, seen),
         *(explain_lattice_service(view, key, translation, ctx, seen) for key in translation.services),
+        *explain_records(view, route, translation, ctx, seen),
         *explain_left(left, withheld=why is not None, wanted=True),
     )
 

@@ -88,14 +88,14 @@ def merged_service(
     """
     claims = claims_of(view, key, ctx, instead)
     if acknowledged:
-        claims = tuple(claim for claim in claims if _is_acknowledged(claim.draft.route)) or claims
+        claims = tuple(claim for claim in claims if is_acknowledged(claim.draft.route)) or claims
     if not claims:
         return None
     merged: Merged = ctx.merged.recall(claims[0].draft, claims, lambda: _merge(key, claims), part=(key, acknowledged))
     return merged
 
 
-def _is_acknowledged(route: Route) -> bool:
+def is_acknowledged(route: Route) -> bool:
     """Whether the route carries our finalizer, or did when it was programmed and has lost it to somebody's hand."""
     return ROUTE_FINALIZERS[route.kind] in route.metadata.finalizers or route.annotation(SERVICE_ARN) is not None
 

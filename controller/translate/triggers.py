@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from controller.api.core import EndpointSlice, Secret, Service
+from controller.api.external_dns import DNSEndpoint
 from controller.api.gateway import Gateway, GatewayClass, ReferenceGrant, Route
 from controller.api.keys import CertificateKey, Key, ObjectKey, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.meta import Object, Undecodable
@@ -39,6 +40,7 @@ from controller.translate.before import Before
 from controller.translate.certificates import FromSecrets
 from controller.translate.claims import dependent
 from controller.translate.context import TranslateContext
+from controller.translate.dns import owners_of, routes_meant
 from controller.translate.draft import Draft, draft_route
 from controller.translate.imports import certificate_keys
 from controller.translate.rules import group_of
@@ -133,6 +135,7 @@ class _Event:
                     if share.key.route is None:
                         claims.setdefault(share.key.hostname, {})[route.ref] = share.key
             for hostname, changed in claims.items():
+                keys |= _publishing(self.now, hostname)
                 for rival in _known(partial(dependent, hostname=hostname, changed=changed, ctx=self._ctx), view):
                     keys |= _keys(rival, self.draft(view, rival), hostname)
         return keys
@@ -287,6 +290,30 @@ def _gateways_with_secrets_in(namespace: str, view: View) -> Sequence[Gateway]:
     return view.gateways_of_secret(namespace, "")
 
 
+def _dns_endpoint(event: _Event) -> set[Key]:
+    """The routes whose object it is, or has the name of; and those that have records of names that came or went."""
+    if not event.differs(lambda obj: (obj.spec, obj.metadata.owner_references)):
+        return set()
+    meant = {ref for obj in event.versions for ref in routes_meant(obj) if _known(partial(_present, ref), event.now)}
+    keys: set[Key] = {ref.key for ref in meant}
+    return keys.union(*(_publishing(event.now, name) for name in _names(event.old) ^ _names(event.new)))
+
+
+def _names(obj: Object | None) -> set[str]:
+    return {endpoint.dns_name for endpoint in obj.endpoints} if isinstance(obj, DNSEndpoint) else set()
+
+
+def _publishing(view: View, hostname: str) -> set[Key]:
+    """The routes that have a record of this hostname, and may be waiting for another to have it."""
+    found = _known(lambda each: each.dns_endpoints_of(hostname), view)
+    return {ref.key for obj in found for ref in owners_of(obj)}
+
+
+def _present(ref: RouteRef, view: View) -> Sequence[Route]:
+    route = view.route(ref)
+    return [] if route is None else [route]
+
+
 _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
     **dict.fromkeys(ROUTE_FINALIZERS, _route),
     "EndpointSlice": _endpoint_slice,
@@ -296,6 +323,7 @@ _TOUCHES: dict[str, Callable[[_Event], set[Key]]] = {
     "Namespace": _namespace,
     "ReferenceGrant": _reference_grant,
     "Secret": _secret,
+    "DNSEndpoint": _dns_endpoint,
 }
 
 

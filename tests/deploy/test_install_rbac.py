@@ -24,8 +24,15 @@ Right = tuple[str, str, str]
 
 CONTROLLER = ROOT / "controller"
 VERBS = {"GET": "get", "POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
-WRITERS = {"update_finalizers": "", "patch_annotations": "", "patch_status": "/status"}
-"""The functions of `controller.kube.writes`, and the subresource that each patches."""
+WRITERS = {
+    "update_finalizers": [("", "patch"), ("", "get")],
+    "patch_annotations": [("", "patch"), ("", "get")],
+    "patch_status": [("/status", "patch"), ("", "get")],
+    "patch_spec": [("", "patch"), ("", "get")],
+    "create_object": [("", "create")],
+    "delete_object": [("", "delete")],
+}
+"""The functions of `controller.kube.writes`, and what each does, with the subresource."""
 
 SPEAKS_FOR_ITSELF = {
     "kube/events.py": ("", "events"),
@@ -77,8 +84,7 @@ def needed() -> tuple[set[Right], set[Right]]:
             # A kind that is a variable is one of the routes'; all others are named by their constants.
             known = getattr(resources, kind.id, None)
             for written in resources.ROUTES.values() if known is None else (known,):
-                cluster.add((written.group, written.plural + WRITERS[name], "patch"))
-                cluster.add((written.group, written.plural, "get"))
+                cluster.update((written.group, written.plural + sub, verb) for sub, verb in WRITERS[name])
     return cluster, own
 
 

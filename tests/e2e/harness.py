@@ -61,6 +61,7 @@ RESOURCES = {
     "TLSRoute": (f"/apis/{GATEWAY_API}", "tlsroutes", True),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
     "ReferenceGrant": ("/apis/gateway.networking.k8s.io/v1beta1", "referencegrants", True),
+    "DNSEndpoint": ("/apis/externaldns.k8s.io/v1alpha1", "dnsendpoints", True),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
     "Event": ("/apis/events.k8s.io/v1", "events", True),
 }

@@ -6,13 +6,23 @@ from typing import Any
 import orjson
 import pytest
 
+from controller.api.external_dns import DNSEndpoint, DNSEndpointSpec, Endpoint
 from controller.api.gateway import HTTPRoute
-from controller.api.resources import HTTP_ROUTES
+from controller.api.meta import ObjectMeta
+from controller.api.resources import DNS_ENDPOINTS, HTTP_ROUTES
 from controller.kube.client import MERGE_PATCH, KubeClient
 from controller.kube.decode import Decoder
 from controller.kube.errors import Conflict, Forbidden
 from controller.kube.route_status import merge_route_parents
-from controller.kube.writes import ATTEMPTS, patch_annotations, patch_status, update_finalizers
+from controller.kube.writes import (
+    ATTEMPTS,
+    create_object,
+    delete_object,
+    patch_annotations,
+    patch_spec,
+    patch_status,
+    update_finalizers,
+)
 from sandbox.kube import KubeServer
 from tests.kube.scripted import ScriptedServer, answer, failure, route
 from tests.kube.test_conditions import NOW, condition
@@ -202,3 +212,60 @@ async def test_against_an_api_server_the_last_finalizer_lets_an_object_go(
     assert await update_finalizers(kube_client, HTTP_ROUTES, deleting, remove=[FINALIZER]) is not None
     assert answered is not None
     assert await update_finalizers(kube_client, HTTP_ROUTES, decoded(answered), remove=[FINALIZER]) is None
+
+
+# Objects of our own
+
+RECORDS = DNSEndpoint(
+    metadata=ObjectMeta(name="a-dns", namespace="shop", uid="uid-a-dns", resource_version="3"),
+    spec=DNSEndpointSpec(endpoints=(Endpoint(dns_name="a.example.com", record_ttl=300),)),
+)
+AT = "/apis/externaldns.k8s.io/v1alpha1/namespaces/shop/dnsendpoints"
+
+
+async def test_an_object_is_created_with_what_it_says_and_its_kind(client: KubeClient, server: ScriptedServer) -> None:
+    server.on("post", answer(b"answer"))
+    new = DNSEndpoint(metadata=ObjectMeta(name="a-dns", namespace="shop"), spec=RECORDS.spec)
+    assert await create_object(client, DNS_ENDPOINTS, new) == b"answer"
+    (asked,) = server.requests
+    assert asked.path == AT
+    assert asked.body == {
+        "apiVersion": "externaldns.k8s.io/v1alpha1",
+        "kind": "DNSEndpoint",
+        "metadata": {"name": "a-dns", "namespace": "shop"},
+        "spec": {"endpoints": [{"dnsName": "a.example.com", "recordTTL": 300}]},
+    }
+
+
+async def test_a_spec_is_patched_and_decided_on_again_after_a_conflict(
+    client: KubeClient, server: ScriptedServer
+) -> None:
+    meta = {"name": "a-dns", "namespace": "shop", "uid": "uid-a-dns", "resourceVersion": "9"}
+    server.on("patch", failure(409, "Conflict"))
+    server.on("get", answer({"metadata": meta, "spec": {}}))
+    seen: list[str] = []
+
+    def build(current: DNSEndpoint) -> DNSEndpointSpec | None:
+        seen.append(current.metadata.resource_version)
+        return RECORDS.spec if current.spec == RECORDS.spec else None
+
+    assert await patch_spec(client, DNS_ENDPOINTS, RECORDS, build) is None
+    assert seen == ["3", "9"]
+    (asked,) = server.asked("patch")
+    assert asked.body == {
+        "metadata": {"resourceVersion": "3", "uid": "uid-a-dns"},
+        "spec": {"endpoints": [{"dnsName": "a.example.com", "recordTTL": 300}]},
+    }
+
+
+async def test_what_is_deleted_is_the_object_that_was_decided_on(client: KubeClient, server: ScriptedServer) -> None:
+    server.on("delete", answer(b"{}"), failure(404), failure(409, "Conflict"))
+    await delete_object(client, DNS_ENDPOINTS, RECORDS)
+    await delete_object(client, DNS_ENDPOINTS, RECORDS)
+    with pytest.raises(Conflict):
+        await delete_object(client, DNS_ENDPOINTS, RECORDS)
+    asked = server.asked("delete")[0]
+    assert (asked.path, asked.body) == (
+        f"{AT}/a-dns",
+        {"preconditions": {"uid": "uid-a-dns", "resourceVersion": "3"}},
+    )

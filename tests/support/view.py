@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from controller.api.core import EndpointSlice, Namespace, Secret, Service
+from controller.api.external_dns import DNSEndpoint
 from controller.api.gateway import Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, Route, TLSRoute
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, Undecodable
@@ -19,11 +20,14 @@ CONTROLLER = "application-networking.k8s.aws/gateway-api-controller"
 
 
 class FakeView:
-    """A `View` of exactly these objects; kinds in `unknown` raise `UnknownError`."""
+    """A `View` of exactly these objects; kinds in `unknown` raise `UnknownError`, `external_dns` is installed or not."""
 
-    def __init__(self, objects: Iterable[Object], unknown: Iterable[type[Object]] = ()) -> None:
+    def __init__(
+        self, objects: Iterable[Object], unknown: Iterable[type[Object]] = (), *, external_dns: bool = False
+    ) -> None:
         self.objects = list(objects)
         self.unknown = tuple(unknown)
+        self.external_dns = external_dns
 
     def all(self, type_: type[T]) -> list[T]:
         if type_ in self.unknown:
@@ -40,11 +44,12 @@ class FakeView:
         """This view with these objects, in place of those of the same kind and name."""
         new = {(type(obj), obj.namespace, obj.name) for obj in objects}
         kept = [obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in new]
-        return FakeView([*kept, *objects], self.unknown)
+        return FakeView([*kept, *objects], self.unknown, external_dns=self.external_dns)
 
     def without(self, *objects: Object) -> "FakeView":
         gone = {(type(obj), obj.namespace, obj.name) for obj in objects}
-        return FakeView([obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in gone], self.unknown)
+        kept = [obj for obj in self.objects if (type(obj), obj.namespace, obj.name) not in gone]
+        return FakeView(kept, self.unknown, external_dns=self.external_dns)
 
     def revision(self) -> object:
         """Another one each time, so that nothing is remembered."""
@@ -134,6 +139,16 @@ class FakeView:
 
     def reference_grants(self, namespace: str) -> Sequence[ReferenceGrant]:
         return [grant for grant in self.all(ReferenceGrant) if grant.namespace == namespace]
+
+    def has_external_dns(self) -> bool:
+        self.all(DNSEndpoint)
+        return self.external_dns
+
+    def dns_endpoint(self, namespace: str, name: str) -> DNSEndpoint | None:
+        return self.one(DNSEndpoint, namespace, name)
+
+    def dns_endpoints_of(self, hostname: str) -> Sequence[DNSEndpoint]:
+        return [obj for obj in self.all(DNSEndpoint) if hostname in {each.dns_name for each in obj.endpoints}]
 
 
 def make(type_: type[T], name: str, namespace: str = "default", *, meta: Mapping[str, Any] = {}, **fields: Any) -> T:

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from controller.api import resources
+from controller.api.external_dns import DNSEndpoint
 from controller.api.keys import RouteRef
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.gateway.view import UnknownError
@@ -19,6 +20,7 @@ from tests.support.view import (
     grant,
     grpc_route,
     listener,
+    make,
     namespace,
     route,
     rule,
@@ -37,6 +39,7 @@ GATEWAY = gateway(
     listener(hostname="rates.example.com"),
     listener("https", 443, "HTTPS", tls=TLS),
 )
+RECORDS = make(DNSEndpoint, "rates-dns", spec={"endpoints": [{"dnsName": "rates.example.com"}, {}]})
 WATCHED = {**INDEXERS, **SECRET_INDEXERS}
 WHOLE = view_of(
     {
@@ -50,6 +53,7 @@ WHOLE = view_of(
         resources.TLS_ROUTES: [SEALED],
         resources.REFERENCE_GRANTS: [grant("shop", "default")],
         resources.SECRETS: [secret("rates", b"", b"")],
+        resources.DNS_ENDPOINTS: [RECORDS],
     }
 )
 
@@ -83,6 +87,10 @@ QUESTIONS: dict[str, tuple[Question, set[str], int]] = {
     "slices of another Service": (lambda view: view.endpoint_slices("shop", "parking"), {"EndpointSlice"}, 0),
     "grants of a namespace": (lambda view: view.reference_grants("shop"), {"ReferenceGrant"}, 1),
     "grants of another namespace": (lambda view: view.reference_grants("default"), {"ReferenceGrant"}, 0),
+    "whether there is external-dns": (lambda view: [view.has_external_dns()], {"DNSEndpoint"}, 1),
+    "records": (lambda view: [view.dns_endpoint("default", "rates-dns")], {"DNSEndpoint"}, 1),
+    "records of a hostname": (lambda view: view.dns_endpoints_of("rates.example.com"), {"DNSEndpoint"}, 1),
+    "records of another hostname": (lambda view: view.dns_endpoints_of("example.com"), {"DNSEndpoint"}, 0),
 }
 
 each = pytest.mark.parametrize(("question", "kinds", "count"), QUESTIONS.values(), ids=QUESTIONS.keys())
