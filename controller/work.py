@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
+from controller.api.core import EndpointSlice
 from controller.api.keys import Key, ObjectKey, ObjectKind, RouteRef, TargetGroupKey, tenant
 from controller.api.meta import Object, ObjectMeta, Undecodable
 from controller.api.resources import DNS_ENDPOINTS, ENDPOINT_SLICES, GATEWAY_CLASSES, GATEWAYS, ROUTES, Resource
@@ -302,10 +303,18 @@ class Work:
     def _touched(self, resource: Resource[Any], old: Object | None, new: Object | None) -> Iterable[Key]:
         """The keys that a change touches."""
         try:
-            return keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
+            keys = keys_for_change(resource.kind, old, new, self.cluster.view, self._env.ctx)
+            return keys | self._followers(old, new)
         except Exception:  # A defect, and one object must not take the mirror of its kind down with it.
             log.exception("cannot tell what a change touches", extra={"kind": resource.kind, "object": _name(old, new)})
             return ()
+
+    def _followers(self, *versions: Object | None) -> frozenset[Key]:
+        """The groups that follow these endpoints although no route asks for them any more."""
+        slices = (version for version in versions if isinstance(version, EndpointSlice) and version.service_name)
+        return frozenset(
+            key for piece in slices for key in self._env.board.followers(piece.namespace, piece.service_name or "")
+        )
 
     def _serves(self, key: Key) -> bool:
         """Whether the key is that of a target group that was filled once, so that rules point to it."""

@@ -23,6 +23,9 @@ class Board:
         self._at_work: set[ServiceKey] = set()
         self._workers: dict[RouteRef, set[Key]] = {}
         self._held_up: set[RouteRef] = set()
+        self._complete: set[ServiceKey] = set()
+        self._staying: dict[ServiceKey, RouteRef] = {}
+        self._following: dict[tuple[str, str], dict[TargetGroupKey, None]] = {}
 
     def outcome(self, key: ServiceKey) -> ServiceOutcome:
         """The service's outcome, or the failure of one of its target groups.
@@ -82,7 +85,54 @@ class Board:
         """The resource of a key is gone: the route for which it existed, as last noted."""
         if isinstance(key, ServiceKey):
             self._fed.pop(key, None)
+            self._complete.discard(key)
         return self._holders.pop(key, None)
+
+    def complete(self, key: ServiceKey) -> bool:
+        """The service has all that is desired of it; tells whether that is news."""
+        news = key not in self._complete
+        self._complete.add(key)
+        return news
+
+    def was_complete(self, key: ServiceKey) -> bool:
+        """Whether the service has had all that was desired of it, as far as this run has seen."""
+        return key in self._complete
+
+    def stay(self, key: ServiceKey, route: RouteRef) -> bool:
+        """A service that its route asks for no more stays for now; tells whether that is news for the route."""
+        before = self._staying.get(key)
+        self._staying[key] = route
+        return before != route
+
+    def end_stay(self, key: ServiceKey) -> RouteRef | None:
+        """The service does not stay without being asked for; returns the route for which it did."""
+        return self._staying.pop(key, None)
+
+    def stays(self, key: Key) -> bool:
+        return key in self._staying
+
+    def staying(self, hostname: str) -> tuple[ServiceKey, ...]:
+        """The services of this hostname that stay for now."""
+        return tuple(key for key in self._staying if hostname and key.hostname == hostname)
+
+    def staying_for(self, route: RouteRef) -> tuple[ServiceKey, ...]:
+        """The services that stay for now, although the route asks for them no more."""
+        return tuple(key for key, of in self._staying.items() if of == route)
+
+    def follow(self, key: TargetGroupKey) -> None:
+        """A group of a service that stays follows the endpoints of its backend."""
+        self._following.setdefault((key.namespace, key.service), {})[key] = None
+
+    def end_follow(self, key: TargetGroupKey) -> None:
+        """The group does not do so any more."""
+        groups = self._following.get((key.namespace, key.service), {})
+        groups.pop(key, None)
+        if not groups:
+            self._following.pop((key.namespace, key.service), None)
+
+    def followers(self, namespace: str, service: str) -> tuple[TargetGroupKey, ...]:
+        """The groups that follow the endpoints of a Service although no route asks for them."""
+        return tuple(self._following.get((namespace, service), ()))
 
     def feed(self, key: ServiceKey, routes: tuple[RouteRef, ...]) -> bool:
         """The service has the rules of these routes and of no others; tells whether that is news."""

@@ -173,15 +173,15 @@ class Certificates:
         try:
             choice = await self._choice(key, source, lane)
         except LatticeError as error:
-            if not has_certificate(observed):
+            if not has_certificate(observed, key):
                 raise
             _tell(error)
             return desired, None
         if isinstance(choice, Choice):
             return replace(desired, certificate_arn=choice.arn, certificates_as_well=choice.as_well), None
-        if choice.transient and has_certificate(observed):
+        if choice.transient and has_certificate(observed, key):
             return desired, None
-        if has_certificate(observed):
+        if has_certificate(observed, key):
             kept = "Until then the service keeps the certificate that it has."
             return desired, replace(choice, message=f"{choice.message} {kept}")
         return desired, choice
@@ -225,15 +225,17 @@ async def foresee(
     """
     desired, lacking = await certificates.desired(translation, observed, lane=Lane.BULK)
     problems = () if lacking is None else (Problem(reason="CertificateNotFound", message=lacking.message),)
-    if lacking is not None and not has_certificate(observed):
+    if lacking is not None and not has_certificate(observed, translation.key):
         return Plan(problems=problems, whole=False)
     plan = plan_service(desired, observed, context)
     return replace(plan, problems=(*plan.problems, *problems))
 
 
-def has_certificate(observed: ObservedService | None) -> bool:
-    """Whether there is such a service, and it has a certificate."""
-    return observed is not None and observed.certificate_arn is not None
+def has_certificate(observed: ObservedService | None, key: ServiceKey) -> bool:
+    """Whether what was observed is the service of this hostname, not of the one before, and has a certificate."""
+    return (
+        observed is not None and (observed.custom_domain or "") == key.hostname and observed.certificate_arn is not None
+    )
 
 
 def _tell(error: LatticeError) -> None:

@@ -135,7 +135,8 @@ async def _report(
     """Write what there is to say. Of a paused route it is not found out what it has, but what is thought of it as it is
     now."""
     held = env.take_over.held_for(translation.ref)
-    report = route_report(translation, env.board.outcomes(translation.services), held)
+    former = env.board.staying_for(translation.ref)
+    report = route_report(translation, env.board.outcomes(translation.services), held, former)
     news = paused and not tells_of(route.metadata.generation, route.status, env.ctx.controller_name)
     if not report.ready and not news:
         return

@@ -12,6 +12,7 @@ from controller.lattice.observed import NetworkFound, ObservedService
 from controller.lattice.plan import plan_service
 from controller.reconcile.certificates import has_certificate
 from controller.reconcile.environment import Environment
+from controller.reconcile.former import complete, end_stay, make_room, stays
 from controller.reconcile.leftovers import add_leftovers
 from controller.reconcile.pass_on import (
     failure_of_plan,
@@ -62,6 +63,7 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
             env.board.wait(key, heir)
         env.board.post_service(key, None)
         env.board.let_go(key)
+        end_stay(env, key)
         env.board.rested(key)
         env.changes.left_alone(key)
         env.certificates.discovery.forget(key)
@@ -77,6 +79,10 @@ async def _pass(env: Environment, key: ServiceKey, translation: ServiceTranslati
             for ref in refs:
                 env.add(ref.key)
         return None
+    if desired is None and stays(env, key, observed):
+        return None
+    if desired is not None:
+        make_room(env, key)
     return await _change(env, key, translation, observed)
 
 
@@ -84,9 +90,10 @@ async def _change(
     env: Environment, key: ServiceKey, translation: ServiceTranslation, observed: ObservedService | None
 ) -> Result | None:
     desired, lacking = await env.certificates.desired(translation, observed, lane=env.lane)
-    if lacking is not None and not has_certificate(observed):
+    if lacking is not None and not has_certificate(observed, key):
         env.changes.left_alone(key)
         _report(env, key, translation, lacking)
+        await add_leftovers(env, translation.routes[0].ref, again=False)
         return pass_on(env, key, Applied(done=True), failure=None)
     plan = plan_service(desired, observed, env.plan_context())
     holders = [*(contributor.ref for contributor in translation.routes), *filter(None, [_route_of(observed)])]
@@ -98,6 +105,8 @@ async def _change(
             env.add(certificate)
         raise
     env.changes.applied(key, applied)
+    if applied.done and desired is not None:
+        complete(env, key, [contributor.ref for contributor in translation.routes])
     settled(env, key, holders, held, applied)
     hold(env, key, _route_of(env.inventory.service(key)))
     if applied.calls:

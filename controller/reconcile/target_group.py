@@ -7,6 +7,7 @@ from controller.lattice.model import DesiredTargetGroup
 from controller.lattice.observed import ObservedTargetGroup
 from controller.lattice.plan import plan_target_group
 from controller.reconcile.environment import Environment
+from controller.reconcile.former import follow
 from controller.reconcile.pass_on import (
     failure_of_plan,
     hold,
@@ -53,6 +54,10 @@ async def _pass(
     refs = [contributor.ref for contributor in service.routes]
     if rests(env, key, refs, _route_of(observed), wanted=desired is not None):
         return None
+    if desired is None:
+        in_use, result = await follow(env, key, observed)
+        if in_use:
+            return result
     plan = plan_target_group(desired, observed, env.plan_context())
     holders = [*refs, *filter(None, [_route_of(observed)])]
     held = part(env, key, holders, plan, observed)

@@ -87,10 +87,14 @@ class RouteReport(Frozen, frozen=True):
 
 
 def route_report(
-    translation: RouteTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome], held: Sequence[Operation] = ()
+    translation: RouteTranslation,
+    outcomes: Mapping[ServiceKey, ServiceOutcome],
+    held: Sequence[Operation] = (),
+    former: Sequence[ServiceKey] = (),
 ) -> RouteReport:
     """The report of a route; `outcomes` of services that the route does not feed do not count. `held` is what is held
-    back of what another controller made for the route (`take_over`)."""
+    back of what another controller made for the route (`take_over`). `former` are services that the route asks for no
+    more, and that stay until those that it asks for are complete."""
     own = {key: outcomes.get(key, Pending()) for key in translation.services}
     decided = all(not isinstance(outcome, Pending) for outcome in own.values())
     failed = any(isinstance(outcome, Failed) for outcome in own.values())
@@ -99,7 +103,7 @@ def route_report(
             {
                 "parentRef": _parent_ref(parent.parent_ref),
                 "controllerName": translation.controller_name,
-                "conditions": [condition_to_json(each) for each in _conditions(parent, own, held)],
+                "conditions": [condition_to_json(each) for each in _conditions(parent, own, held, former)],
             }
             for parent in translation.parents
         ),
@@ -119,28 +123,38 @@ def _annotations(outcomes: Sequence[ServiceOutcome]) -> Mapping[str, str | None]
 
 
 def _conditions(
-    parent: ParentTranslation, outcomes: Mapping[ServiceKey, ServiceOutcome], held: Sequence[Operation]
+    parent: ParentTranslation,
+    outcomes: Mapping[ServiceKey, ServiceOutcome],
+    held: Sequence[Operation],
+    former: Sequence[ServiceKey],
 ) -> list[Condition]:
     own = [outcomes[key] for key in parent.services]
-    result = [_accepted(each, own) if each.type == conditions.ACCEPTED else each for each in parent.conditions]
+    staying = _former_message(former) if parent.services else ""
+    result = [_accepted(each, own, staying) if each.type == conditions.ACCEPTED else each for each in parent.conditions]
     if held:
         generation = result[0].observed_generation
         result.append(conditions.condition(TAKEN_OVER, False, HELD_BACK, held_message(held), generation))
     return result
 
 
-def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome]) -> Condition:
+def _former_message(former: Sequence[ServiceKey]) -> str:
+    names = ", ".join(sorted(f"hostname {key.hostname}" if key.hostname else "no hostname" for key in former))
+    return f"Until then VPC Lattice goes on serving what the route asked for before: {names}." if names else ""
+
+
+def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome], staying: str) -> Condition:
     """Acceptance with what became of the parent's services: what the author must change outweighs what is retried."""
     failures = sorted(
         (outcome for outcome in outcomes if isinstance(outcome, Failed)), key=lambda outcome: outcome.transient
     )
     if failures:
         worst = failures[0]
+        message = " ".join(dict.fromkeys(failure.message for failure in failures))
         return conditions.condition(
             conditions.ACCEPTED,
             None if worst.transient else False,
             conditions.PENDING if worst.transient else worst.reason,
-            " ".join(dict.fromkeys(failure.message for failure in failures)),
+            f"{message.rstrip('.')}. {staying}" if staying else message,
             accepted.observed_generation,
         )
     domains = [outcome.domain for outcome in outcomes if isinstance(outcome, Programmed)]

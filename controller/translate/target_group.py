@@ -10,7 +10,7 @@ one that is to be its has other targets and is still in use: a backend's port ch
 Source: Kubernetes API reference, `EndpointSlice`; the contract's names, tags and targets.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from controller.api.core import EndpointSlice
 from controller.api.keys import TargetGroupKey
@@ -90,6 +90,17 @@ def _targets(view: View, key: TargetGroupKey) -> Iterator[Target]:
             for address in endpoint.addresses:
                 for port in ports:
                     yield Target(ip=address, port=port)
+
+
+def targets_to_follow(view: View, key: TargetGroupKey, present: Collection[Target]) -> Iterator[Target]:
+    """The targets of a group that no route asks for any more, but that is still in use. Raises `UnknownError`.
+
+    Its key may not tell which port it is for. Then the targets that it has do; without any it gets none.
+    """
+    ports = {target.port for target in present}
+    for target in _targets(view, key):
+        if key.port is not None or target.port in ports:
+            yield target
 
 
 def left_out(view: View, key: TargetGroupKey) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from controller.lattice.inventory.needs import Needs
 from controller.lattice.inventory.turns import TakenError
 from controller.lattice.model import DesiredService, DesiredTargetGroup
 from controller.lattice.observed import ObservedService
-from controller.lattice.plan import Need, Operation, Plan, Reference, plan_service, plan_target_group
+from controller.lattice.plan import Need, Operation, Plan, Reference, outlives, plan_service, plan_target_group
 from sandbox.lattice import Timings, directory
 from sandbox.lattice.dispatch import LATTICE_HANDLERS
 from sandbox.lattice.routing import StateDirectory
@@ -215,6 +215,7 @@ class Account:
         """Another process, which knows nothing."""
         self.inventory = Inventory(self.lattice, IDENTITY, FakeClock())
         self._passes: dict[ServiceKey | TargetGroupKey, tuple[Pass, ExitStack]] = {}
+        self._complete: set[ServiceKey] = set()
 
     def look(self) -> None:
         """Remember what clients meet at this moment."""
@@ -289,6 +290,10 @@ class Account:
             self.inventory.registered(key)
         elif isinstance(key, ServiceKey) and one.holds(self.inventory.needs):
             self.inventory.finished(key)
+            if key in self._site.services:
+                self._complete.add(key)
+            else:
+                self._complete.discard(key)
         self._passes.pop(key)
         scope.close()
 
@@ -315,6 +320,9 @@ class Account:
         desired = self._site.services.get(key)
         observed = await inventory.observe_service(key, desired)
         if desired is None and observed is not None and self._has_heir(observed):
+            return Plan()
+        awaited = [wanted for other, wanted in self._site.services.items() if other not in self._complete]
+        if desired is None and observed is not None and outlives(observed, awaited, IDENTITY):
             return Plan()
         return plan_service(desired, observed, context)
 
@@ -363,6 +371,8 @@ class Account:
             return False
         for key in self._keys:
             plan = await self._plan(key)
+            if key in self._site.services and key not in self._complete:
+                return False
             if plan.operations or not Pass(plan).holds(self.inventory.needs):
                 return False
         return True
@@ -371,12 +381,15 @@ class Account:
 def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = False) -> None:
     """Assert that each request got the old or the new answer at every moment.
 
+    One for another hostname than the new one lost its answer only when those for the new one had one.
+
     Who reaches a service and what it answers are two things, which may change one after the other: nobody loses the way
     who has it before and after, and whoever comes meets the old or the new answer. Where there was no listener before,
     it may say 404 until it has its rules. Where targets of a group change, shares are those of the targets that there
     are at the moment, so that only who answers is judged.
     """
     before, after = moments[0], moments[-1]
+    host = next((request.host for request in after if request.host != "generated"), None)
     for request in dict.fromkeys(one for now in moments for one in now):
         anywhere = request._replace(network=None)
         was, will = before.get(anywhere, NOT_FOUND), after.get(anywhere)
@@ -388,6 +401,9 @@ def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = Fa
                 allowed = got.keys() <= {*(was or {}), *(will or {})}
             else:
                 allowed = got in (was, will)
+            if got is None and request in before and request.network is not None and host not in {None, request.host}:
+                missing = [each for each in after if now.get(each) not in (after[each], before.get(each, after[each]))]
+                assert not missing, f"{request} at moment {moment} has no answer, nor has {missing[0]}"
             assert allowed, f"{request} at moment {moment}: {got}, was {before.get(request)} ({was}), will be {will}"
             tally.answers += 1
     tally.moments += len(moments) - 1

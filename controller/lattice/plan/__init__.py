@@ -1,6 +1,6 @@
 """Plans: from what was observed in VPC Lattice to what is desired, as operations that are only data.
 
-Pure: no I/O, no clock but the time passed in. `plan_service` and `plan_target_group` are the two entrances;
+Pure: no I/O, no clock but the time passed in. `plan_service` and `plan_target_group` are the entrances;
 `controller.lattice.apply` runs what they return, and `lattice-controller plan` prints the same.
 
 - `operations`  what a plan is made of
@@ -14,7 +14,7 @@ Pure: no I/O, no clock but the time passed in. `plan_service` and `plan_target_g
 """
 
 from controller.lattice.plan.context import PlanContext
-from controller.lattice.plan.groups import plan_target_group
+from controller.lattice.plan.groups import plan_target_group, plan_targets
 from controller.lattice.plan.operations import (
     Active,
     AssociationOf,
@@ -31,7 +31,7 @@ from controller.lattice.plan.operations import (
     Unused,
     Warm,
 )
-from controller.lattice.plan.services import plan_service
+from controller.lattice.plan.services import outlives, plan_service
 from controller.lattice.plan.take_over import Held, hold_back
 
 __all__ = [
@@ -52,6 +52,8 @@ __all__ = [
     "Unused",
     "Warm",
     "hold_back",
+    "outlives",
     "plan_service",
     "plan_target_group",
+    "plan_targets",
 ]

@@ -7,7 +7,7 @@ What goes is deregistered at the same time as what comes is registered, unless n
 targets all change has the new ones before it loses the old.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from msgspec.structs import replace
 
@@ -83,7 +83,9 @@ def _create(draft: Draft, desired: DesiredTargetGroup, context: PlanContext) -> 
         creates=desired.key,
     )
     draft.needs.append(Active(desired.key))
-    _register(draft, desired, Reference(to=desired.key), sorted(desired.targets), (created,), (Active(desired.key),))
+    _register(
+        draft, desired.name, Reference(to=desired.key), sorted(desired.targets), (created,), (Active(desired.key),)
+    )
 
 
 def _change(draft: Draft, desired: DesiredTargetGroup, observed: ObservedTargetGroup, context: PlanContext) -> None:
@@ -102,10 +104,24 @@ def _change(draft: Draft, desired: DesiredTargetGroup, observed: ObservedTargetG
             {"targetGroupIdentifier": observed.id, "healthCheck": health_check_shape(desired.health_check)},
             needs=active,
         )
-    serving = {target for target, status in observed.targets.items() if status != DRAINING}
-    added = _register(draft, desired, observed.id, sorted(desired.targets - serving), (), active)
-    stays = not serving.isdisjoint(desired.targets)
-    _deregister(draft, observed, sorted(serving - desired.targets), active, () if stays else added)
+    _follow(draft, observed, desired.name, desired.targets, active)
+
+
+def plan_targets(observed: ObservedTargetGroup, targets: Set[Target]) -> Plan:
+    """What makes these the targets of a group of which nothing else is to be changed."""
+    draft = Draft()
+    if observed.status == ACTIVE:
+        _follow(draft, observed, observed.name, targets, ())
+    return draft.plan()
+
+
+def _follow(
+    draft: Draft, observed: ObservedTargetGroup, name: str, targets: Set[Target], needs: Sequence[Need]
+) -> None:
+    serving = {target for target, status in (observed.targets or {}).items() if status != DRAINING}
+    added = _register(draft, name, observed.id, sorted(targets - serving), (), needs)
+    stays = not serving.isdisjoint(targets)
+    _deregister(draft, observed, sorted(serving - targets), needs, () if stays else added)
 
 
 def _delete(draft: Draft, observed: ObservedTargetGroup) -> None:
@@ -133,7 +149,7 @@ def _delete(draft: Draft, observed: ObservedTargetGroup) -> None:
 
 def _register(
     draft: Draft,
-    desired: DesiredTargetGroup,
+    name: str,
     group_id: str | Reference,
     targets: Sequence[Target],
     after: Sequence[int],
@@ -142,7 +158,7 @@ def _register(
     return [
         draft.add(
             "RegisterTargets",
-            f"target group {desired.name}",
+            f"target group {name}",
             f"register {_targets_text(some)}",
             {"targetGroupIdentifier": group_id, "targets": [target_shape(target) for target in some]},
             after=after,

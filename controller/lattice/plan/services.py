@@ -105,6 +105,23 @@ def conflict_of(desired: DesiredService, observed: ObservedService, identity: Id
     return None
 
 
+def outlives(observed: ObservedService, awaited: Sequence[DesiredService], identity: Identity) -> bool:
+    """Whether a service that is asked for no more is to stay until these are complete, which take its place.
+
+    Not where one of them waits for it to go: for its name, where it has no other, or for its custom domain.
+    """
+    return (
+        bool(awaited)
+        and observed.owner == identity.owner
+        and observed.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}
+        and not any(
+            (desired.alternative_name is None and desired.name == observed.name)
+            or (desired.custom_domain is not None and desired.custom_domain == observed.custom_domain)
+            for desired in awaited
+        )
+    )
+
+
 def _unusable(observed: ObservedService) -> str:
     return (
         f"the Lattice service {observed.name} is {observed.status} and not this controller's to delete; delete it, or "

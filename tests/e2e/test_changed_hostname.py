@@ -1,0 +1,225 @@
+"""A route's hostname changes: what serves the old one stays until the new one's service is complete."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.lattice import Refuse
+from sandbox.lattice.resources import Service
+from tests.e2e.bad_input_seen import condition, is_gone, is_programmed
+from tests.e2e.harness import PREFIX, Json, World, eventually, world
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, route, rule, service
+from tests.e2e.test_convergence import check_empty, check_lattice, settled
+
+pytestmark = pytest.mark.anyio
+
+OLD, NEW = "old.example.com", "new.example.com"
+HTTPS = listener("https", 443, "HTTPS", tls={"mode": "Terminate", "options": {"example.com/unused": "x"}})
+FAILS = Refuse()
+
+
+@asynccontextmanager
+async def hotel(directory: Path, *listeners: Json, **more: Any) -> AsyncGenerator[World]:
+    """A world with the route `rates` of the old hostname, programmed."""
+    async with world(directory, **more) as one:
+        one.make_network("my-hotel")
+        one.lattice.state.add_certificate(OLD)
+        await one.start()
+        await one.apply(gateway_class(), gateway("my-hotel", *listeners))
+        await one.apply(service("rates"), endpoints("rates", ["10.0.0.1"]))
+        await one.apply(route("rates", rule(backend("rates")), hostnames=[OLD]))
+        await eventually(lambda: is_programmed(one, "rates"))
+        await one.quiet()
+        yield one
+
+
+async def rename(one: World, *hostnames: str) -> None:
+    await one.patch("HTTPRoute", "rates", {"spec": {"hostnames": list(hostnames) or None}})
+
+
+def of(one: World, hostname: str) -> Service:
+    [found] = [each for each in one.lattice.state.services if each.custom_domain == hostname]
+    return found
+
+
+def rules_of(one: World, hostname: str) -> list[str]:
+    rules = [each for listener in of(one, hostname).listeners.values() for each in listener.rules.values()]
+    return [f"{each.id} {each.match} {[(to.id, weight) for to, weight in each.action.forward]}" for each in rules]
+
+
+def targets(one: World) -> list[list[str]]:
+    return sorted(sorted(target.id for target in group.targets.values()) for group in one.lattice.state.target_groups)
+
+
+def domains(one: World) -> set[str | None]:
+    return {each.custom_domain for each in one.lattice.state.services}
+
+
+async def tried(one: World, call: str, times: int = 1) -> None:
+    """Return when a call that is refused was tried so many times more."""
+    mark = one.lattice.calls.mark()
+
+    def check() -> None:
+        assert one.lattice_calls(mark).get(call, 0) >= times
+
+    await eventually(check)
+
+
+async def test_the_old_service_goes_after_all_of_the_new_one_is_there(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        mark = one.lattice.calls.mark()
+        await rename(one, NEW)
+        await settled(one, check_lattice)
+        calls = [record.operation for record in one.lattice.calls.since(mark)]
+        first = min(place for place, call in enumerate(calls) if call.startswith("Delete"))
+        made = {"CreateService", "CreateServiceNetworkServiceAssociation", "CreateListener", "CreateRule"}
+        assert made <= set(calls[:first])
+        assert made.isdisjoint(calls[first:])
+
+
+@pytest.mark.parametrize("what", ["CreateListener", "CreateServiceNetworkServiceAssociation", "CreateTargetGroup"])
+async def test_it_stays_as_it_is_while_a_part_of_the_new_one_cannot_be_made(tmp_path: Path, what: str) -> None:
+    async with hotel(tmp_path) as one:
+        before = rules_of(one, OLD), of(one, OLD).id
+        refused = one.lattice.faults.add(what, FAILS)
+        await rename(one, NEW)
+        await tried(one, what, 2)
+        assert (rules_of(one, OLD), of(one, OLD).id) == before
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW}
+
+
+async def test_so_it_does_across_a_restart(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        refused = one.lattice.faults.add("CreateListener", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateListener")
+        before = rules_of(one, OLD)
+        await one.crash()
+        await one.start()
+        await tried(one, "CreateListener")
+        assert rules_of(one, OLD) == before
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW}
+
+
+def alone(one: World, hostname: str) -> None:
+    assert domains(one) == {hostname}
+    assert len(one.lattice.state.target_groups) == 1
+
+
+def lacks_certificate(one: World) -> None:
+    accepted = condition(one, "Accepted", "rates")
+    assert (accepted["status"], accepted["reason"]) == ("False", "CertificateNotFound")
+    assert accepted["observedGeneration"] == one.get("HTTPRoute", "rates")["metadata"]["generation"]  # type: ignore[index]
+    assert f"goes on serving what the route asked for before: hostname {OLD}." in accepted["message"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_without_a_certificate_the_old_one_stays_and_follows_its_pods(
+    tmp_path: Path, restarted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.reconcile.certificates.FRESH", 0.1)
+    async with hotel(tmp_path, HTTPS) as one:
+        await rename(one, NEW)
+        await eventually(lambda: lacks_certificate(one))
+        if restarted:
+            await one.crash()
+            await one.start()
+        await one.apply(endpoints("rates", ["10.0.0.2", "10.0.0.3"]))
+        await eventually(lambda: targets(one).index(["10.0.0.2", "10.0.0.3"]))
+        await eventually(lambda: lacks_certificate(one))
+        assert domains(one) == {OLD}
+        one.lattice.state.add_certificate(NEW)
+        await eventually(lambda: is_programmed(one, "rates"))
+        await eventually(lambda: alone(one, NEW))
+        assert OLD not in condition(one, "Accepted", "rates")["message"]
+
+
+async def test_a_name_that_is_taken_leaves_the_old_one(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        one.lattice.faults.add(
+            "CreateServiceNetworkServiceAssociation", Refuse("ValidationException", 400, "the name is taken")
+        )
+        await rename(one, NEW)
+
+        def told() -> None:
+            accepted = condition(one, "Accepted", "rates")
+            assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
+            assert f"before: hostname {OLD}." in accepted["message"]
+
+        await eventually(told)
+        assert rules_of(one, OLD)
+
+
+async def test_going_back_keeps_the_service_as_it_is(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        kept = of(one, OLD).id
+        one.lattice.faults.add("CreateListener", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateListener")
+        await rename(one, OLD)
+        await settled(one, check_lattice)
+        assert of(one, OLD).id == kept
+        assert domains(one) == {OLD}
+
+
+@pytest.mark.parametrize("hostnames", [[], [NEW, OLD], [NEW, "third.example.com"]])
+async def test_hostnames_come_and_go(tmp_path: Path, hostnames: list[str]) -> None:
+    async with hotel(tmp_path) as one:
+        await rename(one, *hostnames)
+        await settled(one, check_lattice)
+        await rename(one, OLD)
+        await settled(one, check_lattice)
+        await rename(one)
+        await settled(one, check_lattice)
+
+
+async def test_a_deleted_route_takes_both_with_it(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        one.lattice.faults.add("CreateListener", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateListener")
+        await one.delete("HTTPRoute", "rates")
+        await eventually(lambda: is_gone(one, "rates"))
+        await settled(one, check_empty)
+
+
+async def test_whoever_asks_for_the_old_hostname_gets_it(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        refused = one.lattice.faults.add(
+            "CreateListener", FAILS, when=lambda params: params["serviceIdentifier"] == of(one, NEW).id
+        )
+        await rename(one, NEW)
+        await tried(one, "CreateListener")
+        await one.apply(gateway("annex"))
+        one.make_network("annex")
+        both = [{"name": "my-hotel"}, {"name": "annex"}]
+        await one.apply(route("heir", rule(backend("rates")), hostnames=[OLD], parents=both))
+        await eventually(lambda: is_programmed(one, "heir"))
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+
+
+async def test_a_pause_in_the_middle_keeps_both(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        refused = one.lattice.faults.add("CreateListener", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateListener")
+        await one.patch("HTTPRoute", "rates", {"metadata": {"annotations": {f"{PREFIX}paused": "true"}}})
+        await one.quiet()
+        one.lattice.faults.remove(refused)
+        await one.crash()
+        mark = one.lattice.calls.mark()
+        await one.start()
+        await one.quiet()
+        assert one.lattice.calls.writes(mark) == []
+        assert domains(one) == {OLD, NEW}
+        await one.patch("HTTPRoute", "rates", {"metadata": {"annotations": {f"{PREFIX}paused": None}}})
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW}
