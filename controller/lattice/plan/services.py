@@ -17,7 +17,7 @@ Whose service it is, by its tags:
 |                      |                                   | to go where there is none                               |
 | ours                 | another's, other custom domain    | create another by the alternative name: the route that  |
 |                      |                                   | it was named after left it; Conflicted where it has none|
-| ours                 | another's                         | Conflicted                                              |
+| ours                 | another's                         | Conflicted, until it is gone                            |
 | none                 | this route's, or none             | adopt it by tagging; never to delete it, nor to replace |
 |                      |                                   | what has failed: then it is Conflicted                  |
 | another's            |                                   | Conflicted, or take it over where the route says so     |
@@ -76,6 +76,8 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
             draft.needs.append(Gone(observed.ref))
         elif conflict is not None:
             draft.problems.append(Problem(reason="Conflicted", message=conflict))
+            if ours:
+                draft.needs.append(Gone(observed.ref))
         elif held:
             draft.needs.append(Gone(observed.ref))
         elif observed.status in {CREATE_FAILED, DELETE_FAILED} and observed.owner != context.identity.owner:
