@@ -118,7 +118,9 @@ class ReadOnly:
                 held = place in step.held
                 calls[operation.call, held] += 1
                 facts = {"operation": operation.call, "resource": operation.resource, "what": operation.description}
-                lines.append(("would be held back" if held else "would do", {"object": str(step.route), **facts}))
+                lines.append(
+                    ("would be held back" if held else "would do", {"object": str(step.route or step.key), **facts})
+                )
         for remark in found.remarks:
             facts = {"reason": remark.reason, "what": remark.message}
             lines.append(("would tell", {"object": str(remark.route), **facts}))

@@ -21,7 +21,7 @@ from controller.cli.manifests import files_of, lay_over, read
 from controller.cli.output import add_kubeconfig, add_output, printed
 from controller.cli.snapshot import reported, snapshot
 from controller.lattice.plan import Operation
-from controller.reconcile.preview import Preview, preview
+from controller.reconcile.preview import Preview, Step, preview
 from controller.reconcile.view import INDEXERS
 from controller.translate.annotations import TAKE_OVER
 from controller.translate.take_over import RELEASED
@@ -114,7 +114,11 @@ def _stacked(found: Preview, console: Console) -> None:
 def _operations(found: Preview) -> Iterator[tuple[str, Operation, bool]]:
     for step in found.steps:
         for place, operation in enumerate(step.plan.operations):
-            yield f"{step.route.namespace}/{step.route.name}", operation, place in step.held
+            yield _whom(step), operation, place in step.held
+
+
+def _whom(step: Step) -> str:
+    return "no route" if step.route is None else f"{step.route.namespace}/{step.route.name}"
 
 
 def _colored(operation: Operation, held: bool) -> str:

@@ -196,10 +196,11 @@ async def foresee_import(imports: Imports, view: View, key: CertificateKey, ctx:
     """What a pass for a Secret would do, for those who only look. Raises `UnknownError` and `LatticeError`."""
     translation = translate_certificate(view, key, ctx)
     await imports.load(lane=Lane.BULK)
-    return Plan(operations=tuple(_operation(key, step) for step in imports.steps(translation)))
+    wanted = translation.wanted
+    return Plan(operations=tuple(_operation(key, step, wanted=wanted) for step in imports.steps(translation)))
 
 
-def _operation(key: CertificateKey, step: Step) -> Operation:
+def _operation(key: CertificateKey, step: Step, *, wanted: bool) -> Operation:
     """A step as an operation, without what is imported."""
     resource = f"certificate of Secret {key.namespace}/{key.name}"
     match step:
@@ -214,6 +215,5 @@ def _operation(key: CertificateKey, step: Step) -> Operation:
             )
         case Remove(arn=arn):
             arguments = {"CertificateArn": arn}
-            return Operation(
-                call="DeleteCertificate", arguments=arguments, resource=resource, description="delete one too many"
-            )
+            description = "delete one too many" if wanted else "delete it from ACM, for no listener refers to it"
+            return Operation(call="DeleteCertificate", arguments=arguments, resource=resource, description=description)

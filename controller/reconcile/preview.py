@@ -1,8 +1,9 @@
 """What a run would do, without doing it: the same translations, observations and plans, and no apply.
 
 A plan is made for every service and target group that a route asks for, for the Secrets whose certificates they are to
-have, and for what is left over of the routes. What would follow from the changes themselves (a plan that is not
-`whole`) is not shown. What a run would hold back, because another controller was before, is shown as such.
+have, and for what is left over of the routes and of what was imported. What would follow from the changes themselves (a
+plan that is not `whole`) is not shown. What a run would hold back, because another controller was before, is shown as
+such.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,8 @@ AT_ONCE = 20
 class Step(Frozen, frozen=True):
     """The plan of one key, for the route that it serves."""
 
-    route: RouteRef
+    route: RouteRef | None
+    """None for what no route asks for any more: a certificate that was imported from a Secret."""
     key: ServiceKey | TargetGroupKey | CertificateKey
     plan: Plan
     held: frozenset[int] = frozenset()
@@ -70,7 +72,7 @@ class Preview(Frozen, frozen=True):
         return {
             "operations": [
                 {
-                    "route": str(step.route),
+                    "route": None if step.route is None else str(step.route),
                     "key": str(step.key),
                     **operation.to_json(),
                     "held": place in step.held,
@@ -105,7 +107,9 @@ async def preview(
     async with anyio.create_task_group() as tasks:
         for ref in refs:
             tasks.start_soon(planner.route, ref)
-    order = {ref: place for place, ref in enumerate(refs)}
+    await planner.surplus_imports()
+    order: dict[RouteRef | None, int] = {ref: place for place, ref in enumerate(refs)}
+    order[None] = len(refs)
     return Preview(
         steps=tuple(sorted(planner.steps, key=lambda step: (order[step.route], isinstance(step.key, ServiceKey)))),
         remarks=tuple(sorted(planner.remarks, key=lambda remark: order[remark.route])),
@@ -179,6 +183,19 @@ class _Planner:
                 plan = await foresee_import(self._certificates.imports, self._view, key, self._ctx)
                 if plan.operations:
                     self.steps.append(Step(route=route, key=key, plan=plan))
+
+    async def surplus_imports(self) -> None:
+        """What was imported from Secrets to which no service of a route refers, for most of that is to go."""
+        if not self._ctx.import_certificates:
+            return
+        for key in sorted(await self._certificates.imports.load(lane=Lane.BULK)):
+            if key not in self._imported:
+                try:
+                    plan = await foresee_import(self._certificates.imports, self._view, key, self._ctx)
+                except UnknownError:
+                    continue  # What is not known to be unused stays.
+                if plan.operations:
+                    self.steps.append(Step(route=None, key=key, plan=plan))
 
     async def _look_for(self, networks: Iterable[str]) -> None:
         """As a run does, look for networks that are not in the list among those of this VPC's associations."""
