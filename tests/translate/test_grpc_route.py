@@ -4,7 +4,8 @@ import pytest
 
 from controller.api.keys import RouteRef, ServiceKey
 from controller.lattice.model import FixedResponse, HeaderMatch, Match
-from controller.translate.route import RouteTranslation, translate_route
+from controller.translate.outcomes import Programmed, route_report
+from controller.translate.route import ACCEPTED_MESSAGE, RouteTranslation, translate_route
 from controller.translate.service import translate_service
 from controller.translate.target_group import translate_target_group
 from tests.support.view import (
@@ -186,6 +187,24 @@ def test_of_an_http_route_and_a_grpc_route_with_one_hostname_the_older_is_accept
         assert (status, reason) == ("False", "Conflicted")
         assert f"is served by the older {older}/default/" in message
         assert [translate_service(view, key, ctx).routes[0].ref.kind for key in found[older].services] == [older]
+
+
+def test_a_route_whose_hostnames_overlap_in_part_with_those_of_another_kind_serves_the_rest_and_says_so(ctx):
+    both = ["a.example.com", "b.example.com"]
+    pages = route("pages", rule(backend("parking")), hostnames=both, created="2026-01-01T00:00:00Z")
+    calls = grpc_route(
+        "calls", rule(backend("parking")), hostnames=["b.example.com", "c.example.com"], created="2026-01-02T00:00:00Z"
+    )
+    view = hotel(pages, calls)
+    found = translate_route(view, CALLS, ctx)
+    assert [key.hostname for key in found.services] == ["c.example.com"]
+    told = "Hostname b.example.com is served by the older HTTPRoute/default/pages."
+    assert conditions_of(found)["Accepted"] == ("True", "Accepted", f"{ACCEPTED_MESSAGE} {told}")
+    programmed = {key: Programmed(domain="x.on.aws", arn="arn:x") for key in found.services}
+    [parent] = route_report(found, programmed).parents
+    [accepted] = [each for each in parent["conditions"] if each["type"] == "Accepted"]
+    assert (accepted["status"], accepted["message"]) == ("True", f"DNS Name: x.on.aws {told}")
+    assert [key.hostname for key in translate_route(view, pages.ref, ctx).services] == both
 
 
 def test_routes_of_two_kinds_that_were_made_together_under_one_name_are_told_apart(ctx):
