@@ -3,35 +3,23 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiobotocore.session import get_session
 
 from controller.lattice.client import LatticeClient
-from controller.lattice.limits import Limits, Rate
-from sandbox.lattice import LatticeServer, Timings
-from workqueue import MonotonicClock
-
-SESSION = get_session()
-"""One for all tests, because it keeps the service models that it has read."""
+from sandbox.lattice import LatticeServer
+from tests.support.account import emulated
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[LatticeServer]:
-    async with LatticeServer(timings=Timings.instant(), validate_answers=True) as server:
-        yield server
+async def account(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[LatticeServer, LatticeClient]]:
+    async with emulated(monkeypatch) as account:
+        yield account
 
 
 @pytest.fixture
-async def calls(server: LatticeServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LatticeClient]:
-    for name, value in {
-        "AWS_ENDPOINT_URL": server.url,
-        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/nonexistent",
-        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("controller.lattice.client.get_session", lambda: SESSION)
-    limits = Limits(MonotonicClock(), default=Rate(10_000, 10_000))
-    async with LatticeClient(region="us-west-2", endpoint_url=None, limits=limits) as client:
-        yield client
+def server(account: tuple[LatticeServer, LatticeClient]) -> LatticeServer:
+    return account[0]
+
+
+@pytest.fixture
+def calls(account: tuple[LatticeServer, LatticeClient]) -> LatticeClient:
+    return account[1]

@@ -3,31 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from aiobotocore.session import get_session
 
-from controller.lattice.client import LatticeClient
-from controller.lattice.limits import Limits, Rate
-from sandbox.lattice import LatticeServer, Timings
 from tests.lattice.world import World
-from workqueue import MonotonicClock
-
-SESSION = get_session()
-"""One for all tests, because it keeps the service models that it has read."""
+from tests.support.account import emulated
 
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    async with LatticeServer(timings=Timings.instant(), validate_answers=True) as server:
-        for name, value in {
-            "AWS_ENDPOINT_URL": server.url,
-            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/nonexistent",
-            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-        }.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("controller.lattice.client.get_session", lambda: SESSION)
-        limits = Limits(MonotonicClock(), default=Rate(10_000, 10_000))
-        async with LatticeClient(region="us-west-2", endpoint_url=None, limits=limits) as client:
-            yield World(server, client)
+    async with emulated(monkeypatch) as (server, client):
+        yield World(server, client)
