@@ -1,6 +1,8 @@
 """Certificates of Secrets, from the Secret to the service in VPC Lattice, and that their keys go nowhere else."""
 
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +50,16 @@ async def apply_all(one: World, *more: Json, ref: Json | None = None) -> None:
     await one.apply(*more, *objects, route("rates", rule(backend("rates")), hostnames=[NAME]))
 
 
+@asynccontextmanager
+async def serving(directory: Path) -> AsyncGenerator[World]:
+    """A world with a service whose certificate was imported from the first Secret."""
+    async with world(directory, settings=ON) as one:
+        await apply_all(one, of(FIRST))
+        await one.start()
+        await eventually(lambda: programmed(one))
+        yield one
+
+
 def imported(one: World) -> Certificate:
     [certificate] = one.lattice.state.certificates.values()
     return certificate
@@ -72,10 +84,7 @@ def nothing_imported(one: World) -> None:
 
 
 async def test_a_secret_is_imported_and_serves(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         is_imported(one, FIRST)
         assert certificate_of(one) == imported(one).arn
         await eventually(lambda: resolved(one, "True", "ResolvedRefs"))
@@ -83,10 +92,7 @@ async def test_a_secret_is_imported_and_serves(tmp_path: Path) -> None:
 
 
 async def test_a_secret_that_changes_is_imported_anew_under_its_arn(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         before = imported(one).arn
         await one.apply(of(SECOND))
         await eventually(lambda: is_imported(one, SECOND))
@@ -94,10 +100,7 @@ async def test_a_secret_that_changes_is_imported_anew_under_its_arn(tmp_path: Pa
 
 
 async def test_a_secret_that_changed_meanwhile_is_imported_anew_by_the_next_run(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         before = imported(one).arn
         await one.stop()
         await one.apply(of(SECOND))
@@ -107,10 +110,7 @@ async def test_a_secret_that_changed_meanwhile_is_imported_anew_by_the_next_run(
 
 
 async def test_a_restart_changes_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         await one.quiet()
         await one.stop()
         mark = one.lattice.calls.mark()
@@ -144,10 +144,7 @@ async def test_a_secret_that_comes_later_is_waited_for(tmp_path: Path) -> None:
     ids=["expired", "another key", "no PEM"],
 )
 async def test_a_secret_that_breaks_says_so_and_what_was_imported_goes_on(tmp_path: Path, pair: Pair, why: str) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         await one.apply(of(pair))
         await eventually(lambda: resolved(one, "False", "InvalidCertificateRef", why))
         await one.quiet()
@@ -156,10 +153,7 @@ async def test_a_secret_that_breaks_says_so_and_what_was_imported_goes_on(tmp_pa
 
 
 async def test_a_secret_that_is_deleted_leaves_what_was_imported(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         await one.delete("Secret", "shop")
         await eventually(lambda: resolved(one, "False", "InvalidCertificateRef", "no such Secret"))
         await one.quiet()
@@ -185,10 +179,7 @@ def only(one: World, certificate: Certificate) -> None:
 
 
 async def test_what_nobody_refers_to_any_more_is_removed_by_the_next_run(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         await one.delete("HTTPRoute", "rates")
         await eventually(lambda: gone(one))
         await one.stop()
@@ -293,10 +284,7 @@ async def test_a_crash_between_import_and_service_leaves_nothing_twice(tmp_path:
 
 
 async def test_a_certificate_that_somebody_deleted_is_imported_again_when_it_is_missed(tmp_path: Path) -> None:
-    async with world(tmp_path, settings=ON) as one:
-        await apply_all(one, of(FIRST))
-        await one.start()
-        await eventually(lambda: programmed(one))
+    async with serving(tmp_path) as one:
         before = imported(one).arn
         await one.quiet()
         one.lattice.state.unregister(one.lattice.state.certificates.pop(before))
