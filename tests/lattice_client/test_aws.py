@@ -1,4 +1,4 @@
-"""What AWS's answers mean, by code and status; the wire is in test_client."""
+"""What AWS's answers mean, by code and status; the wire is in test_refusals and test_attempts."""
 
 from typing import Any
 

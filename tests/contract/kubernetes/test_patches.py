@@ -227,14 +227,8 @@ async def test_a_strategic_merge_patch_replaces_a_list_if_asked_to(cluster, path
     assert [c["name"] for c in reply.body["spec"]["template"]["spec"]["containers"]] == ["other"]
 
 
-async def test_conditions_are_merged_by_type(cluster, paths):
-    body = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "a"},
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    await cluster.post(paths.core("pods"), body)
+async def test_conditions_are_merged_by_type(cluster, paths, new):
+    await cluster.post(paths.core("pods"), new.pod("a"))
     for type_, status in (("Ready", "False"), ("gate.io/x", "True"), ("Ready", "True")):
         patch = {"status": {"conditions": [{"type": type_, "status": status}]}}
         reply = await cluster.patch(paths.core("pods", "a") + "/status", patch, "strategic")

@@ -197,26 +197,14 @@ async def test_a_field_of_the_wrong_type_cannot_be_decoded(cluster, paths, new):
     assert (reply.code, reply.reason) == (400, "BadRequest")
 
 
-async def test_a_new_pod_is_pending(cluster, paths):
-    body = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "a"},
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    pod = (await cluster.post(paths.core("pods"), body)).body
+async def test_a_new_pod_is_pending(cluster, paths, new):
+    pod = (await cluster.post(paths.core("pods"), new.pod("a"))).body
     assert pod["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
     assert pod["spec"]["restartPolicy"] == "Always"
 
 
-async def test_a_pod_keeps_its_spec_but_for_images(cluster, paths):
-    body = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "a"},
-        "spec": {"containers": [{"name": "c", "image": "i"}]},
-    }
-    await cluster.post(paths.core("pods"), body)
+async def test_a_pod_keeps_its_spec_but_for_images(cluster, paths, new):
+    await cluster.post(paths.core("pods"), new.pod("a"))
     new_image = {"spec": {"containers": [{"name": "c", "image": "j"}]}}
     assert (await cluster.patch(paths.core("pods", "a"), new_image, "strategic")).code == 200
     reply = await cluster.patch(paths.core("pods", "a"), {"spec": {"hostname": "x"}})

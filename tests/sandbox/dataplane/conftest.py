@@ -1,7 +1,7 @@
 """A directory to route by, and targets to route to."""
 
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -218,6 +218,23 @@ async def raw_target(network, serve):
         yield ip, port
         tasks.cancel_scope.cancel()
     network.release(ip)
+
+
+class Hanging:
+    """What a target does that takes requests and answers none, for `raw_target`."""
+
+    def __init__(self):
+        self.begun = anyio.Event()
+        """It was asked."""
+        self.freed = anyio.Event()
+        """Its connection has ended."""
+
+    async def __call__(self, stream):
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                await stream.receive()
+                self.begun.set()
+        self.freed.set()
 
 
 @dataclass

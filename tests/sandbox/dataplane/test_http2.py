@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from random import Random
 
 import anyio
@@ -17,7 +17,7 @@ from hyperframe.frame import GoAwayFrame
 from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import FixedResponse, Forward, HeaderMatch, Match
 
-from .conftest import FQDN, echo, http2_target, http_target, port_of, raw_target
+from .conftest import FQDN, Hanging, echo, http2_target, http_target, port_of, raw_target
 
 pytestmark = pytest.mark.anyio
 
@@ -146,25 +146,17 @@ class TestConnections:
             assert (await caller.answer(second))[1] == b"/second"
 
     async def test_a_reset_stream_frees_its_target_and_leaves_the_others(self, plane, caller, directory, network):
-        begun, freed = anyio.Event(), anyio.Event()
-
-        async def hang(stream):
-            await stream.receive()
-            begun.set()
-            with pytest.raises(anyio.EndOfStream):
-                await stream.receive()
-            freed.set()
-
+        hang = Hanging()
         async with raw_target(network, hang) as target:
             directory.group("tg-1", target)
             directory.service([(Match(path_exact="/hang"), "tg-1")])
             hanging = caller.begin(path="/hang")
             await caller.flush()
             with anyio.fail_after(10):
-                await begun.wait()
+                await hang.begun.wait()
                 caller.h2.reset_stream(hanging)
                 await caller.flush()
-                await freed.wait()
+                await hang.freed.wait()
             assert (await caller.answer(caller.begin(path="/other")))[0] == 404
         assert [(access.path, access.reason) for access in plane.log] == [
             ("/hang", "ClientConnectionClosed"),
@@ -314,23 +306,16 @@ class TestTargets:
         assert next(iter(plane.log)).reason == "TargetDataTimeout"
 
     async def test_the_end_of_the_data_plane_ends_what_is_asked_of_targets(self, directory, network):
-        asked, ended = anyio.Event(), anyio.Event()
-
-        async def listen(stream):
-            with suppress(anyio.BrokenResourceError):
-                async for _ in stream:
-                    asked.set()
-            ended.set()
-
-        async with raw_target(network, listen) as target:
+        hang = Hanging()
+        async with raw_target(network, hang) as target:
             plane = DataPlane(directory, network=network, random=Random(7))
             async with plane.serving(), calling_securely(plane, directory) as caller:
                 forward_to(directory, target, protocol_version="HTTP2")
                 caller.begin()
                 await caller.flush()
-                await asked.wait()
+                await hang.begun.wait()
             with anyio.fail_after(10):
-                await ended.wait()
+                await hang.freed.wait()
 
     async def test_http_1_1_cannot_reach_groups_of_http2(self, plane, curl, directory):
         directory.service(port=443, protocol="HTTPS")

@@ -15,7 +15,7 @@ from aiohttp import web
 from sandbox.dataplane import DataPlane
 from sandbox.lattice.directory import FixedResponse, Forward, HeaderMatch, Match
 
-from .conftest import FQDN, echo, http_target, raw_target
+from .conftest import FQDN, Hanging, echo, http_target, raw_target
 
 pytestmark = pytest.mark.anyio
 
@@ -366,23 +366,15 @@ class TestBreaking:
         assert next(iter(plane.log)).reason == "TargetDataTimeout"
 
     async def test_a_caller_that_leaves_frees_the_target(self, plane, directory, network):
-        begun, freed = anyio.Event(), anyio.Event()
-
-        async def hang(stream):
-            await stream.receive()
-            begun.set()
-            with pytest.raises(anyio.EndOfStream):
-                await stream.receive()
-            freed.set()
-
+        hang = Hanging()
         async with raw_target(network, hang) as target:
             directory.forward_all_to("tg-1", target)
             with anyio.fail_after(5):
                 port = int(plane.url.rpartition(":")[2])
                 async with await anyio.connect_tcp("127.0.0.1", port) as stream:
                     await stream.send(f"GET / HTTP/1.1\r\nHost: {FQDN}\r\n\r\n".encode())
-                    await begun.wait()
-                await freed.wait()
+                    await hang.begun.wait()
+                await hang.freed.wait()
 
 
 class TestLog:
