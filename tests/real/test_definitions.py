@@ -36,23 +36,9 @@ from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import eventually
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, namespace, route, rule, service
 from tests.e2e.test_bad_input_kubernetes import in_lattice
+from tests.real.definitions import PATH, remove
 from tests.real.world import RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver, crds
-
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-def remove(server: KubeApiserver, *suffixes: str) -> None:
-    """Delete the definitions whose names end so, with their objects, and return when nothing of them is served."""
-    names = [each["metadata"]["name"] for each in server.request("GET", DEFINITIONS)["items"]]
-    gone = [name for name in names if name.endswith(suffixes)]
-    for name in gone:
-        server.request("DELETE", f"{DEFINITIONS}/{name}")
-    for _ in range(2400):
-        if not set(gone) & {each["metadata"]["name"] for each in server.request("GET", DEFINITIONS)["items"]}:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{gone} do not go")
 
 
 def install(server: KubeApiserver) -> None:
@@ -141,7 +127,7 @@ def answers(server: KubeApiserver, folder: Path, asked: list[tuple[str, Json]]) 
     """What the server says to each object, with the definitions of a folder installed."""
     found = definitions(folder)
     remove(server, GROUP)
-    server.apply(*found.values(), path=DEFINITIONS)
+    server.apply(*found.values(), path=PATH)
     paths = {}
     for kind, definition in found.items():
         names = definition["spec"]["names"]["plural"]

@@ -35,9 +35,11 @@ from tests.e2e.test_convergence import check_lattice, settled
 from tests.e2e.test_replicas import add_route, leads, replica
 from tests.e2e.test_route_kinds import programmed
 from tests.real import audit
+from tests.real.definitions import install, remove
 from tests.real.proxy import Proxy, proxy
 from tests.real.rights import ACCOUNT, Right, grant, granted
 from tests.real.world import OURS, RealWorld, world
+from tests.support.external_dns import DEFINITION, NAME
 from tests.support.kube_apiserver import KubeApiserver
 
 pytestmark = [pytest.mark.anyio, needs_kubectl]
@@ -55,6 +57,14 @@ OTHER_KINDS = (
 RATES = (service("rates"), endpoints("rates", ["10.0.0.1"]), route("rates", rule(backend("rates"))))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def external_dns(server: KubeApiserver) -> Iterator[None]:
+    """Its kind is installed: there are rights that nothing needs where it is not."""
+    install(server, DEFINITION)
+    yield
+    remove(server, NAME)
+
+
 async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver, account: str, tmp_path: Path) -> None:
     async with world(server, tmp_path, token=account) as one:
         since = audit.mark(server)
@@ -63,6 +73,7 @@ async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver
             await eventually(lambda: leads(one, "only"))
             await one.apply(gateway_class(), HOTEL, route("lost", rule(backend("nowhere"))), *RATES, *OTHER_KINDS)
             await eventually(lambda: is_programmed(one, "rates"))
+            await eventually(lambda: _published(one, "sealed.example.com", of="sealed"))
             for kind, name in (("GRPCRoute", "calls"), ("TLSRoute", "sealed")):
                 await eventually(lambda kind=kind, name=name: programmed(one, kind, name))
                 await one.delete(kind, name)
@@ -86,6 +97,7 @@ async def test_life_of_a_route_with_the_rights_of_the_base(server: KubeApiserver
         "gateways/status",
         "gatewayclasses/status",
         "events",
+        "dnsendpoints",
     }
 
 
@@ -270,6 +282,42 @@ async def failure(stage: Stage) -> None:
     await stage.one.apply(service("unlucky"), route("unlucky", rule(backend("unlucky"))))
 
 
+async def record(stage: Stage) -> None:
+    """A DNS record of a route's hostname."""
+    await life(stage)
+    await _name(stage, "shop.example.com")
+
+
+async def changed_record(stage: Stage) -> None:
+    await record(stage)
+    await eventually(lambda: _published(stage.one, "shop.example.com"))
+    await _name(stage, "web.example.com")
+
+
+async def removed_record(stage: Stage) -> None:
+    await record(stage)
+    await eventually(lambda: _published(stage.one, "shop.example.com"))
+    await _name(stage, None)
+
+
+async def conflict_of_a_record(stage: Stage) -> None:
+    await record(stage)
+    await eventually(lambda: _published(stage.one, "shop.example.com"))
+    await stage.one.quiet()
+    await _change_unseen(stage, "DNSEndpoint", "rates-dns", "dnsendpoints")
+    await _name(stage, "web.example.com")
+
+
+async def _name(stage: Stage, hostname: str | None) -> None:
+    await stage.one.patch("HTTPRoute", "rates", {"spec": {"hostnames": [hostname] if hostname else None}})
+
+
+def _published(one: RealWorld, hostname: str, of: str = "rates") -> None:
+    made = one.get("DNSEndpoint", f"{of}-dns")
+    assert made is not None
+    assert [each["dnsName"] for each in made["spec"]["endpoints"]] == [hostname]
+
+
 ACTS: dict[tuple[str, str], Callable[[Stage], Awaitable[None]]] = {
     ("gatewayclasses", "get"): conflict_of_a_class,
     ("gateways", "get"): conflict_of_a_gateway,
@@ -280,6 +328,10 @@ ACTS: dict[tuple[str, str], Callable[[Stage], Awaitable[None]]] = {
     ("grpcroutes/status", "patch"): life_of_all_kinds,
     ("tlsroutes", "patch"): life_of_all_kinds,
     ("tlsroutes/status", "patch"): life_of_all_kinds,
+    ("dnsendpoints", "get"): conflict_of_a_record,
+    ("dnsendpoints", "create"): record,
+    ("dnsendpoints", "patch"): changed_record,
+    ("dnsendpoints", "delete"): removed_record,
     ("events", "create"): failure,
     ("events", "patch"): failure,
 }

@@ -111,7 +111,7 @@ class RealWorld(AnyWorld):
 
     async def empty(self) -> None:
         """Remove all objects of the tests, whatever their finalizers, once all kinds are served."""
-        await eventually(lambda: [self.all(kind) for kind in OURS])
+        await eventually(lambda: [self.all(kind) for kind in (*OURS, "DNSEndpoint")])
         for kind in OURS:
             for obj in self.all(kind):
                 name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace", "")
@@ -119,7 +119,7 @@ class RealWorld(AnyWorld):
                     await self.patch(kind, name, {"metadata": {"finalizers": None}}, namespace=namespace)
                 if "deletionTimestamp" not in obj["metadata"]:
                     await self.delete(kind, name, namespace=namespace)
-        for kind in ("EndpointSlice", "Service", "Lease", "Event"):
+        for kind in ("EndpointSlice", "Service", "Lease", "Event", "DNSEndpoint"):
             for obj in self.all(kind):
                 with suppress(AssertionError):
                     await self.delete(kind, obj["metadata"]["name"], namespace=obj["metadata"]["namespace"])

@@ -20,7 +20,10 @@ CONTROLLER = "application-networking.k8s.aws/gateway-api-controller"
 
 
 class FakeView:
-    """A `View` of exactly these objects; kinds in `unknown` raise `UnknownError`, `external_dns` is installed or not."""
+    """A `View` of exactly these objects; kinds in `unknown` raise `UnknownError`.
+
+    `external_dns` tells whether that is installed.
+    """
 
     def __init__(
         self, objects: Iterable[Object], unknown: Iterable[type[Object]] = (), *, external_dns: bool = False
