@@ -22,7 +22,8 @@ from tests.e2e.objects import gateway, gateway_class
 from tests.support.checked import checked
 from tests.traffic.steady import Caller, Traffic
 
-PATIENCE = 60.0
+PATIENCE = 120.0
+"""Seconds that only a defect exceeds."""
 
 PODS = 2
 """Of each workload."""
@@ -116,12 +117,17 @@ class Stage:
             await anyio.sleep(0.05)
 
     async def roll(self, workload: str, namespace: str = "default") -> None:
-        """Have each of a workload's pods replaced, one after the other, as far as its target groups have it."""
+        """Have each of a workload's pods replaced, one after the other, as far as its target groups have it.
+
+        The sandbox's API server knows no grace period. So a pod does not end, but it leaves its ReplicaSet, which makes
+        another one, and its Service, and goes on to answer whoever still asks it: as a pod does that drains.
+        """
         path = f"/api/v1/namespaces/{namespace}/pods"
         async with self._http.get(f"{self.sandbox.cluster.url}{path}?labelSelector=app%3D{workload}") as response:
             pods = orjson.loads(await response.text())["items"]
+        leave = {"metadata": {"labels": {"app": "none"}, "ownerReferences": None}}
         for pod in pods:
-            await self._send("DELETE", f"{path}/{pod['metadata']['name']}", {}, "application/json")
+            await self._send("PATCH", f"{path}/{pod['metadata']['name']}", leave, "application/merge-patch+json")
             await self._replaced(workload, namespace, pod["status"]["podIP"])
 
     async def _replaced(self, service: str, namespace: str, address: str) -> None:
@@ -166,6 +172,8 @@ class Stage:
             caller.right |= {new}
         await anyio.sleep(0.2)
         await act()
+        for caller, new in callers:
+            await caller.is_answered(new)
         await self.settled()
         for caller, new in callers:
             caller.right = frozenset({new})
@@ -244,7 +252,11 @@ def _counted(request: pytest.FixtureRequest, row: str, what: str, number: int) -
 
 @asynccontextmanager
 async def working(one: Stage, directory: Path, **settings: str) -> AsyncGenerator[Controller]:
-    """The controller runs for as long as the context lasts, with these settings."""
+    """The controller runs for as long as the context lasts, with these settings; it has begun to look at Lattice."""
+    mark = one.sandbox.lattice.calls.mark()
     async with controller({**one.sandbox.environment, **settings}, directory / "controller.log") as running:
+        with anyio.fail_after(PATIENCE):
+            while one.sandbox.lattice.calls.mark() == mark:  # noqa: ASYNC110 -- the log tells nobody
+                await anyio.sleep(0.05)
         yield running
         await running.stop()

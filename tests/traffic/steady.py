@@ -21,6 +21,9 @@ PAUSE = 0.01
 PATIENCE = 5.0
 """Seconds that an answer may take; one on loopback takes milliseconds."""
 
+LONGEST = 120.0
+"""Seconds that a change may take to be seen."""
+
 
 @dataclass
 class Caller:
@@ -33,15 +36,25 @@ class Caller:
     answered: Counter[str] = field(default_factory=Counter)
     misrouted: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    _awaited: str | None = None
+    _came: anyio.Event = field(default_factory=anyio.Event)
 
     def judge(self, status: int, body: str) -> None:
         served = status == HTTPStatus.OK
         found = next((one for one in self.right if (one in body if served else one == str(status))), None)
+        if found in {None, self._awaited}:
+            self._came.set()
         if found is not None:
             self.answered[found] += 1
         else:
             wrong = self.misrouted if served else self.failed
             wrong.append(f"{self.url}: {status} {body.strip()}, right are {sorted(self.right)}")
+
+    async def is_answered(self, answer: str) -> None:
+        """Return when it is answered in this way from now on, or wrongly."""
+        self._awaited, self._came = answer, anyio.Event()
+        with anyio.fail_after(LONGEST):
+            await self._came.wait()
 
 
 class Traffic:
@@ -83,19 +96,22 @@ class Traffic:
             await anyio.sleep(PAUSE)
 
     def verdict(self) -> int:
-        """How many requests there were; counts what became of them. Raises AssertionError that tells the wrong
-        answers."""
-        failed = [text for caller in self.callers for text in caller.failed]
-        misrouted = [text for caller in self.callers for text in caller.misrouted]
+        """How many requests there were; counts what became of them. Raises as `check` does."""
         answered = sum((caller.answered for caller in self.callers), Counter[str]())
-        requests = answered.total() + len(failed) + len(misrouted)
-        for what, number in (
-            ("requests", requests),
-            ("refused", sum(number for answer, number in answered.items() if answer.isdigit())),
-            ("misrouted", len(misrouted)),
-            ("failed", len(failed)),
-        ):
-            self._count(what, number)
-        assert not failed, f"{len(failed)} of {requests} requests failed: {failed[:5]}"
-        assert not misrouted, f"{len(misrouted)} of {requests} requests were misrouted: {misrouted[:5]}"
+        misrouted = sum(len(caller.misrouted) for caller in self.callers)
+        failed = sum(len(caller.failed) for caller in self.callers)
+        requests = answered.total() + misrouted + failed
+        self._count("requests", requests)
+        self._count("refused", sum(number for answer, number in answered.items() if answer.isdigit()))
+        self._count("misrouted", misrouted)
+        self._count("failed", failed)
+        self.check()
         return requests
+
+    def check(self) -> None:
+        """Raise AssertionError that tells the wrong answers, if there was one until now."""
+        for what, wrong in (
+            ("failed", [text for caller in self.callers for text in caller.failed]),
+            ("misrouted", [text for caller in self.callers for text in caller.misrouted]),
+        ):
+            assert not wrong, f"{len(wrong)} requests {what}: {wrong[:5]}"
