@@ -1,11 +1,13 @@
 """Keeps one target group and its targets as the endpoints of its Service are: the fast path from a pod to Lattice."""
 
+from msgspec.structs import replace
+
 from controller import logs
 from controller.api.keys import RouteRef, TargetGroupKey
 from controller.lattice.inventory.mirror import route_of_group
 from controller.lattice.model import DesiredTargetGroup
 from controller.lattice.observed import ObservedTargetGroup
-from controller.lattice.plan import plan_target_group
+from controller.lattice.plan import Plan, plan_target_group, plan_targets
 from controller.reconcile.environment import Environment
 from controller.reconcile.former import follow
 from controller.reconcile.pass_on import (
@@ -22,7 +24,8 @@ from controller.reconcile.pass_on import (
 )
 from controller.translate.outcomes import Failed
 from controller.translate.service import ServiceTranslation, translate_service
-from controller.translate.target_group import translate_target_group
+from controller.translate.take_over import backend_to_follow
+from controller.translate.target_group import targets_to_follow, translate_target_group
 from workqueue import Result
 
 
@@ -61,6 +64,8 @@ async def _pass(
     plan = plan_target_group(desired, observed, env.plan_context())
     holders = [*refs, *filter(None, [_route_of(observed)])]
     held = part(env, key, holders, plan, observed)
+    if desired is None and observed is not None and held.operations:
+        held = replace(held, plan=replace(_meanwhile(env, key, observed), problems=held.plan.problems))
     applied = await env.applier.apply(held.plan, key=key, lane=env.lane)
     env.changes.applied(key, applied)
     settled(env, key, holders, held, applied)
@@ -77,6 +82,18 @@ async def _pass(
         if route is not None:
             env.add(route.key)
     return pass_on(env, key, applied, failure=failure, news=first or gone)
+
+
+def _meanwhile(env: Environment, key: TargetGroupKey, observed: ObservedTargetGroup) -> Plan:
+    """What goes on with a group whose removal is held back: what it serves it serves from the pods that there are.
+
+    Raises `UnknownError`.
+    """
+    env.board.follow(key)
+    followed = backend_to_follow(env.view, key, _route_of(observed), observed.targets or {})
+    if followed is None:
+        return Plan()
+    return plan_targets(observed, frozenset(targets_to_follow(env.view, followed, observed.targets or {})))
 
 
 def _route_of(group: ObservedTargetGroup | None) -> RouteRef | None:

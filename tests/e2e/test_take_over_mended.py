@@ -41,8 +41,8 @@ def listening(hostname: str | None = None) -> dict[str, Any]:
 
 @pytest.fixture
 async def one(tmp_path: Path) -> AsyncIterator[World]:
-    """A backend that no grant permits, a hostname that no listener has, and rules in the order that they are written in,
-    as the other controller serves them.
+    """A backend that no grant permits, a hostname that no listener has, and rules in the order in which they were
+    written, as the other controller serves them.
     """
     async with world(tmp_path) as made:
         made.make_network("my-hotel")
