@@ -54,3 +54,18 @@ def test_steps_of_rules_that_keep_no_order_are_found_out():
         pytest.raises(AssertionError, match="at moment"),
     ):
         property_()
+
+
+def test_a_service_that_goes_before_the_new_one_is_whole_is_found_out():
+    """Of the property itself: it fails when what a changed hostname leaves behind waits for nothing."""
+
+    @settings(max_examples=300, derandomize=True, database=None, phases=[Phase.generate])
+    @given(st.lists(sites(), min_size=2, max_size=4), seeds)
+    def property_(changes, seed):
+        anyio.run(run, changes, seed, Tally(), False)
+
+    with (
+        mock.patch("tests.lattice.moments.outlives", return_value=False),
+        pytest.raises(AssertionError, match="has no answer, nor"),
+    ):
+        property_()
