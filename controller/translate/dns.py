@@ -84,9 +84,8 @@ class Publication(Frozen, frozen=True):
     def changes(self) -> bool:
         """Whether the route's object is to be another one than it is. The order of records is no difference."""
         held = () if self.slot.held is None else self.slot.held.endpoints
-        return {each.dns_name: each for each in held} != {each.dns_name: each for each in self.endpoints} or len(
-            held
-        ) != len(self.endpoints)
+        wanted = {each.dns_name: each for each in self.endpoints}
+        return len(held) != len(wanted) or self.slot.records != wanted
 
 
 def names_of(ref: RouteRef) -> tuple[str, str]:
