@@ -1,6 +1,7 @@
 """A scripted API server and one that behaves, each with a client, fresh for each test."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from controller.kube.client import KubeClient
 from sandbox.kube import KubeServer, bundled_crds
+from tests.kube.informing import Start, starting
 from tests.kube.scripted import PlainCredentials, ScriptedServer
 
 
@@ -22,6 +24,11 @@ async def server() -> AsyncIterator[ScriptedServer]:
 async def client(server: ScriptedServer) -> AsyncIterator[KubeClient]:
     async with KubeClient(PlainCredentials(server.url), user_agent="test/1") as opened:
         yield opened
+
+
+@pytest.fixture
+def start(client: KubeClient, server: ScriptedServer) -> Start:
+    return partial(starting, client, server)
 
 
 @pytest.fixture(scope="session")
