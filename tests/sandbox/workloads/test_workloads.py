@@ -168,6 +168,14 @@ class TestPods:
         assert victim["metadata"]["name"] not in names(ready(api))
         assert other["metadata"]["name"] in names(ready(api))
 
+    async def test_a_pod_that_its_replica_set_is_made_to_leave_is_replaced_and_serves_on(self, api, workloads, network):
+        api.store("deployments", fresh(deployment(1)))
+        (pod,) = await api.until(lambda: len(ready(api)) == 1 and ready(api))
+        meta = {key: value for key, value in pod["metadata"].items() if key != "ownerReferences"}
+        api.store("pods", {**pod, "metadata": {**meta, "labels": {"app": "none"}}})
+        await api.until(lambda: len(ready(api)) == 2)
+        assert "parking" in await get(network, pod)
+
     async def test_nobody_can_be_killed_who_is_not_there(self, workloads):
         with pytest.raises(LookupError, match="no pod default/nobody"):
             await workloads.kill("default", "nobody")
