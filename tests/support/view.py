@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from typing import Any, TypedDict, TypeVar, Unpack, get_args
 
 import msgspec
 
@@ -235,56 +235,43 @@ def rule(*backends: Mapping[str, Any], matches: Sequence[Mapping[str, Any]] = ()
     return {"backendRefs": list(backends), **({"matches": list(matches)} if matches else {}), **fields}
 
 
-def route(
-    name: str,
-    *rules: Mapping[str, Any],
-    namespace: str = "default",
-    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
-    hostnames: Sequence[str] = (),
-    created: str = "2026-01-01T00:00:00Z",
-    annotations: Mapping[str, str] = {},
-    meta: Mapping[str, Any] = {},
-) -> HTTPRoute:
-    return make(HTTPRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+class Given(TypedDict, total=False):
+    """What a route may be given besides its name and rules."""
+
+    namespace: str
+    parents: Sequence[Mapping[str, Any]]
+    hostnames: Sequence[str]
+    created: str
+    annotations: Mapping[str, str]
+    meta: Mapping[str, Any]
 
 
-def grpc_route(
-    name: str,
-    *rules: Mapping[str, Any],
-    namespace: str = "default",
-    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
-    hostnames: Sequence[str] = (),
-    created: str = "2026-01-01T00:00:00Z",
-    annotations: Mapping[str, str] = {},
-    meta: Mapping[str, Any] = {},
-) -> GRPCRoute:
-    return make(GRPCRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+def route(name: str, *rules: Mapping[str, Any], **given: Unpack[Given]) -> HTTPRoute:
+    return _route(HTTPRoute, name, rules, **given)
 
 
-def tls_route(
-    name: str,
-    *backends: Mapping[str, Any],
-    namespace: str = "default",
-    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
-    hostnames: Sequence[str] = (),
-    created: str = "2026-01-01T00:00:00Z",
-    annotations: Mapping[str, str] = {},
-    meta: Mapping[str, Any] = {},
-) -> TLSRoute:
+def grpc_route(name: str, *rules: Mapping[str, Any], **given: Unpack[Given]) -> GRPCRoute:
+    return _route(GRPCRoute, name, rules, **given)
+
+
+def tls_route(name: str, *backends: Mapping[str, Any], **given: Unpack[Given]) -> TLSRoute:
     """One of a single rule, with these backends."""
-    rules = [rule(*backends)]
-    return make(TLSRoute, name, namespace, **_route(rules, parents, hostnames, created, annotations, meta))
+    return _route(TLSRoute, name, [rule(*backends)], **given)
 
 
 def _route(
+    type_: type[T],
+    name: str,
     rules: Sequence[Mapping[str, Any]],
-    parents: Sequence[Mapping[str, Any]],
-    hostnames: Sequence[str],
-    created: str,
-    annotations: Mapping[str, str],
-    meta: Mapping[str, Any],
-) -> dict[str, Any]:
-    return {
+    *,
+    namespace: str = "default",
+    parents: Sequence[Mapping[str, Any]] = ({"name": "my-hotel"},),
+    hostnames: Sequence[str] = (),
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: Mapping[str, str] = {},
+    meta: Mapping[str, Any] = {},
+) -> T:
+    fields = {
         "meta": {"creationTimestamp": created, "annotations": dict(annotations), **meta},
         "spec": {
             "parentRefs": list(parents),
@@ -292,6 +279,7 @@ def _route(
             **({"rules": list(rules)} if rules else {}),
         },
     }
+    return make(type_, name, namespace, **fields)
 
 
 R = TypeVar("R", bound=Route)
