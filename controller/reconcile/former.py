@@ -80,6 +80,8 @@ def end_stay(env: Environment, key: ServiceKey) -> None:
     route = env.board.end_stay(key)
     if route is not None:
         env.add(route.key)
+        for released in env.board.released_by(key):  # Its groups, which followed their endpoints as long as it stayed.
+            env.add(released)
 
 
 def make_room(env: Environment, key: ServiceKey) -> None:
