@@ -31,6 +31,7 @@ from sandbox.kube.options import flag, number
 from sandbox.kube.resource import Resource
 from sandbox.kube.tables import accepts_json
 from sandbox.kube.watch import Watch
+from sandbox.serving import Server
 
 _CONNECTIONS = frozenset({"attach", "exec", "log", "portforward", "proxy"})
 """What a kubelet answers for its pods; the sandbox's pods are sockets and have none."""
@@ -125,7 +126,7 @@ class KubeServer:
         Raises:
             OSError: the address cannot be had.
         """
-        server = web.Server(self._serve, handler_cancellation=True)
+        server = Server(self._serve, handler_cancellation=True)
         self._runner = web.ServerRunner(server, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:

@@ -32,6 +32,7 @@ from sandbox.lattice.routing import StateDirectory
 from sandbox.lattice.state import State
 from sandbox.lattice.throttle import Rate, Throttles
 from sandbox.lattice.timings import Span, Timings
+from sandbox.serving import Server
 
 OTHER_PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
 """How the regions begin that are not of the partition `aws` (AWS General Reference, "Amazon Resource Names")."""
@@ -157,7 +158,7 @@ class LatticeServer:
     async def start(self) -> None:
         """Listen. Raises `OSError` if the address is not free."""
         runner = web.ServerRunner(
-            web.Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=GRACE
+            Server(self._handle, access_log=None, handler_cancellation=True), shutdown_timeout=GRACE
         )
         await runner.setup()
         await web.TCPSite(runner, self._host, self._port, ssl_context=self._tls).start()

@@ -12,6 +12,7 @@ from typing import Self
 import anyio
 from aiohttp import web
 
+from sandbox.serving import Server
 from sandbox.workloads.objects import Json
 
 _PORT_OF_THE_IMAGE = 8090
@@ -49,7 +50,7 @@ class PodServer:
         async def handler(_: web.BaseRequest) -> web.Response:
             return web.Response(text=text)
 
-        runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)
+        runner = web.ServerRunner(Server(handler, access_log=None), shutdown_timeout=0.1)
         await runner.setup()
         self._runners.append(runner)
         for port in ports:
