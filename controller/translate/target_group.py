@@ -95,11 +95,13 @@ def _targets(view: View, key: TargetGroupKey) -> Iterator[Target]:
 def targets_to_follow(view: View, key: TargetGroupKey, present: Collection[Target]) -> Iterator[Target]:
     """The targets of a group that no route asks for any more, but that is still in use. Raises `UnknownError`.
 
-    Its key may not tell which port it is for. Then the targets that it has do; without any it gets none.
+    Its key may not tell which port it is for, or one that the Service has no more, with which nothing tells the port of
+    the endpoints. Then the targets that it has do; without any it gets none.
     """
+    told = key.port is not None and _port_name(view, key) is not None
     ports = {target.port for target in present}
     for target in _targets(view, key):
-        if key.port is not None or target.port in ports:
+        if told or target.port in ports:
             yield target
 
 
@@ -125,15 +127,17 @@ def _unfit(piece: EndpointSlice, key: TargetGroupKey) -> str | None:
     return None
 
 
-def _port_name(view: View, key: TargetGroupKey) -> str:
-    """The name of the Service's port, by which slices know it; empty for an unnamed port and for all ports."""
-    service = view.service(key.namespace, key.service)
-    if service is None or key.port is None:
+def _port_name(view: View, key: TargetGroupKey) -> str | None:
+    """The name of the Service's port, by which slices know it; empty for an unnamed port and for all ports, None where
+    there is no such port."""
+    if key.port is None:
         return ""
-    return next((port.name for port in service.spec.ports if port.port == key.port and port.protocol == "TCP"), "")
+    service = view.service(key.namespace, key.service)
+    ports = () if service is None else service.spec.ports
+    return next((port.name for port in ports if port.port == key.port and port.protocol == "TCP"), None)
 
 
-def _ports(piece: EndpointSlice, name: str) -> list[int]:
+def _ports(piece: EndpointSlice, name: str | None) -> list[int]:
     return [
         port.port
         for port in piece.ports or ()

@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
+from msgspec.structs import replace
+
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
 from controller.lattice.model import DesiredTargetGroup, Target
 from controller.translate.route import translate_route
-from controller.translate.target_group import translate_target_group
+from controller.translate.target_group import targets_to_follow, translate_target_group
 from tests.support.view import FakeView, backend, endpoints, gateway, gateway_class, make, path, route, rule, service
 
 PREFIX = "application-networking.k8s.aws/"
@@ -155,3 +158,23 @@ def test_two_hostnames_have_two_groups_told_apart_by_a_tag_of_the_further(ctx):
     assert PREFIX + "Hostname" not in groups["b.example.com"].identity_tags
     assert groups["a.example.com"].identity_tags[PREFIX + "Hostname"] == "a.example.com"
     assert groups["a.example.com"].name != groups["b.example.com"].name
+
+
+WEB_AND_ADMIN = [{"name": "web", "port": 80}, {"name": "admin", "port": 81}]
+
+
+def test_what_nobody_asks_for_follows_the_port_of_its_service():
+    view = hotel(endpoints("parking", "10.0.0.2", ports=NAMED), service("parking", ports=WEB_AND_ADMIN))
+    present = {Target(ip="10.0.0.1", port=7070)}
+    assert set(targets_to_follow(view, KEY, present)) == {Target(ip="10.0.0.2", port=8080)}
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a Service without the port", "no Service"])
+def test_what_nobody_asks_for_keeps_to_the_ports_it_has_where_its_own_has_gone(there: bool):
+    gone = replace(KEY, port=8443)
+    several = service("parking", ports=WEB_AND_ADMIN)
+    view = hotel(endpoints("parking", "10.0.0.2", ports=NAMED), several)
+    view = view if there else view.without(several)
+    present = {Target(ip="10.0.0.1", port=8080)}
+    assert set(targets_to_follow(view, gone, present)) == {Target(ip="10.0.0.2", port=8080)}
+    assert not set(targets_to_follow(view, gone, set()))
