@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.harness import eventually
 from tests.e2e.objects import endpoints
-from tests.e2e.test_replicas import Replica, add_route, leads, pair, serves
+from tests.e2e.test_replicas import LEASE, NAMESPACE, Replica, add_route, leads, pair, serves
 from tests.real.world import RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver
 
@@ -28,6 +28,12 @@ LONG = (
     "--leader-elect-retry-period=0.5s",
 )
 """A lease that nobody gets in a test's time unless it was given back."""
+RESTARTED = (
+    "--leader-elect-lease-duration=90s",
+    "--leader-elect-renew-deadline=80s",
+    "--leader-elect-retry-period=0.5s",
+)
+"""A lease that lasts longer than an API server is away, however slowly it starts."""
 
 Two = tuple[RealWorld, Replica, Replica]
 
@@ -44,6 +50,17 @@ def writes(one: RealWorld, name: str, since: int = 0) -> list[str]:
 
 def has_written(one: RealWorld, name: str, since: int) -> None:
     assert writes(one, name, since)
+
+
+def renew_time(one: RealWorld) -> str:
+    lease = one.get("Lease", LEASE, namespace=NAMESPACE)
+    assert lease is not None
+    renewed: str = lease["spec"]["renewTime"]
+    return renewed
+
+
+def renewed_since(one: RealWorld, time: str) -> None:
+    assert renew_time(one) > time
 
 
 async def change_endpoints(one: RealWorld) -> None:
@@ -92,12 +109,13 @@ async def test_leader_election_when_the_leader_is_stopped_and_woken(server: Kube
 
 
 async def test_leader_keeps_the_lease_while_the_api_server_restarts(server: KubeApiserver, tmp_path: Path) -> None:
-    async with two(server, tmp_path) as (one, first, second):
+    async with two(server, tmp_path, *RESTARTED) as (one, first, second):
         await anyio.to_thread.run_sync(server.stop)
         await anyio.to_thread.run_sync(server.start)
-        before = one.lattice.calls.mark()
+        before, renewed = one.lattice.calls.mark(), renew_time(one)
         await add_route(one, "parking")
         await eventually(lambda: serves(one, "rates", "parking"))
+        await eventually(lambda: renewed_since(one, renewed))
         assert (writes(one, "second"), one.lattice.calls.by_operation(before)["CreateService"]) == ([], 1)
         leads(one, "first")
         assert await second.end(signal.SIGTERM) == 0
