@@ -28,7 +28,7 @@ from controller.lattice.errors import LatticeError
 from controller.lattice.inventory import Inventory
 from controller.manager import LEASE, USER_AGENT, identity_of, limits_of
 from controller.reconcile.certificates import Certificates
-from controller.reconcile.cluster import Cluster
+from controller.reconcile.cluster import DISPENSABLE, Cluster
 from controller.translate.context import TranslateContext
 from controller.translate.take_over import Left, left_of
 from controller.work import CONTROLLER_NAME
@@ -145,13 +145,16 @@ async def _require_answer(kube: KubeClient) -> None:
 
 
 async def _mirror_once(cluster: Cluster) -> None:
-    """Read the cluster once; after that the stores stay as they are. Raises SnapshotError."""
+    """Read the cluster once; after that the stores stay as they are. Raises SnapshotError, but not for what is
+    dispensable: who may read routes, and no DNS records, is told the rest."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(cluster.run)
         with anyio.move_on_after(SYNC_SECONDS) as patience:
             await cluster.wait_synced()
         tasks.cancel_scope.cancel()
-    if patience.cancelled_caught and (doubts := cluster.doubts()):
+    spared = {resource.kind for resource in DISPENSABLE}
+    doubts = {kind: why for kind, why in cluster.doubts().items() if kind not in spared}
+    if patience.cancelled_caught and doubts:
         raise SnapshotError("\n".join(told_by_reason(doubts)))
 
 

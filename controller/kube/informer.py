@@ -53,6 +53,8 @@ class State:
 
     phase: Literal["synced", "absent", "unknown"]
     reason: str = ""
+    refused: bool = False
+    """Whether the kind is unknown because we may not read it, which time alone does not change."""
 
 
 OnState = Callable[[Resource[T], State, State], None]
@@ -71,8 +73,10 @@ def state_after(error: ApiError | UnreadableError, state: State, *, required: bo
             return State("absent", "the kind is not installed")
         case NotFound():
             return State("unknown", f"the kind is not installed: {error}")
-        case Unauthorized() | Forbidden():
+        case Unauthorized():
             return State("unknown", str(error))
+        case Forbidden():
+            return State("unknown", str(error), refused=True)
         case _:
             return state if state.phase == "synced" else State("unknown", str(error))
 
@@ -125,9 +129,9 @@ class Informer(Generic[T]):
         """Mirror until cancelled. No failure of the API server ends it; the state tells."""
         await self._reflector.run()
 
-    async def wait_settled(self) -> None:
-        """Return once the state is synced or absent."""
-        while self._state.phase == "unknown":
+    async def wait_settled(self, *, or_refused: bool = False) -> None:
+        """Return once the state is synced or absent; with `or_refused`, also once we may not read the kind."""
+        while self._state.phase == "unknown" and not (or_refused and self._state.refused):
             await self._state_changed.wait()
 
     def observe(self, answer: bytes | None) -> None:
@@ -209,6 +213,9 @@ class Informer(Generic[T]):
 
     def _announce(self, old: State) -> None:
         new = self._state
+        if new != old:
+            self._state_changed.set()
+            self._state_changed = anyio.Event()
         if new.phase == old.phase:
             return
         log.log(
@@ -217,7 +224,5 @@ class Informer(Generic[T]):
             new.phase,
             extra={"kind": self.resource.kind, "reason": new.reason, "objects": len(self.store)},
         )
-        self._state_changed.set()
-        self._state_changed = anyio.Event()
         if self._on_state is not None:
             self._on_state(self.resource, old, new)

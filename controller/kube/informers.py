@@ -1,10 +1,11 @@
 """All informers of the process under one owner."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import anyio
 
+from controller.api.resources import Resource
 from controller.kube.informer import Informer, State
 
 
@@ -38,10 +39,11 @@ class InformerSet:
             for informer in self._informers:
                 tasks.start_soon(informer.run, name=f"informer {informer.resource.plural}")
 
-    async def wait_synced(self) -> None:
+    async def wait_synced(self, *, dispensable: Collection[Resource[Any]] = ()) -> None:
         """Return once each required kind is synced and each optional one is synced or absent.
 
         A kind that may not be listed keeps this waiting for as long: what starts meanwhile is the caller's decision.
+        For a `dispensable` one it is not waited when it is refused.
         """
         for informer in self._informers:
-            await informer.wait_settled()
+            await informer.wait_settled(or_refused=informer.resource in dispensable)

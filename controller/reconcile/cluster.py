@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from controller.api.meta import Object
-from controller.api.resources import Resource
+from controller.api.resources import DNS_ENDPOINTS, Resource
 from controller.kube.client import KubeClient
 from controller.kube.informer import Informer, OnMended, OnState, OnUndecodable
 from controller.kube.informers import InformerSet, Mirror
@@ -13,6 +13,9 @@ from controller.kube.store import Store
 from controller.reconcile.view import INDEXERS, SECRET_INDEXERS, Collection, StoreView
 
 T = TypeVar("T", bound=Object)
+
+DISPENSABLE: Final[frozenset[Resource[Any]]] = frozenset({DNS_ENDPOINTS})
+"""Kinds on which nothing in VPC Lattice depends: who may not read them does all the rest."""
 
 OnChange = Callable[[Resource[Any], Object | None, Object | None], None]
 
@@ -74,8 +77,9 @@ class Cluster:
         await self._set.run()
 
     async def wait_synced(self) -> None:
-        """Return once each kind is synced, or optional and absent; see `InformerSet.wait_synced`."""
-        await self._set.wait_synced()
+        """Return once each kind is synced, or optional and absent, or dispensable and refused; see
+        `InformerSet.wait_synced`."""
+        await self._set.wait_synced(dispensable=DISPENSABLE)
 
 
 def _doubt(informer: Informer[Any]) -> str | None:

@@ -4,6 +4,8 @@ The route's own key writes it, last in its pass: whatever keeps it from that kee
 is `controller.translate.dns`'s to say.
 """
 
+from http import HTTPStatus
+
 from controller.api.external_dns import DNSEndpoint, DNSEndpointSpec, Endpoint
 from controller.api.gateway import Route
 from controller.api.meta import ObjectMeta
@@ -35,10 +37,19 @@ async def publish(env: Environment, route: Route, translation: RouteTranslation)
     The object of a route that is deleted goes with the route, and is not touched.
     """
     ours = translation.parents or ROUTE_FINALIZERS[route.kind] in route.metadata.finalizers
-    if route.deleting or not ours or not _has_external_dns(env, translation):
+    if route.deleting or not ours or not _has_external_dns(env):
+        env.unpublished.discard(route.ref)
         return None
     spare = route.ref in env.take_over.left
-    wanted = publication(env.view, route, translation.services, env.ctx, env.board.outcome, spare=spare)
+    wanted = publication(
+        env.view,
+        route,
+        translation.services,
+        env.ctx,
+        env.board.outcome,
+        complete=lambda key: env.board.was_complete(key, route.ref),
+        spare=spare,
+    )
     for other in wanted.instead:
         env.add(other.key)
     if wanted.lacking:
@@ -46,10 +57,11 @@ async def publish(env: Environment, route: Route, translation: RouteTranslation)
         env.tell(ROUTES[route.kind], route, "FailedDeployModel", message, warning=True)
     try:
         await _write(env, route, wanted, spare=spare)
-    except (NotFound, Conflict):
-        # The kind or the namespace is going, or what we know is out of date: the watches are to tell.
-        return Result(requeue=True)
     except ApiError as error:
+        if isinstance(error, NotFound | Conflict) or error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The kind or the namespace is going, or what we know is out of date: the watches are to tell. A kind that
+            # is going takes no new objects, and answers so.
+            return Result(requeue=True)
         if isinstance(error, Forbidden | Invalid):
             env.unpublished.add(route.ref)
         name = f"{route.namespace}/{wanted.slot.name}"
@@ -73,19 +85,23 @@ def keeps(env: Environment, route: Route) -> bool:
             return slot_of(env.view, route).held is not None
         waits_for = [ref for ref in heirs(env.view, route, env.ctx, env.board.outcome) if ref not in env.unpublished]
     except UnknownError:
-        return False  # A route can always be deleted.
+        # A route can always be deleted, and takes the object with it. Else nothing but the finalizer tells, once the
+        # kind is known, that there may be one of ours.
+        return not route.deleting
     for ref in waits_for:
         env.board.wait(route.ref.key, ref.key)
     return bool(waits_for)
 
 
-def _has_external_dns(env: Environment, translation: RouteTranslation) -> bool:
+def _has_external_dns(env: Environment) -> bool:
+    """Whether there is somebody to publish for, as far as is known; all routes are looked at when more is.
+
+    That it is not known is told by the log and the metrics of what is mirrored, and not by each route.
+    """
     try:
         return env.view.has_external_dns()
     except UnknownError:
-        if any(key.hostname for key in translation.services):
-            raise
-        return False  # All routes are looked at when it is known.
+        return False
 
 
 async def _write(env: Environment, route: Route, wanted: Publication, *, spare: bool) -> None:

@@ -42,6 +42,7 @@ async def reconcile(env: Environment, ref: RouteRef) -> Result | None:
         for rested in env.board.released_by(key):
             env.add(rested)
     if route is None:
+        env.unpublished.discard(ref)
         await _take_over(env, ref)
         return None
     with logs.key(key, object=str(ref), generation=route.metadata.generation):

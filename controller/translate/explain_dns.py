@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from controller.api.gateway import Route
-from controller.gateway.view import View
+from controller.gateway.view import UnknownError, View
 from controller.translate.context import TranslateContext
 from controller.translate.dns import publisher, slot_of, taken_message
 from controller.translate.facts import Fact, Seen
@@ -13,11 +13,17 @@ from controller.translate.route import RouteTranslation
 def explain_records(
     view: View, route: Route, translation: RouteTranslation, ctx: TranslateContext, seen: Seen
 ) -> Iterator[Fact]:
-    """A fact for each hostname that is served, and for each record that the route has beside these.
+    """A fact for each hostname that is served, and for each record that the route has beside these; one that says so
+    where DNSEndpoints are not known.
 
     Raises `UnknownError`.
     """
-    if not view.has_external_dns():
+    try:
+        if not view.has_external_dns():
+            return
+    except UnknownError as error:
+        if any(key.hostname for key in translation.services):
+            yield Fact(kind="DNS records", name=route.ref.name, told=f"not known: {error}")
         return
     slot = slot_of(view, route)
     place = f"DNSEndpoint {route.namespace}/{slot.name}"

@@ -145,6 +145,28 @@ async def test_objects_that_cannot_be_identified_make_the_kind_unknown_and_nothi
         await running.heard.until(lambda: running.heard.changes[-1] == ("a@3", None))
 
 
+async def test_a_set_does_not_wait_for_what_is_dispensable_and_refused(
+    client: KubeClient, server: ScriptedServer
+) -> None:
+    async def list_or_not(request: web.Request) -> web.StreamResponse:
+        return await (failure(403) if "grpc" in request.path else listing(version="7"))(request)
+
+    server.on("stream", failure(422))
+    server.on("list", list_or_not)
+    server.watch()
+    refused = replace(OPTIONAL, kind="GRPCRoute", plural="grpcroutes")
+    informers = InformerSet([Informer(client, refused, Store()), Informer(client, HTTP_ROUTES, Store())])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(informers.run)
+        with anyio.fail_after(5):
+            await informers.wait_synced(dispensable={refused})
+        assert {kind: (state.phase, state.refused) for kind, state in informers.states.items()} == {
+            "GRPCRoute": ("unknown", True),
+            "HTTPRoute": ("synced", False),
+        }
+        tasks.cancel_scope.cancel()
+
+
 async def test_a_set_waits_until_each_kind_is_synced_or_absent(client: KubeClient, server: ScriptedServer) -> None:
     installed = anyio.Event()
 

@@ -1,5 +1,6 @@
 """What is said of the DNS records of a route."""
 
+from controller.api.external_dns import DNSEndpoint
 from controller.api.keys import RouteRef
 from controller.lattice.observed import ObservedService
 from controller.lattice.plan import Plan
@@ -19,7 +20,7 @@ def records(view: FakeView, ctx, name: str = "rates") -> list[Fact]:
     of = view.route(ref)
     assert of is not None
     found = explain_route(view, of, ctx, Seen(services=services))
-    return [fact for fact in found.below if fact.kind == "DNS record"]
+    return [fact for fact in found.below if fact.kind.startswith("DNS record")]
 
 
 def observed(hostname: str) -> ObservedService:
@@ -75,3 +76,11 @@ def test_without_the_kind_nothing_is_said(ctx):
     view = cluster(rates("rates", SHOP))
     view.external_dns = False
     assert records(view, ctx) == []
+
+
+def test_where_the_kind_is_not_known_that_is_all_that_is_said(ctx):
+    view, without = cluster(rates("rates", SHOP)), cluster(rates("rates"))
+    view.unknown = without.unknown = (DNSEndpoint,)
+    (fact,) = records(view, ctx)
+    assert (fact.kind, fact.well, fact.told) == ("DNS records", None, "not known: DNSEndpoint: unknown in this test")
+    assert records(without, ctx) == []
