@@ -6,9 +6,12 @@ leaves its name here, and is added again when that key has run.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.translate.outcomes import Failed, Pending, Programmed, ServiceOutcome
+
+T = TypeVar("T")
 
 
 class Board:
@@ -23,8 +26,10 @@ class Board:
         self._at_work: set[ServiceKey] = set()
         self._workers: dict[RouteRef, set[Key]] = {}
         self._held_up: set[RouteRef] = set()
-        self._complete: set[ServiceKey] = set()
-        self._staying: dict[ServiceKey, RouteRef] = {}
+        self._complete: dict[ServiceKey, tuple[RouteRef, ...]] = {}
+        self._staying: dict[ServiceKey, tuple[RouteRef, ...]] = {}
+        self._staying_under: dict[str, dict[ServiceKey, None]] = {}
+        self._staying_for: dict[RouteRef, dict[ServiceKey, None]] = {}
         self._following: dict[tuple[str, str], dict[TargetGroupKey, None]] = {}
 
     def outcome(self, key: ServiceKey) -> ServiceOutcome:
@@ -85,39 +90,48 @@ class Board:
         """The resource of a key is gone: the route for which it existed, as last noted."""
         if isinstance(key, ServiceKey):
             self._fed.pop(key, None)
-            self._complete.discard(key)
+            self._complete.pop(key, None)
         return self._holders.pop(key, None)
 
-    def complete(self, key: ServiceKey) -> bool:
-        """The service has all that is desired of it; tells whether that is news."""
-        news = key not in self._complete
-        self._complete.add(key)
-        return news
+    def complete(self, key: ServiceKey, routes: tuple[RouteRef, ...]) -> tuple[RouteRef, ...]:
+        """The service has all that these routes ask of it; returns those of them for which that is news."""
+        before = self._complete.get(key, ())
+        self._complete[key] = routes
+        return tuple(route for route in routes if route not in before)
 
-    def was_complete(self, key: ServiceKey) -> bool:
-        """Whether the service has had all that was desired of it, as far as this run has seen."""
-        return key in self._complete
+    def was_complete(self, key: ServiceKey, route: RouteRef) -> bool:
+        """Whether the service has had all that the route asks of it, as far as this run has seen."""
+        return route in self._complete.get(key, ())
 
-    def stay(self, key: ServiceKey, route: RouteRef) -> bool:
-        """A service that its route asks for no more stays for now; tells whether that is news for the route."""
-        before = self._staying.get(key)
-        self._staying[key] = route
-        return before != route
+    def stay(self, key: ServiceKey, routes: tuple[RouteRef, ...]) -> tuple[RouteRef, ...]:
+        """A service stays for now of which these routes ask no more; returns those for which something is new in that,
+        also where it stayed for them and does so no more."""
+        before = self.end_stay(key)
+        self._staying[key] = routes
+        if key.hostname:
+            self._staying_under.setdefault(key.hostname, {})[key] = None
+        for route in routes:
+            self._staying_for.setdefault(route, {})[key] = None
+        return tuple(route for route in dict.fromkeys((*before, *routes)) if (route in before) != (route in routes))
 
-    def end_stay(self, key: ServiceKey) -> RouteRef | None:
-        """The service does not stay without being asked for; returns the route for which it did."""
-        return self._staying.pop(key, None)
+    def end_stay(self, key: ServiceKey) -> tuple[RouteRef, ...]:
+        """The service does not stay without being asked for; returns the routes for which it did."""
+        routes = self._staying.pop(key, ())
+        _remove(self._staying_under, key.hostname, key)
+        for route in routes:
+            _remove(self._staying_for, route, key)
+        return routes
 
     def stays(self, key: Key) -> bool:
         return key in self._staying
 
     def staying(self, hostname: str) -> tuple[ServiceKey, ...]:
-        """The services of this hostname that stay for now."""
-        return tuple(key for key in self._staying if hostname and key.hostname == hostname)
+        """The services of this hostname that stay for now; none without a hostname."""
+        return tuple(self._staying_under.get(hostname, ()))
 
     def staying_for(self, route: RouteRef) -> tuple[ServiceKey, ...]:
         """The services that stay for now, although the route asks for them no more."""
-        return tuple(key for key, of in self._staying.items() if of == route)
+        return tuple(self._staying_for.get(route, ()))
 
     def follow(self, key: TargetGroupKey) -> None:
         """A group of a service that stays follows the endpoints of its backend."""
@@ -140,6 +154,10 @@ class Board:
         self._fed[key] = routes
         return before != routes
 
+    def fed(self, key: ServiceKey) -> tuple[RouteRef, ...]:
+        """The routes whose rules the service has, as far as this run has seen."""
+        return self._fed.get(key, ())
+
     def may_feed(self, key: ServiceKey, route: RouteRef) -> bool:
         """Whether the service may have rules of the route, as far as this run has seen."""
         fed = self._fed.get(key)
@@ -157,9 +175,12 @@ class Board:
         return True
 
     def begin(self, key: Key, routes: Iterable[RouteRef]) -> None:
-        """A pass that makes calls for these routes begins."""
-        for route in routes:
+        """A pass that makes calls for these routes begins; for one that has left it a service is complete no more."""
+        present = dict.fromkeys(routes)
+        for route in present:
             self._workers.setdefault(route, set()).add(key)
+        if isinstance(key, ServiceKey) and key in self._complete:
+            self._complete[key] = tuple(route for route in self._complete[key] if route in present)
 
     def end(self, key: Key, routes: Iterable[RouteRef]) -> list[RouteRef]:
         """The pass has ended; returns those of the routes that nobody works for any more and that were held up."""
@@ -193,3 +214,10 @@ class Board:
     def released_by(self, key: Key) -> tuple[Key, ...]:
         """The keys that waited for this one, which has run; they wait no longer."""
         return tuple(self._waiting.pop(key, ()))
+
+
+def _remove(index: dict[T, dict[ServiceKey, None]], under: T, key: ServiceKey) -> None:
+    keys = index.get(under, {})
+    keys.pop(key, None)
+    if not keys:
+        index.pop(under, None)

@@ -1,17 +1,21 @@
 """A service that its route asks for no more goes when all that the route asks for instead is complete, not before.
 
-A route's hostname changes: until the service of the new one is ACTIVE, associated, has its listeners and rules, and the
-targets of its groups have passed a health check, the one of the old hostname stays as it is, and its groups go on
-following their endpoints. If the new one cannot be made, that lasts, and the route says so. Nothing stays for a route
-that is deleted, or refused as a whole.
+A route's hostname changes: until the service of the new one is ACTIVE, associated, has its listeners and the rules of
+this route, and the targets of its groups have passed a health check, the one of the old hostname stays as it is, and
+its groups go on following their endpoints. If the new one cannot be made, that lasts, and the route says so. Nothing
+stays for a route that is deleted, or refused as a whole.
+
+It is whole services that stay, of which nobody asks for anything any more. Where other routes go on sharing the old
+hostname, the rules of the one that leaves it go at once: there, a changed hostname has a gap.
 
 What was complete is known to this process alone: after a restart the old service stays until the new one was seen
-complete.
+complete, and of the routes that left it together only the one that it is named for is waited for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from controller.api.keys import RouteRef, ServiceKey, TargetGroupKey
+from controller.gateway.view import UnknownError
 from controller.lattice.inventory.mirror import route_of_service
 from controller.lattice.model import DesiredService
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
@@ -19,7 +23,7 @@ from controller.lattice.plan import Unused, Warm, outlives, plan_targets
 from controller.lattice.refs import ResourceRef
 from controller.reconcile.environment import Environment
 from controller.reconcile.pass_on import pass_on
-from controller.translate.claims import candidates
+from controller.translate.claims import contend, services_of_hostname
 from controller.translate.route import translate_route
 from controller.translate.service import translate_service
 from controller.translate.target_group import targets_to_follow
@@ -32,40 +36,66 @@ def stays(env: Environment, key: ServiceKey, observed: ObservedService | None) -
     Raises `UnknownError`.
     """
     env.parked.pop(key, None)
-    ref = None if observed is None else route_of_service(observed.tags)
-    awaited = None if observed is None or ref is None else _awaited(env, key, ref, observed)
-    if ref is None or awaited is None:
+    awaited = {} if observed is None else _awaited(env, key, observed)
+    if not any(waiting is not None for waiting in awaited.values()):
         end_stay(env, key)
         return False
     env.changes.left_alone(key)
-    env.board.wait(key, ref.key)
-    for cold in awaited:
-        env.park(key, cold)
-    if env.board.stay(key, ref):
+    for ref, waiting in awaited.items():
+        env.board.wait(key, ref.key)
+        for cold in waiting or ():
+            env.park(key, cold)
+    news = env.board.stay(key, tuple(ref for ref, waiting in awaited.items() if waiting is not None))
+    for ref in news:
         env.add(ref.key)
+    if news:
         for released in env.board.released_by(key):
             env.add(released)
     return True
 
 
 def _awaited(
-    env: Environment, key: ServiceKey, ref: RouteRef, observed: ObservedService
-) -> tuple[ResourceRef, ...] | None:
-    """What changes by itself and is waited for, perhaps nothing, where the service stays; None where it does not."""
-    route = env.view.route(ref)
-    if route is None or route.deleting:
-        return None
-    if key.hostname and candidates(env.view, key.hostname):
-        return None  # Whoever asks for the hostname cannot have it before.
+    env: Environment, key: ServiceKey, observed: ObservedService
+) -> Mapping[RouteRef, tuple[ResourceRef, ...] | None]:
+    """What changes by itself and is waited for, perhaps nothing, for each of the routes that the service was of; None
+    for those that lack nothing. Empty where the service does not stay."""
+    owner = route_of_service(observed.tags)
+    if owner is None or not _lives(env, owner) or _is_in_the_way(env, key):
+        return {}
     wanted: list[DesiredService] = []
+    awaited: dict[RouteRef, tuple[ResourceRef, ...] | None] = {}
+    for ref in dict.fromkeys((owner, *env.board.fed(key))):
+        lacks, cold = _lacks(env, ref) if _lives(env, ref) else ((), ())
+        wanted += lacks
+        awaited[ref] = cold if lacks else None
+    return awaited if outlives(observed, wanted, env.ctx.identity) else {}
+
+
+def _lives(env: Environment, ref: RouteRef) -> bool:
+    route = env.view.route(ref)
+    return route is not None and not route.deleting
+
+
+def _is_in_the_way(env: Environment, key: ServiceKey) -> bool:
+    """Whether a service is asked for that cannot be beside this one: who gets the hostname cannot have it before."""
+    try:
+        others = services_of_hostname(env.view, key.hostname, env.ctx) if key.hostname else ()
+    except UnknownError:
+        return False  # Whoever gets it once that is known makes room.
+    return any(contend(other, key) for other in others)
+
+
+def _lacks(env: Environment, ref: RouteRef) -> tuple[list[DesiredService], tuple[ResourceRef, ...]]:
+    """The services of a route that are not complete, with the targets that are yet to pass a health check."""
+    lacks: list[DesiredService] = []
     cold: list[ResourceRef] = []
     for other in translate_route(env.view, ref, env.ctx).services:
-        whole, desired = env.board.was_complete(other), translate_service(env.view, other, env.ctx).desired
+        whole, desired = env.board.was_complete(other, ref), translate_service(env.view, other, env.ctx).desired
         unchecked = _cold(env, other) if whole else ()
         cold += unchecked
         if desired is not None and (unchecked or not whole):
-            wanted.append(desired)
-    return tuple(cold) if outlives(observed, wanted, env.ctx.identity) else None
+            lacks.append(desired)
+    return lacks, tuple(cold)
 
 
 def _cold(env: Environment, key: ServiceKey) -> tuple[ResourceRef, ...]:
@@ -77,9 +107,10 @@ def _cold(env: Environment, key: ServiceKey) -> tuple[ResourceRef, ...]:
 
 def end_stay(env: Environment, key: ServiceKey) -> None:
     """A service is asked for again, or goes: it does not stay for nothing."""
-    route = env.board.end_stay(key)
-    if route is not None:
-        env.add(route.key)
+    routes = env.board.end_stay(key)
+    for ref in routes:
+        env.add(ref.key)
+    if routes:
         for released in env.board.released_by(key):  # Its groups, which followed their endpoints as long as it stayed.
             env.add(released)
 
@@ -88,16 +119,16 @@ def make_room(env: Environment, key: ServiceKey) -> None:
     """A service is asked for: what stays under its hostname is not to be in its way."""
     end_stay(env, key)
     for other in env.board.staying(key.hostname):
-        if other != key:
+        if contend(other, key):
             env.add(other)
 
 
 def complete(env: Environment, key: ServiceKey, routes: Iterable[RouteRef]) -> None:
-    """A service has all that these routes ask of it: what has waited for that may go."""
-    if env.board.complete(key):
-        for ref in routes:
-            for other in env.board.staying_for(ref):
-                env.add(other)
+    """A service has all that these routes ask of it: what has waited for that may go, DNS records too."""
+    for ref in env.board.complete(key, tuple(routes)):
+        env.add(ref.key)
+        for other in env.board.staying_for(ref):
+            env.add(other)
 
 
 async def follow(

@@ -2,7 +2,8 @@
 
 A record is a CNAME from a hostname of the route to the domain name that VPC Lattice assigned to the service of that
 hostname. It appears when the service is programmed, and not before, for until then it would lead nowhere; and it stays
-while the service does: a hostname that a route gives up keeps its record until what takes its place is there.
+while the service does: a hostname that a route gives up keeps its record until what takes its place is there, with
+the rules of this route.
 
 **Who publishes.** Routes that share a service share its record, and external-dns has to choose when two objects say
 different things of a name. So one of them publishes it: the oldest, which gives the service its name and tags too. When
@@ -166,16 +167,18 @@ def publication(
     ctx: TranslateContext,
     outcome: Outcomes,
     *,
+    complete: Callable[[ServiceKey], bool],
     spare: bool = False,
 ) -> Publication:
     """What a route is to publish that asks for these services. Raises `UnknownError`.
 
+    `complete` tells whether a service has all that this route asks of it, for it may be programmed for others before.
     `spare` keeps what there is as it is, and only adds.
     """
     slot = slot_of(view, route)
     present = slot.records
     asked = {key.hostname: key for key in services if key.hostname}
-    settled = all(isinstance(outcome(key), Programmed) for key in services)
+    settled = all(isinstance(outcome(key), Programmed) and complete(key) for key in services)
     lacking: list[str] = []
     instead: list[RouteRef] = []
     wanted: dict[str, Endpoint | None] = {}

@@ -11,7 +11,7 @@ from sandbox.lattice import Refuse
 from sandbox.lattice.resources import Service
 from tests.e2e.bad_input_seen import condition, is_gone, is_programmed
 from tests.e2e.harness import PREFIX, Json, World, eventually, world
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, route, rule, service
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
 from tests.e2e.test_convergence import check_empty, check_lattice, settled
 
 pytestmark = pytest.mark.anyio
@@ -223,3 +223,80 @@ async def test_a_pause_in_the_middle_keeps_both(tmp_path: Path) -> None:
         await one.patch("HTTPRoute", "rates", {"metadata": {"annotations": {f"{PREFIX}paused": None}}})
         await settled(one, check_lattice)
         assert domains(one) == {NEW}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_service_that_another_route_has_already_is_waited_for_until_it_has_this_ones_rules(
+    tmp_path: Path, restarted: bool
+) -> None:
+    async with hotel(tmp_path) as one:
+        await one.apply(route("other", rule(backend("rates"), matches=[prefix("/other")]), hostnames=[NEW]))
+        await eventually(lambda: is_programmed(one, "other"))
+        await one.quiet()
+        before = rules_of(one, OLD)
+        refused = one.lattice.faults.add("CreateRule", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateRule", 2)
+        if restarted:
+            await one.crash()
+            await one.start()
+            await tried(one, "CreateRule")
+        assert rules_of(one, OLD) == before
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW}
+
+
+async def test_so_it_is_when_the_route_had_its_rules_there_once(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        await one.apply(route("other", rule(backend("rates"), matches=[prefix("/other")]), hostnames=[NEW]))
+        await rename(one, OLD, NEW)
+        await settled(one, check_lattice)
+        await rename(one, OLD)
+        await settled(one, check_lattice)
+        one.lattice.faults.add("CreateRule", FAILS)
+        before = rules_of(one, OLD)
+        await rename(one, NEW)
+        await tried(one, "CreateRule", 2)
+        assert rules_of(one, OLD) == before
+        one.lattice.faults.clear()
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW}
+
+
+async def test_who_has_the_old_hostname_elsewhere_does_not_end_the_stay(tmp_path: Path) -> None:
+    """A route of another controller, one on another network, and one that is refused."""
+    async with hotel(tmp_path) as one:
+        one.make_network("annex")
+        await one.apply(gateway_class("nginx", "example.com/nginx"), gateway("proxy", gateway_class_name="nginx"))
+        await one.apply(gateway("annex"))
+        for name, parents in (("theirs", "proxy"), ("far", "annex"), ("lost", "missing")):
+            await one.apply(route(name, rule(backend("rates")), hostnames=[OLD], parents=[parent(parents)]))
+        await eventually(lambda: is_programmed(one, "far"))
+        (kept,) = [each.id for each in one.lattice.state.services if each.name.startswith("rates")]
+        refused = one.lattice.faults.add("CreateListener", FAILS)
+        await rename(one, NEW)
+        await tried(one, "CreateListener", 2)
+        assert kept in {each.id for each in one.lattice.state.services}
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert kept not in {each.id for each in one.lattice.state.services}
+
+
+async def test_two_routes_that_leave_it_together_are_both_waited_for(tmp_path: Path) -> None:
+    third = "third.example.com"
+    async with hotel(tmp_path, listener("http", hostname=OLD)) as one:
+        await one.patch("HTTPRoute", "rates", {"spec": {"hostnames": [OLD, NEW]}})
+        await one.apply(route("other", rule(backend("rates"), matches=[prefix("/other")]), hostnames=[OLD, third]))
+        await settled(one, check_lattice)
+        before = rules_of(one, OLD)
+        refused = one.lattice.faults.add(
+            "CreateListener", FAILS, when=lambda params: params["serviceIdentifier"] == of(one, third).id
+        )
+        await one.apply(gateway("my-hotel", listener("one", hostname=NEW), listener("two", hostname=third)))
+        await eventually(lambda: is_programmed(one, "rates"))
+        await tried(one, "CreateListener", 2)
+        assert rules_of(one, OLD) == before
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert domains(one) == {NEW, third}

@@ -83,10 +83,16 @@ def programmed(key: ServiceKey) -> ServiceOutcome:
 
 
 def decided(
-    view: FakeView, of: Route, ctx: TranslateContext, outcome: ServiceOutcome | None = None, **more: object
+    view: FakeView,
+    of: Route,
+    ctx: TranslateContext,
+    outcome: ServiceOutcome | None = None,
+    complete: bool = True,
+    **more: object,
 ) -> Publication:
     services = translate_route(view, of.ref, ctx).services
-    return publication(view, of, services, ctx, programmed if outcome is None else lambda _: outcome, **more)
+    became = programmed if outcome is None else lambda _: outcome
+    return publication(view, of, services, ctx, became, complete=lambda _: complete, **more)
 
 
 def told(wanted: Publication) -> dict[str, tuple[str, ...] | None]:
@@ -120,6 +126,13 @@ def test_a_former_hostname_keeps_its_record_until_all_that_is_asked_for_is_progr
     of = rates("rates", WEB)
     view = cluster(of, held(of, SHOP))
     assert told(decided(view, of, ctx, outcome)) == {SHOP: (domain(SHOP),)}
+    assert told(decided(view, of, ctx)) == {WEB: (domain(WEB),)}
+
+
+def test_so_it_does_where_the_service_was_programmed_for_another_route_and_has_not_this_ones_rules(ctx):
+    of = rates("rates", WEB)
+    view = cluster(of, rates("other", WEB, created=LATER), held(of, SHOP))
+    assert told(decided(view, of, ctx, complete=False)) == {WEB: (domain(WEB),), SHOP: (domain(SHOP),)}
     assert told(decided(view, of, ctx)) == {WEB: (domain(WEB),)}
 
 

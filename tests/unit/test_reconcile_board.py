@@ -134,3 +134,38 @@ def test_a_route_that_nobody_asked_for_is_not_told_that_it_is_free() -> None:
     board = Board()
     board.begin(SERVICE, [RATES])
     assert board.end(SERVICE, [RATES]) == []
+
+
+def test_a_service_is_complete_for_the_routes_that_it_was_complete_for_until_they_leave_it() -> None:
+    board = Board()
+    assert board.complete(SERVICE, (OTHER,)) == (OTHER,)
+    assert board.complete(SERVICE, (OTHER,)) == ()
+    assert not board.was_complete(SERVICE, RATES)
+    board.begin(SERVICE, [OTHER, RATES])
+    assert board.was_complete(SERVICE, OTHER)
+    assert not board.was_complete(SERVICE, RATES)
+    assert board.complete(SERVICE, (OTHER, RATES)) == (RATES,)
+    board.begin(GROUP, [OTHER])
+    assert board.was_complete(SERVICE, RATES)
+    board.begin(SERVICE, [OTHER])
+    assert not board.was_complete(SERVICE, RATES)
+    board.let_go(SERVICE)
+    assert not board.was_complete(SERVICE, OTHER)
+
+
+def test_what_stays_is_found_by_its_hostname_and_by_each_route_for_which_it_does() -> None:
+    board = Board()
+    shop = ServiceKey("HTTPRoute", networks=("my-hotel",), hostname="shop.example.com")
+    assert board.stay(shop, (RATES, OTHER)) == (RATES, OTHER)
+    assert board.stay(SERVICE, (RATES,)) == (RATES,)
+    assert board.stay(shop, (RATES, OTHER)) == ()
+    assert board.staying("shop.example.com") == (shop,)
+    assert board.staying("") == ()
+    assert set(board.staying_for(RATES)) == {shop, SERVICE}
+    assert board.stay(shop, (RATES,)) == (OTHER,)
+    assert board.staying_for(OTHER) == ()
+    assert board.end_stay(shop) == (RATES,)
+    assert board.end_stay(shop) == ()
+    assert (board.staying("shop.example.com"), board.staying_for(RATES)) == ((), (SERVICE,))
+    assert board.stays(SERVICE)
+    assert not board.stays(shop)
