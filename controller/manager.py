@@ -221,7 +221,7 @@ class Manager:
                 take_over_released=settings.take_over_release,
                 quotas=quotas,
             ),
-            Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api),
+            Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, quotas=quotas),
             Certificates(lattice, identity.owner, use_tagging_api=settings.use_tagging_api, monotonic=clock.time),
             LeaseNote(kube, own_namespace(self._environ), LEASE),
             self._metrics,

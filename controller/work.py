@@ -135,8 +135,10 @@ class Work:
             metrics=metrics.queues,
         )
         changes = Changes(metrics)
-        inventory = Inventory(lattice, identity, clock, use_tagging_api=settings.use_tagging_api, wake=self._add_again)
         quotas = KnownQuotas(settings.quotas)
+        inventory = Inventory(
+            lattice, identity, clock, use_tagging_api=settings.use_tagging_api, quotas=quotas, wake=self._add_again
+        )
         self._quotas = QuotaReader(lattice, quotas, self._look_again)
         self._env = Environment(
             cluster=self.cluster,

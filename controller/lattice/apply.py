@@ -2,8 +2,8 @@
 
 A call that is under way is never given up because another failed: its answer says what now exists in Lattice. So an
 error only keeps back what comes after the failed operation; when all the rest has ended, the gravest error is raised.
-What a quota refuses does not keep back what makes room for it. Every answer is written through to the inventory, which
-also resolves the references to what has just been made.
+What a quota refuses does not keep back what makes room for it, nor, where it is dispensable, anything. Every answer is
+written through to the inventory, which also resolves the references to what has just been made.
 
 What does not hold yet (`Operation.needs`) is not waited for here: the operation is left out, and `Applied` says what to
 wait for. The next pass plans anew from what is then observed. So apply has no state, and a crash between any two calls
@@ -22,7 +22,7 @@ from controller.lattice.errors import FencedError, LatticeError, RetryError, Sus
 from controller.lattice.inventory import Client, Inventory
 from controller.lattice.limits import Lane
 from controller.lattice.model import Frozen
-from controller.lattice.plan import Need, Operation, Plan, Problem, Reference
+from controller.lattice.plan import Need, Operation, Plan, Problem, Reference, Warm
 from controller.lattice.plan.wire import short_id
 from controller.lattice.refs import ResourceRef, ResourceType
 
@@ -114,6 +114,8 @@ class _Run:
         self.errors: list[LatticeError] = []
         self._without_room: set[int] = set()
         """What a quota refused, and what was kept back for nothing but that."""
+        self._dispensed_with: set[int] = set()
+        """What a quota refused, and what comes after it goes on without."""
 
     async def all(self) -> None:
         async with anyio.create_task_group() as group:
@@ -134,7 +136,7 @@ class _Run:
         try:
             for before in operation.after:
                 await self._ended[before].wait()
-            missing = set(operation.after) - self.done
+            missing = set(operation.after) - self.done - self._dispensed_with
             if not missing <= self._without_room:
                 return
             if missing and not operation.makes_room:
@@ -143,14 +145,20 @@ class _Run:
                 await self._call(operation)
                 self.done.add(index)
         except LatticeError as error:
-            if isinstance(error, TerminalError) and error.quota_code is not None:
+            refused = isinstance(error, TerminalError) and error.quota_code is not None
+            if refused and operation.dispensable:
+                self._dispensed_with.add(index)
+                return
+            if refused:
                 self._without_room.add(index)
             self.errors.append(error)
         finally:
             self._ended[index].set()
 
     def _ready(self, operation: Operation) -> bool:
-        unmet = [need for need in operation.needs if self._inventory.needs.unmet(need) is not None]
+        cold = not self._dispensed_with.isdisjoint(operation.after)
+        needs = [need for need in operation.needs if not (cold and isinstance(need, Warm))]
+        unmet = [need for need in needs if self._inventory.needs.unmet(need) is not None]
         self.unmet += unmet
         return not unmet
 

@@ -37,6 +37,16 @@ async def test_a_rule_that_goes_makes_room_for_another_that_serves_other_request
     assert here.lattice.writes == ["CreateRule", "DeleteRule", "CreateRule"]
 
 
+async def test_a_rule_is_switched_to_another_group_though_the_quota_has_no_room_to_have_it_checked_before() -> None:
+    here = Here(2)
+    here.lattice.state.quotas = Quotas(target_groups_per_service=FULL)
+    groups = [group(name, f"10.0.0.{n}") for n, name in enumerate(("v1", "v2", "v3"))]
+    await here.settle(service(listener(rule("/a", "v1"), rule("/b", "v2")), networks=()), groups)
+    here.log.clear()
+    await here.settle(service(listener(rule("/a", "v1"), rule("/b", "v3")), networks=()), groups)
+    assert here.lattice.writes == ["UpdateRule", "UpdateRule"], "the first is refused"
+
+
 async def test_one_rule_too_many_is_refused_for_good(here: Here) -> None:
     with pytest.raises(TerminalError):
         await here.service_pass(wanted("/a", "/b", "/c"))

@@ -5,6 +5,7 @@ Reconcilers call, in this order: `ensure_loaded` (free after the first time), `o
 again comes from memory, unless somebody marked it suspect. The poller refreshes the states of what changes by itself.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
@@ -35,6 +36,7 @@ from controller.lattice.plan import (
 )
 from controller.lattice.plan.services import conflict_of
 from controller.lattice.plan.wire import short_id
+from controller.lattice.quotas import KnownQuotas
 from controller.lattice.refs import ResourceRef, ResourceType
 from workqueue import Clock
 
@@ -56,8 +58,8 @@ class Inventory:
     """All methods that are async may raise LatticeError, as the client does. For one event loop.
 
     `clock` is monotonic, `now` gives Unix time in seconds. `use_tagging_api` False is for VPCs that cannot reach the
-    Resource Groups Tagging API. `wake` adds a key to its queue: one that lost what it claimed to another, or that may
-    have now what another was at work on.
+    Resource Groups Tagging API. `quotas` are those that plans are told of. `wake` adds a key to its queue: one that
+    lost what it claimed to another, or that may have now what another was at work on.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Inventory:
         *,
         use_tagging_api: bool = True,
         now: Callable[[], float] = time.time,
+        quotas: KnownQuotas | None = None,
         wake: Callable[[Key], None] = lambda _: None,
     ) -> None:
         self._identity = identity
@@ -76,7 +79,8 @@ class Inventory:
         self._turns = Turns(wake)
         self._states = States(client, self._mirror, identity, use_tagging_api=use_tagging_api)
         self._children = Children(client, self._mirror, self._states)
-        self._warmth = Warmth(client, clock)
+        self._quotas = KnownQuotas() if quotas is None else quotas
+        self._warmth = Warmth(client, clock, self._mirror)
         self.needs = Needs(self._mirror, self._warmth)
         """Whether what an operation needs holds: `apply` asks."""
         self._missed = Missed(self._mirror, self._states, now, lagging=use_tagging_api)
@@ -179,7 +183,7 @@ class Inventory:
         await self._children.service(ident, lane, anew=suspect)
         read = mirror.services.get(ident)
         if read is not None and read.listeners is not service.listeners:
-            self._warmth.began(read.groups())
+            self._warmth.found(service.groups(), read.groups())
         service = mirror.services.get(ident)
         if service is not None and (desired is None or _usable(service, desired, self._identity)):
             self._turns.take(mirror.service_claims, key, ident)
@@ -299,7 +303,8 @@ class Inventory:
         group = mirror.groups[ident]
         suspect = group.ref in mirror.suspects
         mirror.suspects.discard(group.ref)
-        await self._children.group(ident, lane, anew=suspect)
+        with self._warmth.changing({"targetGroupIdentifier": ident}):
+            await self._children.group(ident, lane, anew=suspect)
         group_ = mirror.groups.get(ident)
         if group_ is not None and desired is None and self._foreign_users(group_):
             await self._states.refresh("target_group", ident, lane)
@@ -342,6 +347,7 @@ class Inventory:
             network=self.network,
             target_group=self.target_group,
             group_named=lambda name: bool(self._mirror.group_names[name]),
+            groups_per_service=self._quotas.now.target_groups_per_service,
         )
 
     def mark_suspect(self, ref: ResourceRef) -> None:
@@ -367,38 +373,27 @@ class Inventory:
             await self._states.refresh(ref.type, ref.id, lane)
 
     async def list(self, kind: ResourceType, lane: Lane = Lane.LIVE) -> None:
-        """Read all states of a type (`poller.Look`)."""
-        if kind == "targets":
-            await self._warmth.look_at_all(lane)
-        else:
-            await self._states.refresh_all(kind, lane)
+        """Read all states of a type (`poller.Look`); not of targets, of which Lattice lists those of one group only."""
+        await self._states.refresh_all(kind, lane)
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None when the resource does not exist (`poller.Look`)."""
         return self._warmth.state(ref.id) if ref.type == "targets" else self._mirror.state(ref)
 
     def pages(self, kind: ResourceType) -> int:
-        """How many calls `list` is expected to take (`poller.Look`)."""
-        return len(self._warmth) if kind == "targets" else self._states.pages(kind)
+        """How many calls `list` is expected to take (`poller.Look`); for targets, more than any number of Gets."""
+        return sys.maxsize if kind == "targets" else self._states.pages(kind)
 
     def record(self, operation: str, arguments: Shape, answer: Shape, creates: Resource | None = None) -> None:
         """Write-through: take note of a write of ours that succeeded; `creates` claims what it made."""
-        before = self._used(arguments)
-        record(self._mirror, operation, arguments, answer)
-        after = self._used(arguments)
-        self._warmth.ended(before - after)
-        self._warmth.began(after - before)
+        with self._warmth.changing(arguments):
+            record(self._mirror, operation, arguments, answer)
         if isinstance(creates, ServiceKey):
             self._turns.keep(self._mirror.service_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
         elif isinstance(creates, TargetGroupKey):
             self._turns.keep(self._mirror.group_claims, creates, answer["id"])
             self._missed.answered(creates, arguments["name"])
-
-    def _used(self, arguments: Shape) -> frozenset[str]:
-        """The groups that the service uses to which a write belongs."""
-        service = self._mirror.services.get(short_id(arguments.get("serviceIdentifier", "")))
-        return frozenset() if service is None else service.groups()
 
     def unanswered(self, arguments: Shape, creates: Resource | None = None) -> None:
         """A write of ours had no definite answer: it may have been done, or not.

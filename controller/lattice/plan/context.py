@@ -17,3 +17,5 @@ class PlanContext(Frozen, frozen=True):
     """The group of a key; None if it does not exist yet."""
     group_named: Callable[[str], bool]
     """Whether a target group of that name is known."""
+    groups_per_service: int | None = None
+    """How many target groups a service may use; None where it is not known."""

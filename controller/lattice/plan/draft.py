@@ -26,6 +26,7 @@ class Draft:
         needs: Iterable[Need] = (),
         creates: Resource | None = None,
         makes_room: bool = False,
+        dispensable: bool = False,
     ) -> int:
         """Returns the operation's index, for the `after` of others."""
         self.operations.append(
@@ -38,6 +39,7 @@ class Draft:
                 needs=tuple(dict.fromkeys(needs)),
                 creates=creates,
                 makes_room=makes_room,
+                dispensable=dispensable,
             )
         )
         return len(self.operations) - 1

@@ -20,7 +20,7 @@ from controller.lattice.plan.draft import Draft, action_text, group_text, match_
 from controller.lattice.plan.operations import Active, ListenerOf, Need, Problem, Reference, Registered, Warm
 from controller.lattice.plan.priorities import NoPriorityError
 from controller.lattice.plan.rules import DEFAULT, NOWHERE, Step, normal, overlap, precedes, steps
-from controller.lattice.plan.warming import Group, Warming, kept_groups
+from controller.lattice.plan.warming import Group, Warming, all_groups, kept_groups
 from controller.lattice.plan.wire import action_shape, group_identifier, match_shape, resolved, short_id
 
 _BATCH = 10
@@ -28,6 +28,9 @@ _BATCH = 10
 
 _ALLOWED = 10
 """Rules that a listener may have where nobody asked for more (VPC Lattice quotas, "Rules per listener")."""
+
+_GROUPS_ALLOWED = 10
+"""Groups that a service may use where nobody asked for more (VPC Lattice quotas, "Target groups per service")."""
 
 
 class ListenerPlanner:
@@ -52,6 +55,8 @@ class ListenerPlanner:
         self._in_use: frozenset[str] = frozenset() if observed is None else observed.groups()
         self._relied_upon = observed is not None and not observed.young
         self._kept: set[Group] = set() if observed is None else {*kept_groups(desired, observed, self._identify)}
+        allowed = max(context.groups_per_service or _GROUPS_ALLOWED, len(self._in_use))
+        self._has_room = observed is None or len(all_groups(desired, observed, self._identify)) <= allowed
         self._introductions: dict[Group, int] = {}
         """Indexes of the operations by which groups come into use."""
 
@@ -182,7 +187,15 @@ class ListenerPlanner:
         """None where nobody relies on what is served."""
         if observed is None or not self._relied_upon:
             return None
-        return Warming(todo, observed, listener, kept=self._kept, identify=self._identify, checked=self._checked)
+        return Warming(
+            todo,
+            observed,
+            listener,
+            kept=self._kept,
+            identify=self._identify,
+            checked=self._checked,
+            has_room=self._has_room,
+        )
 
     def _introduce(
         self, observed: ObservedListener, warming: Warming | None, place: dict[str, Any], after: tuple[int, ...]
@@ -202,7 +215,7 @@ class ListenerPlanner:
             else:
                 call, name = "UpdateListener", f"listener {observed.name}"
                 arguments = {**place, "defaultAction": action}
-            carriers[rule_id] = self._draft.add(call, name, text, arguments, after=after, needs=needs)
+            carriers[rule_id] = self._draft.add(call, name, text, arguments, after=after, needs=needs, dispensable=True)
             self._introductions |= dict.fromkeys(groups, carriers[rule_id])
             self._kept |= warming.settled.intersection(groups)
         return carriers

@@ -135,6 +135,8 @@ class Operation(Frozen, frozen=True):
     """What the answer's id and ARN belong to, for the references to it."""
     makes_room: bool = False
     """Whether it runs also after what a quota has refused, which may then be done by the next plan."""
+    dispensable: bool = False
+    """Whether what comes after it runs also where a quota has refused it, and then awaits no `Warm`."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; references and needs as text."""

@@ -10,7 +10,9 @@ another rule keeps it all the time, or the rule that leaves it steps after the o
 step before, it keeps the group with the weight 0 for one more pass. A rule that carries a group for another one is
 bound by the same three.
 
-Only what is answered by a rule that forwards is worth the calls. Where nothing serves, nothing is introduced.
+Only what is answered by a rule that forwards is worth the calls. Where nothing serves, nothing is introduced. Nor is it
+where a service may not use all groups at the same time that it uses and that it is to use: there a group comes into use
+by the step that takes another one out of it, or not at all.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +53,7 @@ class Warming:
 
     `identify` gives the id of a group, or the group itself where it does not exist yet; `checked` tells whether
     targets of it are checked. `kept` are the groups that the service uses now and goes on to use by the same rule.
+    `has_room` is whether it may use all that it uses and all that it is to use.
     """
 
     def __init__(
@@ -62,10 +65,12 @@ class Warming:
         kept: Iterable[Group],
         identify: Callable[[Group], Group],
         checked: Callable[[Group], bool],
+        has_room: bool,
     ) -> None:
         self._steps = steps
         self._listener = listener
         self._identify = identify
+        self._has_room = has_room
         self._holders = _holders(observed)
         self._places = {
             step.standing.rule_id: place
@@ -88,6 +93,9 @@ class Warming:
             for group in self._new(step):
                 if checked(self.name(group)):
                     self._warm(place, step, group)
+                elif group in self._kept:
+                    # By the time of the step it may have got its first targets.
+                    self.awaited.setdefault(step, []).append(group)
 
     def name(self, group: Group) -> Group:
         """A group as the desired service calls it, by its identity."""
@@ -159,7 +167,8 @@ class Warming:
             return
         if isinstance(group, TargetGroupKey):
             # It may turn out to be in use, when its key has found it.
-            self.awaited.setdefault(step, []).append(group)
+            if self._has_room:
+                self.awaited.setdefault(step, []).append(group)
             return
         users = [
             one.rule_id
@@ -178,8 +187,8 @@ class Warming:
             self.awaited.setdefault(step, []).append(group)
 
     def _carries(self, holder: _Holder, place: int, step: Step, group: Group) -> bool:
-        has_room = len(holder.weights()) + len(self.introduced.get(holder.rule_id, ())) < _GROUPS
-        return has_room and self._holds(holder.rule_id, place, step, group)
+        has_place = len(holder.weights()) + len(self.introduced.get(holder.rule_id, ())) < _GROUPS
+        return self._has_room and has_place and self._holds(holder.rule_id, place, step, group)
 
     def _holds(self, rule_id: str, place: int, step: Step, group: Group) -> bool:
         """Whether a rule that uses the group can be had to use it until the step."""
@@ -191,7 +200,7 @@ class Warming:
             self._after.add((step, leaving))
             return True
         carried = self.carried.get(leaving, [])
-        if not 0 < len(self._wanted(leaving)) + len(carried) < _GROUPS:
+        if not self._has_room or not 0 < len(self._wanted(leaving)) + len(carried) < _GROUPS:
             return False
         if group not in carried:
             self.carried[leaving] = [*carried, group]
@@ -208,6 +217,19 @@ def _holders(listener: ObservedListener) -> list[_Holder]:
         ),
         _Holder("", None, listener.default_action, DEFAULT),
     ]
+
+
+def all_groups(
+    desired: DesiredService, observed: ObservedService, identify: Callable[[Group], Group]
+) -> frozenset[Group]:
+    """The groups that a service uses, and those that it is to use."""
+    actions = [
+        action
+        for listener in desired.listeners
+        for action in (listener.default_action, *(rule.action for rule in listener.rules))
+    ]
+    wanted = {identify(group) for action in actions if isinstance(action, Forward) for group, _ in action.weights}
+    return observed.groups() | wanted
 
 
 def kept_groups(
