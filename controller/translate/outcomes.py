@@ -8,7 +8,7 @@ Source: Gateway API v1.6, `RouteParentStatus`, `RouteConditionReason`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -142,6 +142,12 @@ def _former_message(former: Sequence[ServiceKey]) -> str:
     return f"Until then VPC Lattice goes on serving what the route asked for before: {names}." if names else ""
 
 
+_COUNTS_TOO: Final = (
+    "That counts too, if it is a quota of the region or of the service network: where no other room can be had, delete "
+    "the route and create it anew, which gives up the old first."
+)
+
+
 def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome], staying: str) -> Condition:
     """Acceptance with what became of the parent's services: what the author must change outweighs what is retried."""
     failures = sorted(
@@ -149,6 +155,8 @@ def _accepted(accepted: Condition, outcomes: Sequence[ServiceOutcome], staying: 
     )
     if failures:
         worst = failures[0]
+        if staying and any(failure.reason == conditions.QUOTA_EXCEEDED for failure in failures):
+            staying = f"{staying} {_COUNTS_TOO}"
         message = " ".join(dict.fromkeys(failure.message for failure in failures))
         return conditions.condition(
             conditions.ACCEPTED,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.lattice import Refuse
+from sandbox.lattice import Quotas, Refuse
 from sandbox.lattice.resources import Service
 from tests.e2e.bad_input_seen import condition, is_gone, is_programmed
 from tests.e2e.harness import PREFIX, Json, World, eventually, world
@@ -300,3 +300,23 @@ async def test_two_routes_that_leave_it_together_are_both_waited_for(tmp_path: P
         one.lattice.faults.remove(refused)
         await settled(one, check_lattice)
         assert domains(one) == {NEW, third}
+
+
+async def test_at_a_quota_of_the_region_the_old_one_stays_and_the_route_is_told_the_way_out(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        one.lattice.state.quotas = Quotas(services=1)
+        before = rules_of(one, OLD)
+        await rename(one, NEW)
+
+        def told() -> None:
+            accepted = condition(one, "Accepted", "rates")
+            assert (accepted["status"], accepted["reason"]) == ("False", "QuotaExceeded")
+            assert f"before: hostname {OLD}. That counts too, if it is a quota of the region" in accepted["message"]
+
+        await eventually(told)
+        assert rules_of(one, OLD) == before
+        await one.delete("HTTPRoute", "rates")
+        await eventually(lambda: is_gone(one, "rates"))
+        await one.apply(route("rates", rule(backend("rates")), hostnames=[NEW]))
+        await eventually(lambda: is_programmed(one, "rates"))
+        assert domains(one) == {NEW}
