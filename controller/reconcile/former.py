@@ -68,7 +68,7 @@ def _awaited(
         lacks, cold = _lacks(env, ref) if _lives(env, ref) else ((), ())
         wanted += lacks
         awaited[ref] = cold if lacks else None
-    return awaited if outlives(observed, wanted, env.ctx.identity) else {}
+    return awaited if outlives(observed, wanted, env.ctx.identity, env.inventory.target_group) else {}
 
 
 def _lives(env: Environment, ref: RouteRef) -> bool:

@@ -215,7 +215,9 @@ class _Planner:
         awaited: Sequence[DesiredService],
     ) -> bool:
         """Whether a service that is left over goes later, when what the route awaits is complete; a remark tells so."""
-        if observed is None or holder != ref or not outlives(observed, awaited, self._ctx.identity):
+        if observed is None or holder != ref:
+            return False
+        if not outlives(observed, awaited, self._ctx.identity, self._inventory.target_group):
             return False
         others = services_of_hostname(self._view, key.hostname, self._ctx) if key.hostname else ()
         if any(contend(other, key) for other in others):

@@ -322,7 +322,7 @@ class Account:
         if desired is None and observed is not None and self._has_heir(observed):
             return Plan()
         awaited = [wanted for other, wanted in self._site.services.items() if other not in self._complete]
-        if desired is None and observed is not None and outlives(observed, awaited, IDENTITY):
+        if desired is None and observed is not None and outlives(observed, awaited, IDENTITY, inventory.target_group):
             return Plan()
         return plan_service(desired, observed, context)
 

@@ -23,11 +23,12 @@ Whose service it is, by its tags:
 | another's            |                                   | Conflicted, or take it over where the route says so     |
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from controller.api.keys import TargetGroupKey
 from controller.lattice.model import MANAGED_BY, TAG_PREFIX, DesiredService, Identity
 from controller.lattice.observed import (
     CREATE_FAILED,
@@ -41,12 +42,14 @@ from controller.lattice.observed import (
     ObservedAssociation,
     ObservedNetwork,
     ObservedService,
+    ObservedTargetGroup,
 )
 from controller.lattice.plan.context import PlanContext
 from controller.lattice.plan.draft import Draft
 from controller.lattice.plan.listeners import ListenerPlanner
 from controller.lattice.plan.operations import Active, AssociationOf, Gone, Need, Plan, Problem, Reference, settled
 from controller.lattice.plan.tags import difference, retag
+from controller.lattice.plan.warming import wanted_groups
 
 _NO_WAY = {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}
 """States of an association that has to be made anew."""
@@ -107,15 +110,24 @@ def conflict_of(desired: DesiredService, observed: ObservedService, identity: Id
     return None
 
 
-def outlives(observed: ObservedService, awaited: Sequence[DesiredService], identity: Identity) -> bool:
+def outlives(
+    observed: ObservedService,
+    awaited: Sequence[DesiredService],
+    identity: Identity,
+    target_group: Callable[[TargetGroupKey], ObservedTargetGroup | None],
+) -> bool:
     """Whether a service that is asked for no more is to stay until these are complete, which take its place.
 
-    Not where one of them waits for it to go: for its name, where it has no other, or for its custom domain.
+    Not where one of them waits for it to go: for its name, where it has no other, for its custom domain, or for a group
+    that it uses (`target_group` tells which one a key has claimed), because a group serves one service only.
     """
+    wanted = {group for desired in awaited for group in wanted_groups(desired) if isinstance(group, TargetGroupKey)}
+    claimed = {group.id for key in wanted if (group := target_group(key)) is not None}
     return (
         bool(awaited)
         and observed.owner == identity.owner
         and observed.status not in {CREATE_FAILED, DELETE_FAILED, DELETE_IN_PROGRESS}
+        and claimed.isdisjoint(observed.groups())
         and not any(
             (desired.alternative_name is None and desired.name == observed.name)
             or (desired.custom_domain is not None and desired.custom_domain == observed.custom_domain)

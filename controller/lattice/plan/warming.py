@@ -223,13 +223,17 @@ def all_groups(
     desired: DesiredService, observed: ObservedService, identify: Callable[[Group], Group]
 ) -> frozenset[Group]:
     """The groups that a service uses, and those that it is to use."""
+    return observed.groups() | {identify(group) for group in wanted_groups(desired)}
+
+
+def wanted_groups(desired: DesiredService) -> frozenset[Group]:
+    """The groups that a service is to use, as it calls them."""
     actions = [
         action
         for listener in desired.listeners
         for action in (listener.default_action, *(rule.action for rule in listener.rules))
     ]
-    wanted = {identify(group) for action in actions if isinstance(action, Forward) for group, _ in action.weights}
-    return observed.groups() | wanted
+    return frozenset(group for action in actions if isinstance(action, Forward) for group, _ in action.weights)
 
 
 def kept_groups(
