@@ -34,6 +34,9 @@ PATIENCE = 60.0
 
 ADMIN = "admin"
 
+_PORTS = range(20_000, 32_768)
+"""Below the ports that Linux gives to whoever binds to none (`ip_local_port_range`)."""
+
 
 def assets() -> Path | None:
     """The folder with the programs; None if nobody gave or built them."""
@@ -293,12 +296,17 @@ def _established(definition: Mapping[str, Any]) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Ports of loopback that nobody listens on, and that the system gives to nobody who asks for any.
+
+    A server that is slow to start, or is down for a while, would find one of those taken.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found += [] if port in found else [port]
+    return found
 
 
 @contextmanager
