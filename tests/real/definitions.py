@@ -15,7 +15,8 @@ def install(server: KubeApiserver, *definitions: Mapping[str, Any]) -> None:
     for definition in definitions:
         for _ in range(600):
             found = server.request("GET", f"{PATH}/{definition['metadata']['name']}")
-            conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", ())}
+            told = found.get("status", {}).get("conditions") or ()
+            conditions = {each["type"]: each["status"] for each in told}
             if conditions.get("Established") == "True":
                 break
             time.sleep(0.05)
