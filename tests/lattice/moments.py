@@ -378,10 +378,10 @@ class Account:
         return True
 
 
-def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = False) -> None:
+def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = False, handed_over: bool = True) -> None:
     """Assert that each request got the old or the new answer at every moment.
 
-    One for another hostname than the new one lost its answer only when those for the new one had one.
+    One for another hostname than the new one lost its answer only when those for the new one had one (`handed_over`).
 
     Who reaches a service and what it answers are two things, which may change one after the other: nobody loses the way
     who has it before and after, and whoever comes meets the old or the new answer. Where there was no listener before,
@@ -401,7 +401,8 @@ def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = Fa
                 allowed = got.keys() <= {*(was or {}), *(will or {})}
             else:
                 allowed = got in (was, will)
-            if got is None and request in before and request.network is not None and host not in {None, request.host}:
+            leaves = request in before and request.network is not None and host not in {None, request.host}
+            if handed_over and got is None and leaves:
                 missing = [each for each in after if now.get(each) not in (after[each], before.get(each, after[each]))]
                 assert not missing, f"{request} at moment {moment} has no answer, nor has {missing[0]}"
             assert allowed, f"{request} at moment {moment}: {got}, was {before.get(request)} ({was}), will be {will}"

@@ -145,7 +145,9 @@ def _group(key: ServiceKey, backend: Backend, used: Sequence[Backend]) -> Desire
     )
 
 
-async def run(changes: Sequence[dict[str, Any]], seed: int, tally: Tally, restarts: bool) -> None:
+async def run(
+    changes: Sequence[dict[str, Any]], seed: int, tally: Tally, restarts: bool, handed_over: bool = True
+) -> None:
     """One site after the other, some of the changes overtaken by the next; every moment is judged."""
     account = Account(seed, restarts=restarts)
     tally.examples += 1
@@ -154,4 +156,4 @@ async def run(changes: Sequence[dict[str, Any]], seed: int, tally: Tally, restar
         tally.changes += 1
         if number % 2 or number == len(changes) - 1:
             await account.settle()
-            judge(account.moments, tally)
+            judge(account.moments, tally, handed_over=handed_over)
