@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.api.resources import DNS_ENDPOINTS
 from sandbox.kube import bundled_crds
 from tests.e2e.bad_input_kubernetes import OPEN_GATEWAY, REFUSED, Refused
 from tests.e2e.bad_input_routes import GOOD, good, grant
@@ -185,7 +186,9 @@ async def test_a_token_that_expires_loses_nothing(programmed: World) -> None:
 def all_in_doubt(world: World) -> None:
     assert world.controller is not None
     doubts = world.controller.work.cluster.doubts()
-    assert len(doubts) == len(KINDS)
+    # The one definition that is not installed here is asked for now and then, so it may be in doubt as well, or not.
+    installed = {kind.kind for kind in world.controller.work.cluster.resources if kind is not DNS_ENDPOINTS}
+    assert installed <= doubts.keys()
     assert all("401 Unauthorized" in reason for reason in doubts.values())
 
 
