@@ -20,28 +20,27 @@ from controller.lattice.model import (
     HeaderMatch,
     HealthCheck,
     Match,
-    Target,
 )
 from controller.lattice.observed import ObservedListener, ObservedRule
 from controller.lattice.plan import Active, AssociationOf, Gone, Held, Operation, Plan, hold_back
 from controller.lattice.plan import plan_service as plan_of_service
 from controller.lattice.plan import plan_target_group as plan_of_group
 from controller.lattice.plan.wire import action_of, match_of
-from tests.lattice.test_plan import (
-    KEY,
+from tests.lattice.observed import (
     context,
     observed_association,
     observed_group,
     observed_listener,
     observed_rule,
     observed_service,
+    with_targets,
 )
 from tests.lattice.test_rules import REQUESTS, Listener, desired, observed
-from tests.lattice.world import NOT_FOUND, forward, group, listener, rule, service
+from tests.lattice.world import KEY, NOT_FOUND, forward, group, listener, rule, service
 
-V1, V2, V3 = (observed_group(name) for name in ("v1", "v2", "v3"))
-CONTEXT = context(None, V1, V2, V3)
-FILLED = context(None, *(replace(one, targets={Target(ip="10.0.0.1", port=8090): None}) for one in (V1, V2, V3)))
+GROUPS = ("v1", "v2", "v3")
+CONTEXT = context(None, *map(observed_group, GROUPS))
+FILLED = context(None, *map(with_targets, GROUPS))
 
 
 def first_run(wanted: Any, found: Any) -> Held:

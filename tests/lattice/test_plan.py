@@ -1,7 +1,6 @@
 """Plans as data: their operations, their order, and what they wait for."""
 
 import json
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -22,106 +21,32 @@ from controller.lattice.observed import (
     NetworkLookup,
     NetworkMissing,
     NetworkUnknown,
-    ObservedAssociation,
-    ObservedListener,
-    ObservedNetwork,
-    ObservedRule,
-    ObservedService,
-    ObservedTargetGroup,
 )
 from controller.lattice.plan import (
     Active,
     AssociationOf,
     Gone,
     Plan,
-    PlanContext,
     Reference,
     Registered,
     Settled,
     Unused,
-    Warm,
     plan_service,
     plan_target_group,
 )
 from controller.lattice.plan.wire import health_check_shape, match_shape
 from controller.lattice.refs import ResourceRef
-from tests.lattice.world import IDENTITY, KEY, NOT_FOUND, VPC, forward, group, group_key, listener, rule, service
-
-NETWORK = ObservedNetwork(id="sn-1", arn="arn:aws:vpc-lattice:us-west-2:1:servicenetwork/sn-1", name="my-hotel")
-OWNED = {MANAGED_BY: IDENTITY.owner}
-
-
-def context(network: NetworkLookup | None = None, *groups: ObservedTargetGroup) -> PlanContext:
-    known = {group_key(one.name): one for one in groups}
-    return PlanContext(
-        identity=IDENTITY,
-        now=1_800_000_000,
-        network=lambda _: network or NetworkFound(network=NETWORK),
-        target_group=known.get,
-        group_named={one.name for one in groups}.__contains__,
-    )
-
-
-def observed_service(*listeners: ObservedListener, **more: Any) -> ObservedService:
-    fields: dict[str, Any] = {
-        "status": "ACTIVE",
-        "custom_domain": None,
-        "certificate_arn": None,
-        "tags": {**OWNED, **service().tags},
-        "associations": {"sn-1": observed_association()},
-    } | more
-    return ObservedService(
-        id="svc-1",
-        arn="arn:svc-1",
-        name="rates-default",
-        domain="rates.example",
-        auth_type="NONE",
-        listeners={one.port: one for one in listeners},
-        **fields,
-    )
-
-
-def observed_association(network: str = "sn-1", name: str = "my-hotel", status: str = "ACTIVE") -> ObservedAssociation:
-    return ObservedAssociation(id=f"snsa-{network}", arn="", status=status, network_id=network, network_name=name)
-
-
-def observed_listener(*rules: ObservedRule, port: int = 80, protocol: str = "HTTP") -> ObservedListener:
-    return ObservedListener(
-        id=f"listener-{port}",
-        arn=f"arn:listener-{port}",
-        name=f"listener-{port}",
-        port=port,
-        protocol=protocol,
-        default_action=NOT_FOUND,
-        rules={one.id: one for one in rules},
-    )
-
-
-def observed_rule(path: str, *ids: str, priority: int = 1000) -> ObservedRule:
-    action = Forward(weights=tuple((ident, 1) for ident in ids))
-    match = Match(path_prefix=path)
-    return ObservedRule(id=f"rule-{priority}", arn="", name="", priority=priority, match=match, action=action)
-
-
-def observed_group(name: str = "parking", **more: Any) -> ObservedTargetGroup:
-    fields: dict[str, Any] = {
-        "status": "ACTIVE",
-        "tags": {**OWNED, **group(name).tags},
-        "health_check": HealthCheck(),
-        "targets": {},
-        "registered": True,
-    } | more
-    return ObservedTargetGroup(
-        id=f"tg-{name}",
-        arn=f"arn:tg-{name}",
-        name=name,
-        port=80,
-        protocol="HTTP",
-        protocol_version="HTTP1",
-        ip_address_type="IPV4",
-        vpc=VPC,
-        **fields,
-    )
+from tests.lattice.observed import (
+    NETWORK,
+    OWNED,
+    context,
+    observed_association,
+    observed_group,
+    observed_listener,
+    observed_rule,
+    observed_service,
+)
+from tests.lattice.world import IDENTITY, KEY, forward, group, group_key, listener, rule, service
 
 
 def calls(plan: Plan) -> list[str]:
@@ -487,94 +412,3 @@ def test_a_health_check_on_another_port_says_so() -> None:
 def test_the_same_desire_and_observation_give_the_same_plan() -> None:
     desired = service(listener(rule("/a", "parking"), replace(rule("/b"), action=forward("review"))))
     assert plan_service(desired, None, context()) == plan_service(desired, None, context())
-
-
-def with_targets(name: str) -> ObservedTargetGroup:
-    return observed_group(name, targets={Target(ip="10.0.0.1", port=8090): None})
-
-
-def switched(desired: DesiredService, observed: ObservedService, *groups: ObservedTargetGroup) -> list[tuple[str, Any]]:
-    """The calls that change rules: what they forward to, and what they wait for."""
-    plan = plan_service(desired, observed, context(None, *groups))
-    return [
-        (
-            operation.call,
-            [
-                (group_["targetGroupIdentifier"], group_["weight"])
-                for group_ in operation.arguments["action"]["forward"]["targetGroups"]
-            ],
-        )
-        for operation in plan.operations
-    ]
-
-
-def test_a_group_that_no_rule_used_is_introduced_before_it_gets_what_another_one_answers() -> None:
-    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
-    desired = service(listener(rule("/", "two")))
-    both = with_targets("one"), with_targets("two")
-    assert switched(desired, there, *both) == [
-        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
-        ("UpdateRule", [("tg-two", 1)]),
-    ]
-    introduce, switch = plan_service(desired, there, context(None, *both)).operations
-    assert switch.after == (0,)
-    assert Warm(group_key("two")) in switch.needs
-    assert Warm(group_key("two")) not in introduce.needs
-
-
-@pytest.mark.parametrize(
-    "two",
-    [
-        observed_group("two"),
-        observed_group("two", targets={Target(ip="10.0.0.1", port=80): None}, health_check=HealthCheck(enabled=False)),
-    ],
-    ids=["no targets", "no health check"],
-)
-def test_a_group_of_which_nothing_is_checked_is_not_introduced(two: ObservedTargetGroup) -> None:
-    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
-    assert switched(service(listener(rule("/", "two"))), there, with_targets("one"), two) == [
-        ("UpdateRule", [("tg-two", 1)])
-    ]
-
-
-def test_a_service_that_was_never_finished_has_nothing_to_protect() -> None:
-    there = observed_service(observed_listener(observed_rule("/", "tg-one")), young=True)
-    assert len(switched(service(listener(rule("/", "two"))), there, with_targets("one"), with_targets("two"))) == 1
-
-
-def test_a_rule_after_those_that_answer_takes_nothing_from_them_and_waits_for_nothing() -> None:
-    there = observed_service(observed_listener(observed_rule("/cart", "tg-one")))
-    desired = service(listener(rule("/cart", "one"), rule("/", "one", "two", weights=(9, 1))))
-    both = with_targets("one"), with_targets("two")
-    assert switched(desired, there, *both) == [("CreateRule", [("tg-one", 9), ("tg-two", 1)])]
-    (create,) = plan_service(desired, there, context(None, *both)).operations
-    assert not [need for need in create.needs if isinstance(need, Warm)]
-
-
-def test_a_rule_before_one_that_answers_takes_from_it_and_waits() -> None:
-    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
-    desired = service(listener(rule("/cart", "two"), rule("/", "one")))
-    assert switched(desired, there, with_targets("one"), with_targets("two")) == [
-        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
-        ("CreateRule", [("tg-two", 1)]),
-    ]
-
-
-def test_weights_of_groups_that_have_requests_wait_for_nothing() -> None:
-    there = observed_service(observed_listener(observed_rule("/", "tg-one", "tg-two")))
-    desired = service(listener(rule("/", "one", "two", weights=(90, 10))))
-    (update,) = plan_service(desired, there, context(None, with_targets("one"), with_targets("two"))).operations
-    assert not [need for need in update.needs if isinstance(need, Warm)]
-
-
-def test_a_rule_that_leaves_a_group_to_a_later_one_carries_it_until_then() -> None:
-    rules = observed_rule("/a", "tg-one", priority=1000), observed_rule("/b", "tg-two", priority=1050)
-    desired = service(listener(rule("/a", "two"), rule("/b", "one")))
-    both = with_targets("one"), with_targets("two")
-    plan = plan_service(desired, observed_service(observed_listener(*rules)), context(None, *both))
-    assert not plan.whole
-    assert switched(desired, observed_service(observed_listener(*rules)), *both) == [
-        ("UpdateRule", [("tg-two", 1), ("tg-one", 0)]),
-        ("UpdateRule", [("tg-one", 1)]),
-    ]
-    assert plan.operations[1].after == (0,)

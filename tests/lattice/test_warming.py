@@ -1,6 +1,6 @@
-"""Groups that come to serve: from when their targets are awaited, for how long, and where they cannot be.
+"""Groups that come to serve: what introduces them, and when and how long their targets are awaited.
 
-Plans of services are in `test_plan`, what clients meet meanwhile in `test_moments`.
+All else of plans is in `test_plan`, what clients meet meanwhile in `test_moments`.
 """
 
 import dataclasses
@@ -14,22 +14,110 @@ from msgspec.structs import replace
 from controller.lattice.errors import RetryError
 from controller.lattice.inventory.warmth import DEADLINE
 from controller.lattice.limits import Lane
-from controller.lattice.model import DesiredService, DesiredTargetGroup, HealthCheck
+from controller.lattice.model import DesiredService, DesiredTargetGroup, HealthCheck, Target
+from controller.lattice.observed import ObservedService, ObservedTargetGroup
 from controller.lattice.plan import Warm, plan_service
 from sandbox.lattice import Timings
 from tests.lattice.here import Here
-from tests.lattice.test_plan import (
+from tests.lattice.observed import (
     context,
     observed_group,
     observed_listener,
     observed_rule,
     observed_service,
-    switched,
     with_targets,
 )
 from tests.lattice.world import KEY, group, group_key, listener, rule, service
 
 pytestmark = pytest.mark.anyio
+
+
+def switched(desired: DesiredService, observed: ObservedService, *groups: ObservedTargetGroup) -> list[tuple[str, Any]]:
+    """The calls that change rules: what they forward to, and what they wait for."""
+    plan = plan_service(desired, observed, context(None, *groups))
+    return [
+        (
+            operation.call,
+            [
+                (group_["targetGroupIdentifier"], group_["weight"])
+                for group_ in operation.arguments["action"]["forward"]["targetGroups"]
+            ],
+        )
+        for operation in plan.operations
+    ]
+
+
+def test_a_group_that_no_rule_used_is_introduced_before_it_gets_what_another_one_answers() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    desired = service(listener(rule("/", "two")))
+    both = with_targets("one"), with_targets("two")
+    assert switched(desired, there, *both) == [
+        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
+        ("UpdateRule", [("tg-two", 1)]),
+    ]
+    introduce, switch = plan_service(desired, there, context(None, *both)).operations
+    assert switch.after == (0,)
+    assert Warm(group_key("two")) in switch.needs
+    assert Warm(group_key("two")) not in introduce.needs
+
+
+@pytest.mark.parametrize(
+    "two",
+    [
+        observed_group("two"),
+        observed_group("two", targets={Target(ip="10.0.0.1", port=80): None}, health_check=HealthCheck(enabled=False)),
+    ],
+    ids=["no targets", "no health check"],
+)
+def test_a_group_of_which_nothing_is_checked_is_not_introduced(two: ObservedTargetGroup) -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    assert switched(service(listener(rule("/", "two"))), there, with_targets("one"), two) == [
+        ("UpdateRule", [("tg-two", 1)])
+    ]
+
+
+def test_a_service_that_was_never_finished_has_nothing_to_protect() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")), young=True)
+    assert len(switched(service(listener(rule("/", "two"))), there, with_targets("one"), with_targets("two"))) == 1
+
+
+def test_a_rule_after_those_that_answer_takes_nothing_from_them_and_waits_for_nothing() -> None:
+    there = observed_service(observed_listener(observed_rule("/cart", "tg-one")))
+    desired = service(listener(rule("/cart", "one"), rule("/", "one", "two", weights=(9, 1))))
+    both = with_targets("one"), with_targets("two")
+    assert switched(desired, there, *both) == [("CreateRule", [("tg-one", 9), ("tg-two", 1)])]
+    (create,) = plan_service(desired, there, context(None, *both)).operations
+    assert not [need for need in create.needs if isinstance(need, Warm)]
+
+
+def test_a_rule_before_one_that_answers_takes_from_it_and_waits() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one")))
+    desired = service(listener(rule("/cart", "two"), rule("/", "one")))
+    assert switched(desired, there, with_targets("one"), with_targets("two")) == [
+        ("UpdateRule", [("tg-one", 1), ("tg-two", 0)]),
+        ("CreateRule", [("tg-two", 1)]),
+    ]
+
+
+def test_weights_of_groups_that_have_requests_wait_for_nothing() -> None:
+    there = observed_service(observed_listener(observed_rule("/", "tg-one", "tg-two")))
+    desired = service(listener(rule("/", "one", "two", weights=(90, 10))))
+    (update,) = plan_service(desired, there, context(None, with_targets("one"), with_targets("two"))).operations
+    assert not [need for need in update.needs if isinstance(need, Warm)]
+
+
+def test_a_rule_that_leaves_a_group_to_a_later_one_carries_it_until_then() -> None:
+    rules = observed_rule("/a", "tg-one", priority=1000), observed_rule("/b", "tg-two", priority=1050)
+    desired = service(listener(rule("/a", "two"), rule("/b", "one")))
+    both = with_targets("one"), with_targets("two")
+    plan = plan_service(desired, observed_service(observed_listener(*rules)), context(None, *both))
+    assert not plan.whole
+    assert switched(desired, observed_service(observed_listener(*rules)), *both) == [
+        ("UpdateRule", [("tg-two", 1), ("tg-one", 0)]),
+        ("UpdateRule", [("tg-one", 1)]),
+    ]
+    assert plan.operations[1].after == (0,)
+
 
 TEN = [str(n) for n in range(10)]
 
