@@ -105,9 +105,9 @@ class Stage:
             found = [
                 (address, at["port"])
                 for one in slices
-                for at in one["ports"]
+                for at in one["ports"] or ()  # A slice of no pods has no ports either.
                 if at["name"] == f"p{port}"
-                for endpoint in one["endpoints"]
+                for endpoint in one["endpoints"] or ()
                 if endpoint["conditions"]["ready"]
                 for address in endpoint["addresses"]
             ]
@@ -181,9 +181,14 @@ class Stage:
 
 
 def workload(
-    name: str, *, namespace: str = "default", ports: Mapping[int, int] | None = None, says: str = ""
+    name: str,
+    *,
+    namespace: str = "default",
+    ports: Mapping[int, int] | None = None,
+    says: str = "",
+    pods: int = PODS,
 ) -> list[Json]:
-    """A Deployment of two pods that answer with its name, or with what it `says`, and its Service; `ports` have their
+    """A Deployment of pods that answer with its name, or with what it `says`, and its Service; `ports` have their
     targetPorts."""
     ports = ports or {80: 8090}
     labels = {"app": name}
@@ -192,7 +197,7 @@ def workload(
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {
-            "replicas": PODS,
+            "replicas": pods,
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},

@@ -3,13 +3,16 @@
 Source: Gateway API v1.6, guides "HTTP traffic splitting" and "HTTP routing".
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
+import anyio
 import pytest
 
 from tests.e2e.objects import backend, prefix, route, rule
-from tests.traffic.stage import Stage, stage, working, workload
+from tests.traffic.stage import PODS, Json, Stage, stage, working, workload
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +38,44 @@ async def test_a_canary_by_weights(one: Stage) -> None:
         await one.change(lambda split=split: one.apply(route("rates", split)))
     await one.change(lambda: one.apply(route("rates", rule(backend("two")))), *((each, "<two>") for each in callers))
     assert all(caller.answered["<two>"] > 10 and caller.answered["<one>"] > 10 for caller in callers)
+    assert one.traffic.verdict() > 100
+
+
+@contextmanager
+def unchecked(one: Stage) -> Iterator[None]:
+    """No target passes its first health check meanwhile."""
+    with mock.patch.object(one.sandbox.lattice.directory, "report_health"):
+        yield
+
+
+async def test_a_canary_scaled_from_nothing_together_with_its_weight(one: Stage) -> None:
+    def split(old: int, new: int) -> Json:
+        return route("rates", rule(backend("one", weight=old), backend("canary", weight=new)))
+
+    async def begin() -> None:
+        calls = one.sandbox.lattice.calls
+        mark = calls.mark()
+        with unchecked(one):
+            await one.patch("Deployment", "canary", {"spec": {"replicas": PODS}})
+            await one.endpoints("canary", 80)
+            await one.apply(split(50, 50))
+            while calls.count("ListTargets", mark) < 2 and not calls.count("UpdateRule", mark):  # noqa: ASYNC110 -- the log tells nobody
+                await anyio.sleep(0.05)
+            await anyio.sleep(0.3)
+
+    await one.apply(*workload("canary", pods=0))
+    await one.apply(split(100, 0))
+    url = f"http://{await one.programmed('rates')}/"
+    await one.answers(url, "<one>")
+    await one.settled()
+    callers = [one.traffic.call(url, "<one>", "<canary>") for _ in range(4)]
+    await one.change(begin)
+    for caller in callers:
+        await caller.is_answered("<canary>")
+    await one.settled()
+    await one.change(
+        lambda: one.apply(route("rates", rule(backend("canary")))), *((each, "<canary>") for each in callers)
+    )
     assert one.traffic.verdict() > 100
 
 
