@@ -37,6 +37,7 @@ from sandbox.kube.store import Collection
 from sandbox.lattice import LatticeServer, Quotas, Timings
 from sandbox.lattice.networks import create_service_network
 from sandbox.lattice.state import Call
+from tests.support.living import living
 
 Json = dict[str, Any]
 
@@ -100,6 +101,17 @@ def environment(server: LatticeServer) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def client_of_lattice(chosen: settings.Settings, metrics: Metrics, **more: Any) -> LatticeClient:
+    """As the manager makes it; `more` are arguments of `LatticeClient`."""
+    return LatticeClient(
+        region=chosen.region,
+        endpoint_url=chosen.lattice_endpoint,
+        limits=limits_of(chosen),
+        observer=metrics.aws,
+        **more,
+    )
 
 
 class Controller:
@@ -233,14 +245,7 @@ class AnyWorld(ABC):
                     metrics = Metrics(registry)
                     kube = KubeClient.from_config(self._kubeconfig, user_agent=USER_AGENT)
                     await stack.enter_async_context(kube)
-                    lattice = LatticeClient(
-                        region=chosen.region,
-                        endpoint_url=chosen.lattice_endpoint,
-                        limits=limits_of(chosen),
-                        observer=metrics.aws,
-                        **self._client,
-                    )
-                    await stack.enter_async_context(lattice)
+                    lattice = await stack.enter_async_context(client_of_lattice(chosen, metrics, **self._client))
                     identity = await identity_of(chosen, lattice)
                     work = Work(kube, lattice, identity, metrics, chosen, me="e2e", note_take_over=self.remember)
                     controller = Controller(work, registry, scope, told, may_lead)
@@ -401,20 +406,9 @@ async def world(
     `timings` are given. `settings` are environment variables of the controller's, `client` and `kube` arguments of
     `LatticeClient` and `KubeServer`. `made_as` is the class of the world.
     """
-    failure: Exception | None = None
     async with (
         KubeServer(seed=1, **kube) as api,
         LatticeServer(timings=timings or Timings.instant(), quotas=quotas, validate_answers=True) as lattice,
-        anyio.create_task_group() as tasks,
+        living(lambda tasks: made_as(api, lattice, directory, tasks, settings or {}, client or {})) as made,
     ):
-        made = made_as(api, lattice, directory, tasks, settings or {}, client or {})
-        try:
-            yield made
-        except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
-            failure = error
-        finally:
-            tasks.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
-                await made.close()
-    if failure is not None:
-        raise failure
+        yield made

@@ -27,11 +27,10 @@ from controller.cli import main
 from controller.kube.client import KubeClient
 from controller.kube.lease_keeper import LeaseKeeper
 from controller.kube.lease_times import LeaseTimes
-from controller.lattice.client import LatticeClient
-from controller.manager import LEASE, USER_AGENT, identity_of, limits_of
+from controller.manager import LEASE, USER_AGENT, identity_of
 from controller.metrics import Metrics
 from controller.work import Work
-from tests.e2e.harness import PATIENCE, World, environment
+from tests.e2e.harness import PATIENCE, World, client_of_lattice, environment
 from tests.faults.haste import hurried
 
 LEASE_TIMES = LeaseTimes(lease_duration=2.0, renew_deadline=1.3, retry_period=0.3)
@@ -184,15 +183,7 @@ class FaultWorld(World):
         kube = await stack.enter_async_context(self._connect())
         keeper = self._keeper(me)
         fence: dict[str, Any] = {} if keeper is None else {"fence": keeper.fence.valid_for}
-        lattice = LatticeClient(
-            region=chosen.region,
-            endpoint_url=chosen.lattice_endpoint,
-            limits=limits_of(chosen),
-            observer=metrics.aws,
-            **fence,
-            **self._client,
-        )
-        await stack.enter_async_context(lattice)
+        lattice = await stack.enter_async_context(client_of_lattice(chosen, metrics, **fence, **self._client))
         work = made.work = Work(kube, lattice, await identity_of(chosen, lattice), metrics, chosen, me=me)
         tasks = await stack.enter_async_context(anyio.create_task_group())
 

@@ -13,6 +13,7 @@ import anyio
 from sandbox.lattice import LatticeServer, Quotas, Timings
 from tests.e2e.harness import AnyWorld, Json, eventually, path_of
 from tests.support.kube_apiserver import KubeApiserver
+from tests.support.living import living
 
 OUTAGE = 60.0
 """Seconds for which a person goes on asking an API server that does not answer."""
@@ -150,24 +151,15 @@ async def world(
     `url` is the API server's for the controller, such as a proxy's; `token` what it says who it is by, else an
     administrator's.
     """
-    failure: Exception | None = None
     async with (
         LatticeServer(
             timings=timings or Timings.instant(), quotas=Quotas.unlimited(), validate_answers=True
         ) as lattice,
-        anyio.create_task_group() as tasks,
+        living(
+            lambda tasks: RealWorld(
+                kube, lattice, directory, tasks, settings=settings or {}, client=client or {}, url=url, token=token
+            )
+        ) as made,
     ):
-        made = RealWorld(
-            kube, lattice, directory, tasks, settings=settings or {}, client=client or {}, url=url, token=token
-        )
-        try:
-            await made.empty()
-            yield made
-        except Exception as error:  # noqa: BLE001 - raised below, where no task group wraps it
-            failure = error
-        finally:
-            tasks.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
-                await made.close()
-    if failure is not None:
-        raise failure
+        await made.empty()
+        yield made
