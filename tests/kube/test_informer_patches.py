@@ -4,16 +4,21 @@ import orjson
 import pytest
 
 from tests.kube.informing import Start
-from tests.kube.scripted import ScriptedServer, listing, route
+from tests.kube.scripted import ScriptedServer, Watch, listing, route
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_answer_of_our_own_patch_enters_at_once_and_the_watch_repeats_nothing(
-    start: Start, server: ScriptedServer
-) -> None:
+@pytest.fixture
+def watch(server: ScriptedServer) -> Watch:
+    """After a list that has the route `a`."""
     server.on("list", listing(route("a", 3), version="7"))
-    watch = server.watch()
+    return server.watch()
+
+
+async def test_the_answer_of_our_own_patch_enters_at_once_and_the_watch_repeats_nothing(
+    start: Start, watch: Watch
+) -> None:
     async with start() as running:
         await running.synced()
         running.informer.observe(orjson.dumps(route("a", 9)))
@@ -28,11 +33,7 @@ async def test_the_answer_of_our_own_patch_enters_at_once_and_the_watch_repeats_
         assert len(running.heard.changes) == 3
 
 
-async def test_the_answer_of_a_patch_does_not_bring_back_what_the_watch_saw_deleted(
-    start: Start, server: ScriptedServer
-) -> None:
-    server.on("list", listing(route("a", 3), version="7"))
-    watch = server.watch()
+async def test_the_answer_of_a_patch_does_not_bring_back_what_the_watch_saw_deleted(start: Start, watch: Watch) -> None:
     async with start() as running:
         watch.event("DELETED", route("a", 12))
         await running.heard.until(lambda: len(running.heard.changes) == 2)
@@ -42,18 +43,15 @@ async def test_the_answer_of_a_patch_does_not_bring_back_what_the_watch_saw_dele
         assert running.names == ["a"], "a newer one is another object of that name"
 
 
-async def test_the_answer_that_took_the_last_finalizer_does_not_count(start: Start, server: ScriptedServer) -> None:
-    server.on("list", listing(route("a", 3), version="7"))
-    server.watch()
+@pytest.mark.usefixtures("watch")
+async def test_the_answer_that_took_the_last_finalizer_does_not_count(start: Start) -> None:
     async with start() as running:
         await running.synced()
         running.informer.observe(orjson.dumps(route("a", 9, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})))
         assert running.heard.changes == [(None, "a@3")]
 
 
-async def test_an_old_deletion_does_not_remove_a_newer_object(start: Start, server: ScriptedServer) -> None:
-    server.on("list", listing(route("a", 3), version="7"))
-    watch = server.watch()
+async def test_an_old_deletion_does_not_remove_a_newer_object(start: Start, watch: Watch) -> None:
     async with start() as running:
         await running.synced()
         running.informer.observe(orjson.dumps(route("a", 12)))

@@ -13,7 +13,7 @@ from controller.kube.informer import Informer, State
 from controller.kube.informers import InformerSet
 from controller.kube.store import Store
 from tests.kube.informing import OPTIONAL, Start
-from tests.kube.scripted import ScriptedServer, answer, failure, listing, route
+from tests.kube.scripted import Answer, ScriptedServer, answer, failure, listing, route
 
 pytestmark = pytest.mark.anyio
 
@@ -145,21 +145,29 @@ async def test_objects_that_cannot_be_identified_make_the_kind_unknown_and_nothi
         await running.heard.until(lambda: running.heard.changes[-1] == ("a@3", None))
 
 
+GRPC_ROUTES = replace(OPTIONAL, kind="GRPCRoute", plural="grpcroutes")
+
+
+def listing_without_grpc_routes(code: int) -> Answer:
+    """Empty lists of all else; of GRPCRoutes this failure."""
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        return await (failure(code) if "grpc" in request.path else listing(version="7"))(request)
+
+    return respond
+
+
 async def test_a_set_does_not_wait_for_what_is_dispensable_and_refused(
     client: KubeClient, server: ScriptedServer
 ) -> None:
-    async def list_or_not(request: web.Request) -> web.StreamResponse:
-        return await (failure(403) if "grpc" in request.path else listing(version="7"))(request)
-
     server.on("stream", failure(422))
-    server.on("list", list_or_not)
+    server.on("list", listing_without_grpc_routes(403))
     server.watch()
-    refused = replace(OPTIONAL, kind="GRPCRoute", plural="grpcroutes")
-    informers = InformerSet([Informer(client, refused, Store()), Informer(client, HTTP_ROUTES, Store())])
+    informers = InformerSet([Informer(client, GRPC_ROUTES, Store()), Informer(client, HTTP_ROUTES, Store())])
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(informers.run)
         with anyio.fail_after(5):
-            await informers.wait_synced(dispensable={refused})
+            await informers.wait_synced(dispensable={GRPC_ROUTES})
         assert {kind: (state.phase, state.refused) for kind, state in informers.states.items()} == {
             "GRPCRoute": ("unknown", True),
             "HTTPRoute": ("synced", False),
@@ -170,18 +178,14 @@ async def test_a_set_does_not_wait_for_what_is_dispensable_and_refused(
 async def test_a_set_waits_until_each_kind_is_synced_or_absent(client: KubeClient, server: ScriptedServer) -> None:
     installed = anyio.Event()
 
-    async def list_or_not(request: web.Request) -> web.StreamResponse:
-        return await (failure(404) if "grpc" in request.path else listing(version="7"))(request)
-
     async def not_yet(request: web.Request) -> web.StreamResponse:
         await installed.wait()
         return await failure(422)(request)
 
     server.on("stream", not_yet)
-    server.on("list", list_or_not)
+    server.on("list", listing_without_grpc_routes(404))
     server.watch()
-    optional = replace(OPTIONAL, kind="GRPCRoute", plural="grpcroutes")
-    informers = InformerSet([Informer(client, HTTP_ROUTES, Store()), Informer(client, optional, Store())])
+    informers = InformerSet([Informer(client, HTTP_ROUTES, Store()), Informer(client, GRPC_ROUTES, Store())])
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(informers.run)
         assert {state.phase for state in informers.states.values()} == {"unknown"}

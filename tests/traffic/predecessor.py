@@ -19,6 +19,7 @@ from typing import Any
 from sandbox.demo.clients import Aws
 from sandbox.sandbox import ACCOUNT, CLUSTER, VPC
 from tests.e2e.harness import CONTROLLER, PREFIX
+from tests.support.target_groups import HTTP1_CONFIG
 from tests.traffic.stage import Json, Stage
 
 OWNER = f"{ACCOUNT}/{CLUSTER}/{VPC}"
@@ -128,24 +129,7 @@ class Predecessor:
             "create_target_group",
             name=f"k8s-{namespace[:55].strip('-')}-{service[:55].strip('-')}-{letters}",
             type="IP",
-            config={
-                "port": 80,
-                "protocol": "HTTP",
-                "protocolVersion": "HTTP1",
-                "ipAddressType": "IPV4",
-                "vpcIdentifier": VPC,
-                "healthCheck": {
-                    "enabled": True,
-                    "protocol": "HTTP",
-                    "protocolVersion": "HTTP1",
-                    "path": "/",
-                    "healthCheckIntervalSeconds": 30,
-                    "healthCheckTimeoutSeconds": 5,
-                    "healthyThresholdCount": 5,
-                    "unhealthyThresholdCount": 2,
-                    "matcher": {"httpCode": "200"},
-                },
-            },
+            config={**HTTP1_CONFIG, "vpcIdentifier": VPC},
             tags={
                 f"{PREFIX}ManagedBy": OWNER,
                 f"{PREFIX}ClusterName": CLUSTER,

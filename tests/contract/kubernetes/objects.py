@@ -23,6 +23,9 @@ class Paths:
     def routes(self, name: str = "") -> str:
         return self.group("gateway.networking.k8s.io/v1", "httproutes", name)
 
+    def slices(self, name: str = "") -> str:
+        return self.group("discovery.k8s.io/v1", "endpointslices", name)
+
     def deployments(self, name: str = "") -> str:
         return self.group("apps/v1", "deployments", name)
 
@@ -87,6 +90,17 @@ def deployment(name: str, **spec: Any) -> dict[str, Any]:
     }
 
 
+def endpoint_slice(name: str, **fields: Any) -> dict[str, Any]:
+    """`fields` stand beside the metadata, because a slice has no spec."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name},
+        "addressType": "IPv4",
+        **fields,
+    }
+
+
 @dataclass(frozen=True)
 class Objects:
     config_map: Callable[..., dict[str, Any]] = config_map
@@ -95,3 +109,4 @@ class Objects:
     service: Callable[..., dict[str, Any]] = service
     pod: Callable[..., dict[str, Any]] = pod
     deployment: Callable[..., dict[str, Any]] = deployment
+    endpoint_slice: Callable[..., dict[str, Any]] = endpoint_slice

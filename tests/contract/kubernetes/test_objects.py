@@ -247,31 +247,23 @@ async def test_the_server_says_that_it_is_well(cluster, path):
 
 
 @pytest.mark.parametrize("lists", [{}, {"endpoints": None, "ports": None}, {"endpoints": [], "ports": []}])
-async def test_a_slice_without_endpoints_has_null_for_them(cluster, paths, lists):
-    body = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "a"},
-        "addressType": "IPv4",
-    }
-    path = paths.group("discovery.k8s.io/v1", "endpointslices")
-    made = (await cluster.post(path, {**body, **lists})).body
+async def test_a_slice_without_endpoints_has_null_for_them(cluster, paths, new, lists):
+    body = new.endpoint_slice("a", **lists)
+    made = (await cluster.post(paths.slices(), body)).body
     assert (made["endpoints"], made["ports"]) == (None, None)
     filled = {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"port": 80}]}
-    assert (await cluster.patch(f"{path}/a", filled)).body["endpoints"] == [
+    assert (await cluster.patch(paths.slices("a"), filled)).body["endpoints"] == [
         {"addresses": ["10.0.0.1"], "conditions": {}}
     ]
-    emptied = (await cluster.put(f"{path}/a", {**body, **lists})).body
+    emptied = (await cluster.put(paths.slices("a"), body)).body
     assert (emptied["endpoints"], emptied["metadata"]["generation"]) == (None, 3)
-    again = (await cluster.patch(f"{path}/a", {"metadata": {"annotations": {"a": "b"}}})).body
+    again = (await cluster.patch(paths.slices("a"), {"metadata": {"annotations": {"a": "b"}}})).body
     assert (again["ports"], again["metadata"]["generation"]) == (None, 3)
 
 
 async def test_some_kinds_count_changes_of_metadata_as_generations(cluster, paths, new):
-    slices = paths.group("discovery.k8s.io/v1", "endpointslices")
-    piece = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "a"}}
     for path, obj, counted, other in (
-        (slices, {**piece, "addressType": "IPv4", "endpoints": []}, "labels", "annotations"),
+        (paths.slices(), new.endpoint_slice("a", endpoints=[]), "labels", "annotations"),
         (paths.deployments(), new.deployment("a"), "annotations", "labels"),
     ):
         await cluster.post(path, obj)

@@ -45,18 +45,11 @@ async def test_pods_are_shown_with_their_readiness_gates(cluster, paths):
     assert (row["Ready"], row["Status"], row["Readiness Gates"]) == ("0/1", "Pending", "0/1")
 
 
-async def test_endpoint_slices_are_shown_with_their_endpoints(cluster, paths):
-    body = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "a"},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [f"10.0.0.{i}"]} for i in range(5)],
-        "ports": [{"port": 80}, {"name": "x", "port": 81}],
-    }
-    path = paths.group("discovery.k8s.io/v1", "endpointslices")
-    await cluster.post(path, body)
-    _, (row,) = await cells(cluster, path)
+async def test_endpoint_slices_are_shown_with_their_endpoints(cluster, paths, new):
+    endpoints = [{"addresses": [f"10.0.0.{i}"]} for i in range(5)]
+    ports = [{"port": 80}, {"name": "x", "port": 81}]
+    await cluster.post(paths.slices(), new.endpoint_slice("a", endpoints=endpoints, ports=ports))
+    _, (row,) = await cells(cluster, paths.slices())
     assert row[:4] == ["a", "IPv4", "80,81", "10.0.0.0,10.0.0.1,10.0.0.2 + 2 more..."]
 
 

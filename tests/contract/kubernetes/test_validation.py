@@ -211,32 +211,20 @@ async def test_a_pod_keeps_its_spec_but_for_images(cluster, paths, new):
     assert (reply.code, reply.fields) == (422, {"spec"})
 
 
-async def test_the_addresses_of_an_endpoint_slice_are_of_its_type(cluster, paths):
-    body = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "a"},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": ["::1"]}],
-        "ports": [{"port": 80}],
-    }
-    path = paths.group("discovery.k8s.io/v1", "endpointslices")
-    assert (await cluster.post(path, body)).code == 422
+async def test_the_addresses_of_an_endpoint_slice_are_of_its_type(cluster, paths, new):
+    def piece(address):
+        return new.endpoint_slice("a", endpoints=[{"addresses": [address]}], ports=[{"port": 80}])
+
+    assert (await cluster.post(paths.slices(), piece("::1"))).code == 422
     for address, field in (("2001:db8::1", "endpoints[0].addresses"), ("x", "endpoints[0].addresses[0]")):
-        reply = await cluster.post(path, {**body, "endpoints": [{"addresses": [address]}]})
+        reply = await cluster.post(paths.slices(), piece(address))
         assert (reply.code, reply.fields) == (422, {field})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.1.1", "0.0.0.0"])
-async def test_an_endpoint_is_no_address_of_the_machine_itself(cluster, paths, address):
-    body = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": "a"},
-        "addressType": "IPv4",
-        "endpoints": [{"addresses": [address]}],
-    }
-    reply = await cluster.post(paths.group("discovery.k8s.io/v1", "endpointslices"), body)
+async def test_an_endpoint_is_no_address_of_the_machine_itself(cluster, paths, new, address):
+    piece = new.endpoint_slice("a", endpoints=[{"addresses": [address]}])
+    reply = await cluster.post(paths.slices(), piece)
     assert (reply.code, reply.fields) == (422, {"endpoints[0].addresses[0]"})
 
 

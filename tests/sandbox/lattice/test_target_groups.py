@@ -4,6 +4,7 @@ import pytest
 
 from sandbox.lattice import Quotas
 from tests.sandbox.lattice.harness import VPC, Account, forward
+from tests.support.target_groups import HTTP1_CONFIG
 
 pytestmark = pytest.mark.anyio
 
@@ -16,24 +17,7 @@ async def test_a_group_is_created_asynchronously_with_the_documented_defaults(ac
     account.settle()
     shown = await account.lattice.get_target_group(targetGroupIdentifier=created["arn"])
     assert shown["status"] == "ACTIVE"
-    assert shown["config"] == {
-        "protocol": "HTTP",
-        "protocolVersion": "HTTP1",
-        "port": 80,
-        "ipAddressType": "IPV4",
-        "vpcIdentifier": VPC,
-        "healthCheck": {
-            "enabled": True,
-            "protocol": "HTTP",
-            "protocolVersion": "HTTP1",
-            "path": "/",
-            "healthCheckIntervalSeconds": 30,
-            "healthCheckTimeoutSeconds": 5,
-            "healthyThresholdCount": 5,
-            "unhealthyThresholdCount": 2,
-            "matcher": {"httpCode": "200"},
-        },
-    }
+    assert shown["config"] == {**HTTP1_CONFIG, "vpcIdentifier": VPC}
 
 
 @pytest.mark.parametrize(
