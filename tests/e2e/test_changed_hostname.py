@@ -113,11 +113,18 @@ def alone(one: World, hostname: str) -> None:
     assert len(one.lattice.state.target_groups) == 1
 
 
-def lacks_certificate(one: World) -> None:
+def is_told(one: World, reason: str, words: str) -> Json:
+    """Why its new hostname is not served; the condition that says so."""
     accepted = condition(one, "Accepted", "rates")
-    assert (accepted["status"], accepted["reason"]) == ("False", "CertificateNotFound")
+    assert (accepted["status"], accepted["reason"]) == ("False", reason)
+    assert words in accepted["message"]
+    return accepted
+
+
+def lacks_certificate(one: World) -> None:
+    before = f"goes on serving what the route asked for before: hostname {OLD}."
+    accepted = is_told(one, "CertificateNotFound", before)
     assert accepted["observedGeneration"] == one.get("HTTPRoute", "rates")["metadata"]["generation"]  # type: ignore[index]
-    assert f"goes on serving what the route asked for before: hostname {OLD}." in accepted["message"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -147,13 +154,7 @@ async def test_a_name_that_is_taken_leaves_the_old_one(tmp_path: Path) -> None:
             "CreateServiceNetworkServiceAssociation", Refuse("ValidationException", 400, "the name is taken")
         )
         await rename(one, NEW)
-
-        def told() -> None:
-            accepted = condition(one, "Accepted", "rates")
-            assert (accepted["status"], accepted["reason"]) == ("False", "Invalid")
-            assert f"before: hostname {OLD}." in accepted["message"]
-
-        await eventually(told)
+        await eventually(lambda: is_told(one, "Invalid", f"before: hostname {OLD}."))
         assert rules_of(one, OLD)
 
 
@@ -307,13 +308,8 @@ async def test_at_a_quota_of_the_region_the_old_one_stays_and_the_route_is_told_
         one.lattice.state.quotas = Quotas(services=1)
         before = rules_of(one, OLD)
         await rename(one, NEW)
-
-        def told() -> None:
-            accepted = condition(one, "Accepted", "rates")
-            assert (accepted["status"], accepted["reason"]) == ("False", "QuotaExceeded")
-            assert f"before: hostname {OLD}. That counts too, if it is a quota of the region" in accepted["message"]
-
-        await eventually(told)
+        words = f"before: hostname {OLD}. That counts too, if it is a quota of the region"
+        await eventually(lambda: is_told(one, "QuotaExceeded", words))
         assert rules_of(one, OLD) == before
         await one.delete("HTTPRoute", "rates")
         await eventually(lambda: is_gone(one, "rates"))
