@@ -10,6 +10,7 @@ from tests.e2e.objects import (
     endpoints,
     gateway,
     gateway_class,
+    grant,
     listener,
     namespace,
     parent,
@@ -113,18 +114,6 @@ def service_with(name: str, **spec: Any) -> Json:
     made = service(name)
     made["spec"] |= spec
     return made
-
-
-def grant(namespace: str, to_routes_of: str) -> Json:
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1beta1",
-        "kind": "ReferenceGrant",
-        "metadata": {"name": f"from-{to_routes_of}", "namespace": namespace},
-        "spec": {
-            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": to_routes_of}],
-            "to": [{"group": "", "kind": "Service"}],
-        },
-    }
 
 
 def headers(count: int, value: str = "yes") -> list[Json]:

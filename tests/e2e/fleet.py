@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from tests.e2e.harness import GATEWAY_API, PREFIX, Json, World
-from tests.e2e.objects import backend, gateway, gateway_class, listener, namespace, parent, route, rule, service
+from tests.e2e.harness import PREFIX, Json, World
+from tests.e2e.objects import backend, gateway, gateway_class, grant, listener, namespace, parent, route, rule, service
 
 NAMESPACES = ("default", "shop")
 BACKENDS = ("blue", "green", "red", "grey", "wide")
@@ -146,7 +146,7 @@ class Fleet:
         if self._granted:
             await self._world.delete("ReferenceGrant", "routes", namespace="shop")
         else:
-            await self._world.apply(_grant("routes", "shop", "default"))
+            await self._world.apply(grant("shop", "default", name="routes"))
         self._granted = not self._granted
 
     async def _change_gateway(self) -> None:
@@ -222,16 +222,4 @@ def _endpoints(name: str, where: str, addresses: list[str]) -> Json:
         "endpoints": [
             {"addresses": [address], "conditions": {"ready": index % 2 == 0}} for index, address in enumerate(addresses)
         ],
-    }
-
-
-def _grant(name: str, where: str, source: str) -> Json:
-    return {
-        "apiVersion": GATEWAY_API.replace("v1", "v1beta1"),
-        "kind": "ReferenceGrant",
-        "metadata": {"name": name, "namespace": where},
-        "spec": {
-            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": source}],
-            "to": [{"group": "", "kind": "Service"}],
-        },
     }

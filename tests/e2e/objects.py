@@ -107,6 +107,21 @@ def namespace(name: str, **labels: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
+def grant(
+    namespace: str, source: str, *, name: str | None = None, kind: str = "HTTPRoute", to: str = "Service"
+) -> Json:
+    """A ReferenceGrant in `namespace`: objects of this kind in `source` may refer to any of the kind `to`."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {"name": name or f"from-{source}", "namespace": namespace},
+        "spec": {
+            "from": [{"group": "gateway.networking.k8s.io", "kind": kind, "namespace": source}],
+            "to": [{"group": "", "kind": to}],
+        },
+    }
+
+
 def secret(name: str, certificate: bytes, key: bytes, *, namespace: str = "default") -> Json:
     """A Secret with a certificate and its key."""
     data = {"tls.crt": base64.b64encode(certificate).decode(), "tls.key": base64.b64encode(key).decode()}

@@ -1,6 +1,6 @@
 """What AWS refuses or fails to do is told where people look, all else goes on, and it is made up for in the end."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -11,21 +11,14 @@ from sandbox.lattice.quotas import Quotas
 from tests.e2e.bad_input_aws import DENIED, FAILURES, Failure
 from tests.e2e.bad_input_routes import GOOD, good
 from tests.e2e.bad_input_seen import condition, event_texts, gateway_condition, is_gone, is_programmed, rests
-from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import Json, World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shorter_patience")]
 
 BESIDE = (gateway_class(), gateway(), service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
 
 each = pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shorter_patience() -> Iterator[None]:
-    with shortened(LOOKS, RETRIES):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """A Kubernetes API that refuses, answers nothing, or lacks a kind: told, survived, and never a reason to delete."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from controller.api.resources import DNS_ENDPOINTS
 from sandbox.kube import bundled_crds
 from tests.e2e.bad_input_kubernetes import OPEN_GATEWAY, REFUSED, Refused
-from tests.e2e.bad_input_routes import GOOD, good, grant
+from tests.e2e.bad_input_routes import GOOD, good
 from tests.e2e.bad_input_seen import (
     condition,
     event_texts,
@@ -17,11 +17,10 @@ from tests.e2e.bad_input_seen import (
     leaves_lattice_alone,
     rests,
 )
-from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import Json, World, eventually, world
-from tests.e2e.objects import backend, endpoints, gateway_class, namespace, route, rule, service
+from tests.e2e.objects import backend, endpoints, gateway_class, grant, namespace, route, rule, service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shorter_patience")]
 
 BESIDE = (gateway_class(), OPEN_GATEWAY, service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
 
@@ -35,12 +34,6 @@ GRANTED = (
 """A route to another namespace, and the grant that permits it."""
 
 each = pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shorter_patience() -> Iterator[None]:
-    with shortened(LOOKS, RETRIES):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """A service network that is missing, ambiguous or goes away: told on the Gateway and its routes, and made up for."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,12 @@ from sandbox.lattice.networks import delete_service_network
 from sandbox.lattice.state import Call
 from tests.e2e.bad_input_routes import GOOD, good
 from tests.e2e.bad_input_seen import condition, event_texts, gateway_condition, is_programmed
-from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, listener, parent, service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shorter_patience")]
 
 BESIDE = (gateway_class(), gateway(), service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shorter_patience() -> Iterator[None]:
-    with shortened(LOOKS, RETRIES):
-        yield
 
 
 def is_unprogrammed(world: World, gateway: str, reason: str, *words: str) -> None:

@@ -1,6 +1,5 @@
 """Objects of any shape that an API server lets pass: too big, with a status by somebody else, or not to be read."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,12 @@ from tests.e2e.bad_input_seen import (
     parents_of,
     rests,
 )
-from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import CONTROLLER, Json, World, eventually, world
 from tests.e2e.objects import endpoints, gateway, gateway_class, service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shorter_patience")]
 
 BESIDE = (gateway_class(), gateway(), service(GOOD), endpoints(GOOD, ["10.0.0.1"]), good(GOOD))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shorter_patience() -> Iterator[None]:
-    with shortened(LOOKS, RETRIES):
-        yield
 
 
 def permissive(*plurals: str) -> list[Json]:

@@ -16,6 +16,7 @@ from tests.e2e.objects import (
     endpoints,
     gateway,
     gateway_class,
+    grant,
     listener,
     namespace,
     route,
@@ -207,15 +208,7 @@ def another(one: World, before: str | None) -> None:
     assert certificate_of(one) == imported(one).arn != before
 
 
-GRANT = {
-    "apiVersion": "gateway.networking.k8s.io/v1beta1",
-    "kind": "ReferenceGrant",
-    "metadata": {"name": "certificates", "namespace": "vault"},
-    "spec": {
-        "from": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "default"}],
-        "to": [{"group": "", "kind": "Secret"}],
-    },
-}
+GRANT = grant("vault", "default", name="certificates", kind="Gateway", to="Secret")
 
 
 async def test_a_secret_of_another_namespace_is_imported_when_it_is_granted_and_let_go_when_it_is_not(

@@ -64,8 +64,8 @@ def nothing_in_lattice(one: World) -> None:
     assert list(one.lattice.state.service_associations) == []
 
 
-async def serve_a_route(one: World, *listeners: Json) -> None:
-    one.make_network("my-hotel")
+async def ask_for_a_route(one: World, *listeners: Json) -> None:
+    """The route `rates`, with all that it needs in Kubernetes."""
     await one.apply(
         gateway_class(),
         gateway("my-hotel", *listeners),
@@ -73,6 +73,11 @@ async def serve_a_route(one: World, *listeners: Json) -> None:
         endpoints("rates", ["10.0.0.1"]),
         route("rates", rule(backend("rates"))),
     )
+
+
+async def serve_a_route(one: World, *listeners: Json) -> None:
+    one.make_network("my-hotel")
+    await ask_for_a_route(one, *listeners)
     await one.start()
     await eventually(lambda: programmed(one))
     await one.quiet()
@@ -195,13 +200,7 @@ def free(one: World, name: str) -> None:
 
 async def test_a_service_network_that_comes_later_is_found(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
-        await one.apply(
-            gateway_class(),
-            gateway(),
-            service("rates"),
-            endpoints("rates", ["10.0.0.1"]),
-            route("rates", rule(backend("rates"))),
-        )
+        await ask_for_a_route(one)
         await one.start()
         await eventually(lambda: not_programmed(one))
         one.make_network("my-hotel")
@@ -276,13 +275,7 @@ async def test_a_name_that_another_owner_has_is_conflicted_with_advice_and_their
         one.make_network("my-hotel")
         owner = "123456789012/another-cluster/vpc-11111111"
         theirs = make_service(one, "rates-default", ManagedBy=owner)
-        await one.apply(
-            gateway_class(),
-            gateway(),
-            service("rates"),
-            endpoints("rates", ["10.0.0.1"]),
-            route("rates", rule(backend("rates"))),
-        )
+        await ask_for_a_route(one)
         await one.start()
         await eventually(lambda: conflicted(one))
         [entry] = [entry for entry in ours(one)["conditions"] if entry["type"] == "Accepted"]

@@ -14,13 +14,26 @@ import pytest
 from controller.kube.lease_marks import EVERYTHING
 from tests.e2e.bad_input_seen import event_texts
 from tests.e2e.harness import PREFIX, World, eventually, world
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
+from tests.e2e.objects import (
+    backend,
+    endpoints,
+    gateway,
+    gateway_class,
+    grant,
+    listener,
+    parent,
+    prefix,
+    route,
+    rule,
+    service,
+)
 
 pytestmark = pytest.mark.anyio
 
 HARMFUL = ("Update", "Delete", "Batch", "Deregister")
 RELEASED = {f"{PREFIX}take-over": "released"}
 HELD = f"{PREFIX}TakenOver"
+GRANT = grant("payments", "default", name="all")
 
 
 def namespace(name: str, annotations: Mapping[str, str | None]) -> dict[str, Any]:
@@ -296,17 +309,8 @@ async def test_what_the_other_controller_does_in_its_own_way_is_left_as_it_is(tm
     """It asks for no ReferenceGrant and for no listener's hostname, and writes rules in any order."""
     async with world(tmp_path) as one:
         one.make_network("my-hotel")
-        grant = {
-            "apiVersion": "gateway.networking.k8s.io/v1beta1",
-            "kind": "ReferenceGrant",
-            "metadata": {"name": "all", "namespace": "payments"},
-            "spec": {
-                "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}],
-                "to": [{"group": "", "kind": "Service"}],
-            },
-        }
         listeners = listener(), listener("named", 8080)
-        await one.apply(namespace("payments", {}), gateway_class(), gateway("my-hotel", *listeners), grant)
+        await one.apply(namespace("payments", {}), gateway_class(), gateway("my-hotel", *listeners), GRANT)
         await one.apply(service("v1"), service("v2"), service("pay", namespace="payments"))
         await one.apply(endpoints("v1", ["10.0.0.1"]), endpoints("v2", ["10.0.0.2"]))
         await one.apply(endpoints("pay", ["10.0.0.3"], namespace="payments"))

@@ -2,39 +2,27 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from controller.kube.lease_marks import EVERYTHING
-from tests.e2e.harness import PREFIX, World, eventually, world
+from tests.e2e.harness import PREFIX, Json, World, eventually, world
 from tests.e2e.objects import backend, endpoints, gateway, gateway_class, listener, parent, prefix, route, rule, service
-from tests.e2e.test_take_over import condition, harm, namespace, paths
+from tests.e2e.test_take_over import GRANT, condition, harm, namespace, paths
 
 pytestmark = pytest.mark.anyio
-
-GRANT = {
-    "apiVersion": "gateway.networking.k8s.io/v1beta1",
-    "kind": "ReferenceGrant",
-    "metadata": {"name": "all", "namespace": "payments"},
-    "spec": {
-        "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}],
-        "to": [{"group": "", "kind": "Service"}],
-    },
-}
-
 
 FIXED = {f"{PREFIX}rule-0-priority": "1", f"{PREFIX}rule-1-priority": "2"}
 LEFT = "HTTPRoute/default/shuffled,HTTPRoute/default/ungranted,HTTPRoute/default/unmatched"
 
 
-def shuffled(annotations: dict[str, str] | None = None) -> dict[str, Any]:
+def shuffled(annotations: dict[str, str] | None = None) -> Json:
     """Its first rule takes everything, if it is tried first."""
     rules = rule(backend("v1")), rule(backend("v2"), matches=[prefix("/special")])
     return route("shuffled", *rules, parents=[parent(sectionName="http")], annotations=annotations)
 
 
-def listening(hostname: str | None = None) -> dict[str, Any]:
+def listening(hostname: str | None = None) -> Json:
     named = {} if hostname is None else {"hostname": hostname}
     return gateway("my-hotel", listener(), listener("named", 8080, **named))
 
@@ -79,31 +67,28 @@ def targets(one: World, name: str) -> set[str]:
     }
 
 
-async def test_a_grant_is_all_that_a_reference_needs(one: World) -> None:
+async def mend(one: World, name: str, *objects: Json) -> None:
+    """By these the route is taken over, and nothing changes for its clients."""
     mark = one.lattice.calls.mark()
-    await one.apply(GRANT)
+    await one.apply(*objects)
     await one.quiet()
     assert harm(one, mark) == {}
-    assert condition(one, "ungranted") is None
+    assert condition(one, name) is None
+
+
+async def test_a_grant_is_all_that_a_reference_needs(one: World) -> None:
+    await mend(one, "ungranted", GRANT)
     assert one.left == "HTTPRoute/default/shuffled,HTTPRoute/default/unmatched"
 
 
 async def test_a_listener_is_all_that_a_hostname_needs(one: World) -> None:
-    mark = one.lattice.calls.mark()
-    await one.apply(listening("*.example.com"))
-    await one.quiet()
-    assert harm(one, mark) == {}
-    assert condition(one, "unmatched") is None
+    await mend(one, "unmatched", listening("*.example.com"))
     assert one.left == "HTTPRoute/default/shuffled,HTTPRoute/default/ungranted"
 
 
 async def test_an_order_that_is_to_stay_is_fixed_by_priorities(one: World) -> None:
     assert paths(one, "shuffled-default") == ["/", "/special"]
-    mark = one.lattice.calls.mark()
-    await one.apply(shuffled(FIXED))
-    await one.quiet()
-    assert harm(one, mark) == {}
-    assert condition(one, "shuffled") is None
+    await mend(one, "shuffled", shuffled(FIXED))
     assert one.left == "HTTPRoute/default/ungranted,HTTPRoute/default/unmatched"
 
 

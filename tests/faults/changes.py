@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from tests.e2e.harness import GATEWAY_API, PREFIX, Json
+from tests.e2e.harness import PREFIX, Json
 from tests.e2e.objects import (
     CLASS,
     backend,
     endpoints,
     gateway,
+    grant,
     listener,
     namespace,
     prefix,
@@ -61,15 +62,7 @@ CART_EXACTLY = rule(backend("blue"), matches=[exact("/cart")])
 REST = rule(backend("blue", weight=9), backend("green", weight=1))
 REVIEWS = rule(backend("green"), matches=[prefix("/reviews")])
 
-GRANT = {
-    "apiVersion": GATEWAY_API.replace("v1", "v1beta1"),
-    "kind": "ReferenceGrant",
-    "metadata": {"name": "routes", "namespace": "stock"},
-    "spec": {
-        "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "default"}],
-        "to": [{"group": "", "kind": "Service"}],
-    },
-}
+GRANT = grant("stock", "default", name="routes")
 
 
 def starting_with(*objects: Json) -> Step:

@@ -30,11 +30,10 @@ from tests.deploy.manifests import (
     needs_kubectl,
     templated,
 )
-from tests.e2e.bad_input_routes import grant
 from tests.e2e.bad_input_seen import is_programmed, leaves_lattice_alone
 from tests.e2e.bad_input_time import LOOKS, RETRIES, shortened
 from tests.e2e.harness import eventually
-from tests.e2e.objects import backend, endpoints, gateway, gateway_class, namespace, route, rule, service
+from tests.e2e.objects import backend, endpoints, gateway, gateway_class, grant, namespace, route, rule, service
 from tests.e2e.test_bad_input_kubernetes import in_lattice
 from tests.real.definitions import PATH, remove
 from tests.real.world import RealWorld, world

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.harness import eventually
 from tests.e2e.objects import endpoints
-from tests.e2e.test_replicas import LEASE, NAMESPACE, Replica, add_route, leads, pair, serves
+from tests.e2e.test_replicas import LEASE, NAMESPACE, Replica, add_route, kill_the_leader, leads, pair, serves
 from tests.real.world import RealWorld, world
 from tests.support.kube_apiserver import KubeApiserver
 
@@ -74,13 +74,7 @@ async def change_endpoints(one: RealWorld) -> None:
 
 async def test_leader_election_when_the_leader_is_killed(server: KubeApiserver, tmp_path: Path) -> None:
     async with two(server, tmp_path, *SHORT) as (one, first, second):
-        before = one.lattice.calls.mark()
-        await first.end(signal.SIGKILL)
-        await add_route(one, "parking")
-        await eventually(lambda: leads(one, "second"))
-        await eventually(lambda: serves(one, "rates", "parking"))
-        assert one.lattice.calls.by_operation(before)["CreateService"] == 1
-        assert await second.end(signal.SIGTERM) == 0
+        await kill_the_leader(one, first, second)
 
 
 async def test_leader_election_when_the_leader_is_told_to_stop(server: KubeApiserver, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import orjson
 import pytest
 
 from tests.e2e.harness import PREFIX
-from tests.e2e.objects import backend, gateway, listener, parent, prefix, route, rule
+from tests.e2e.objects import backend, gateway, grant, listener, parent, prefix, route, rule
 from tests.traffic.predecessor import HOLDER, LEASE, Predecessor, predecessor
 from tests.traffic.stage import PATIENCE, Json, Stage, stage, working, workload
 
@@ -157,18 +157,6 @@ async def test_a_take_over_of_references_that_no_grant_permits(one: Stage, befor
         await one.annotate("Namespace", "bar", take_over="released")
         await one.change(lambda: left(one), (refused, "500"), (shared, "<cash>"))
     assert one.traffic.verdict() > 300
-
-
-def grant(namespace: str, source: str) -> Json:
-    return {
-        "apiVersion": "gateway.networking.k8s.io/v1beta1",
-        "kind": "ReferenceGrant",
-        "metadata": {"name": source, "namespace": namespace},
-        "spec": {
-            "from": [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": source}],
-            "to": [{"group": "", "kind": "Service"}],
-        },
-    }
 
 
 def listening(**hostnames: str) -> Json:
