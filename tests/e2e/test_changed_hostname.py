@@ -181,6 +181,22 @@ async def test_hostnames_come_and_go(tmp_path: Path, hostnames: list[str]) -> No
         await settled(one, check_lattice)
 
 
+async def test_going_back_while_the_old_one_is_taken_apart_waits_until_it_is_complete_again(tmp_path: Path) -> None:
+    async with hotel(tmp_path) as one:
+        stuck = one.lattice.faults.add("DeleteService", FAILS)
+        await rename(one, NEW)
+        await tried(one, "DeleteService")
+        assert not of(one, OLD).associations
+        refused = one.lattice.faults.add("CreateServiceNetworkServiceAssociation", FAILS)
+        await rename(one, OLD)
+        await tried(one, "CreateServiceNetworkServiceAssociation")
+        assert of(one, NEW).associations
+        one.lattice.faults.remove(stuck)
+        one.lattice.faults.remove(refused)
+        await settled(one, check_lattice)
+        assert domains(one) == {OLD}
+
+
 async def test_a_deleted_route_takes_both_with_it(tmp_path: Path) -> None:
     async with hotel(tmp_path) as one:
         one.lattice.faults.add("CreateListener", FAILS)

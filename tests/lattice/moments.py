@@ -9,7 +9,7 @@ that some run passes through, also those that concurrency, throttles and crashes
 rules to the addresses of targets, by VPC Lattice's own state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
@@ -207,6 +207,8 @@ class Account:
         self._served: frozenset[Request] = frozenset()
         self.moments: list[Answers] = [{}]
         """What clients met, from before the present change on."""
+        self.handed_over: frozenset[str] = frozenset()
+        """The hosts whose service was complete before the present change, so that nothing waits for them any more."""
         self._site = Site()
         self._keys: list[ServiceKey | TargetGroupKey] = []
         self._restart()
@@ -238,6 +240,7 @@ class Account:
         while len(self.state.transitions):
             await self._time_passes()
         self.moments = self.moments[-1:]
+        self.handed_over = frozenset(key.hostname for key in self._complete)
         self._site = site
         self._keys = list(dict.fromkeys([*site.services, *site.groups, *self._keys]))
         for _ in range(steps):
@@ -292,8 +295,6 @@ class Account:
             self.inventory.finished(key)
             if key in self._site.services:
                 self._complete.add(key)
-            else:
-                self._complete.discard(key)
         self._passes.pop(key)
         scope.close()
 
@@ -309,6 +310,8 @@ class Account:
         except TakenError:
             scope.close()
         else:
+            if isinstance(key, ServiceKey) and key not in self._site.services and plan.operations:
+                self._complete.discard(key)
             self._passes[key] = (Pass(plan), scope)
 
     async def _plan(self, key: ServiceKey | TargetGroupKey) -> Plan:
@@ -378,10 +381,13 @@ class Account:
         return True
 
 
-def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = False, handed_over: bool = True) -> None:
+def judge(
+    moments: Sequence[Answers], tally: Tally, *, targets_change: bool = False, handed_over: Set[str] = frozenset()
+) -> None:
     """Assert that each request got the old or the new answer at every moment.
 
-    One for another hostname than the new one lost its answer only when those for the new one had one (`handed_over`).
+    One for another hostname than the new one lost its answer only when those for the new one had one, or had had one
+    before the change (`handed_over`).
 
     Who reaches a service and what it answers are two things, which may change one after the other: nobody loses the way
     who has it before and after, and whoever comes meets the old or the new answer. Where there was no listener before,
@@ -402,7 +408,7 @@ def judge(moments: Sequence[Answers], tally: Tally, *, targets_change: bool = Fa
             else:
                 allowed = got in (was, will)
             leaves = request in before and request.network is not None and host not in {None, request.host}
-            if handed_over and got is None and leaves:
+            if got is None and leaves and host not in handed_over:
                 missing = [each for each in after if now.get(each) not in (after[each], before.get(each, after[each]))]
                 assert not missing, f"{request} at moment {moment} has no answer, nor has {missing[0]}"
             assert allowed, f"{request} at moment {moment}: {got}, was {before.get(request)} ({was}), will be {will}"

@@ -145,9 +145,7 @@ def _group(key: ServiceKey, backend: Backend, used: Sequence[Backend]) -> Desire
     )
 
 
-async def run(
-    changes: Sequence[dict[str, Any]], seed: int, tally: Tally, restarts: bool, handed_over: bool = True
-) -> None:
+async def run(changes: Sequence[dict[str, Any]], seed: int, tally: Tally, restarts: bool) -> None:
     """One site after the other, some of the changes overtaken by the next; every moment is judged."""
     account = Account(seed, restarts=restarts)
     tally.examples += 1
@@ -156,4 +154,4 @@ async def run(
         tally.changes += 1
         if number % 2 or number == len(changes) - 1:
             await account.settle()
-            judge(account.moments, tally, handed_over=handed_over)
+            judge(account.moments, tally, handed_over=account.handed_over)

@@ -39,8 +39,7 @@ def test_so_it_does_where_surplus_rules_become_new_ones(changes, seed):
 @few
 @given(st.lists(passthroughs(), min_size=2, max_size=4), seeds)
 def test_so_does_each_connection_that_is_passed_through(changes, seed):
-    """But where one change of a hostname overtakes another, neither may answer for a moment."""
-    anyio.run(run, changes, seed, Tally(), False, False)
+    anyio.run(run, changes, seed, Tally(), False)
 
 
 def test_steps_of_rules_that_keep_no_order_are_found_out():

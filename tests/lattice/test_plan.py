@@ -114,15 +114,15 @@ def test_what_is_being_created_is_deleted_when_that_has_ended() -> None:
 
 def test_what_is_being_deleted_is_waited_for_and_not_changed() -> None:
     plan = plan_service(service(), observed_service(status="DELETE_IN_PROGRESS"), context())
-    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),))
+    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),), whole=False)
     group_plan = plan_target_group(group(), observed_group(status="DELETE_IN_PROGRESS"), context())
-    assert group_plan == Plan(needs=(Gone(ResourceRef("target_group", "tg-parking")),))
+    assert group_plan == Plan(needs=(Gone(ResourceRef("target_group", "tg-parking")),), whole=False)
 
 
 def test_a_name_that_a_former_hostname_of_the_route_holds_is_waited_for() -> None:
     desired = service(custom_domain="new.example.com")
     plan = plan_service(desired, observed_service(custom_domain="old.example.com"), context())
-    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),))
+    assert plan == Plan(needs=(Gone(ResourceRef("service", "svc-1")),), whole=False)
 
 
 def test_while_a_former_hostname_of_the_route_holds_the_name_another_is_used() -> None:

@@ -44,12 +44,14 @@ def plan_target_group(
             _delete(draft, observed)
     elif observed is None:
         _create(draft, desired, context)
-    elif observed.status == DELETE_IN_PROGRESS:
-        draft.needs.append(Gone(observed.ref))
-    elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
-        _delete(draft, observed)
     else:
-        _change(draft, desired, observed, context)
+        if observed.status == DELETE_IN_PROGRESS:
+            draft.needs.append(Gone(observed.ref))
+        elif observed.status in {CREATE_FAILED, DELETE_FAILED}:
+            _delete(draft, observed)
+        else:
+            _change(draft, desired, observed, context)
+        draft.whole = draft.whole and Gone(observed.ref) not in draft.needs
     return draft.plan()
 
 

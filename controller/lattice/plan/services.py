@@ -89,6 +89,7 @@ def plan_service(desired: DesiredService | None, observed: ObservedService | Non
             _delete(draft, observed)
         else:
             _change(draft, desired, observed, context)
+        draft.whole = draft.whole and Gone(observed.ref) not in draft.needs
     return draft.plan()
 
 
