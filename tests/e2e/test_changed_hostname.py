@@ -300,25 +300,6 @@ async def test_who_has_the_old_hostname_elsewhere_does_not_end_the_stay(tmp_path
         assert kept not in {each.id for each in one.lattice.state.services}
 
 
-async def test_two_routes_that_leave_it_together_are_both_waited_for(tmp_path: Path) -> None:
-    third = "third.example.com"
-    async with hotel(tmp_path, listener("http", hostname=OLD)) as one:
-        await one.patch("HTTPRoute", "rates", {"spec": {"hostnames": [OLD, NEW]}})
-        await one.apply(route("other", rule(backend("rates"), matches=[prefix("/other")]), hostnames=[OLD, third]))
-        await settled(one, check_lattice)
-        before = rules_of(one, OLD)
-        refused = one.lattice.faults.add(
-            "CreateListener", FAILS, when=lambda params: params["serviceIdentifier"] == of(one, third).id
-        )
-        await one.apply(gateway("my-hotel", listener("one", hostname=NEW), listener("two", hostname=third)))
-        await eventually(lambda: is_programmed(one, "rates"))
-        await tried(one, "CreateListener", 2)
-        assert rules_of(one, OLD) == before
-        one.lattice.faults.remove(refused)
-        await settled(one, check_lattice)
-        assert domains(one) == {NEW, third}
-
-
 async def test_at_a_quota_of_the_region_the_old_one_stays_and_the_route_is_told_the_way_out(tmp_path: Path) -> None:
     async with hotel(tmp_path) as one:
         one.lattice.state.quotas = Quotas(services=1)
