@@ -11,6 +11,7 @@ from typing import TypeVar
 from controller.api.keys import Key, RouteRef, ServiceKey, TargetGroupKey
 from controller.api.resources import ROUTES
 from controller.gateway.conditions import QUOTA_EXCEEDED
+from controller.gateway.parents import tells_of
 from controller.lattice.apply import Applied
 from controller.lattice.errors import FencedError, LatticeError, SuspectError, TerminalError
 from controller.lattice.observed import ObservedService, ObservedTargetGroup
@@ -163,9 +164,15 @@ def tell_failure(
 def programmed_before(env: Environment, routes: Iterable[RouteRef]) -> bool:
     """Whether an annotation tells that one of these routes was programmed once, perhaps by an earlier run.
 
-    While this run cannot say more than that it tries again, such a route keeps its status: it may well be served.
+    While this run cannot say more than that it tries again, such a route keeps its status: it may well be served. Not
+    where the status is of a former generation: what the route asks for now was never served.
     """
-    return any((route := env.view.route(ref)) is not None and route.annotation(SERVICE_ARN) for ref in routes)
+    return any(
+        (route := env.view.route(ref)) is not None
+        and route.annotation(SERVICE_ARN) is not None
+        and tells_of(route.metadata.generation, route.status, env.ctx.controller_name)
+        for ref in routes
+    )
 
 
 def failure_of(error: LatticeError) -> Failed:

@@ -105,7 +105,7 @@ async def _change(
             env.add(certificate)
         raise
     env.changes.applied(key, applied)
-    if applied.done and desired is not None:
+    if applied.done and desired is not None and not applied.problems and not held.operations:
         complete(env, key, [contributor.ref for contributor in translation.routes])
     settled(env, key, holders, held, applied)
     hold(env, key, _route_of(env.inventory.service(key)))

@@ -25,7 +25,8 @@ HOSTNAME: Final = TAG_PREFIX + "Hostname"
 
 ROUTE_TYPES: Final[Mapping[RouteKind, str]] = {"HTTPRoute": "http", "GRPCRoute": "grpc", "TLSRoute": "tls"}
 
-MAX_USER_TAGS: Final = 50
+MAX_USER_TAGS: Final = 40
+"""Lattice takes 50 tags a resource, and a target group has up to ten of ours (quota: tags per resource)."""
 MAX_PAIRS: Final = 1000
 _MAX_KEY = 128
 _MAX_VALUE = 256
@@ -33,7 +34,7 @@ _ALLOWED = re.compile(r"[\w\s.:/=+\-@]*")
 
 
 def user_tags(annotation: str | None) -> dict[str, str]:
-    """The tags of a `tags` annotation (`key=value` pairs with commas between them): the first 50 that Lattice takes.
+    """The tags of a `tags` annotation (`key=value` pairs with commas between them): the first 40 that Lattice takes.
 
     Of the pairs that an annotation of its greatest size, 256 KiB, has room for, only the first thousand are looked at.
     """

@@ -93,6 +93,28 @@ async def test_it_stays_as_it_is_while_a_part_of_the_new_one_cannot_be_made(tmp_
         assert domains(one) == {NEW}
 
 
+async def test_so_it_does_where_the_new_one_is_to_be_in_a_network_that_is_missing_and_the_route_says_so(
+    tmp_path: Path,
+) -> None:
+    def pending() -> None:
+        accepted = condition(one, "Accepted", "rates")
+        assert (accepted["status"], accepted["reason"]) == ("Unknown", "Pending")
+        assert "no service network named inn" in accepted["message"]
+        assert OLD in accepted["message"]
+
+    async with hotel(tmp_path) as one:
+        before = rules_of(one, OLD), of(one, OLD).id
+        await one.apply(gateway("inn"))
+        await one.patch("HTTPRoute", "rates", {"spec": {"hostnames": [NEW], "parentRefs": [parent("inn")]}})
+        await eventually(pending)
+        await eventually(lambda: rules_of(one, NEW)[0])
+        await tried(one, "ListServiceNetworks")
+        assert (rules_of(one, OLD), of(one, OLD).id) == before
+        assert of(one, OLD).associations
+        one.make_network("inn")
+        await eventually(lambda: alone(one, NEW))
+
+
 async def test_so_it_does_across_a_restart(tmp_path: Path) -> None:
     async with hotel(tmp_path) as one:
         refused = one.lattice.faults.add("CreateListener", FAILS)

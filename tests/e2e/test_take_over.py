@@ -27,6 +27,7 @@ from tests.e2e.objects import (
     rule,
     service,
 )
+from tests.e2e.test_convergence import check_lattice, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +115,29 @@ async def test_what_is_as_desired_is_taken_over_at_once(one: World) -> None:
     assert one.left == ""
     assert condition(one, "rates") is None
     assert held_plans(one) == 0
+
+
+async def test_a_hostname_is_not_left_for_a_service_of_which_the_rules_are_held_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        one.make_network("my-hotel")
+        await one.apply(gateway_class(), gateway("my-hotel", listener()), service("v1"), service("v2"))
+        await one.apply(endpoints("v1", ["10.0.0.1"]), endpoints("v2", ["10.0.0.2"]))
+        await one.apply(canary(*OLD, hostnames=["shop.example.com"]))
+        await one.apply(route("plain", rule(backend("v1")), hostnames=["plain.example.com"]))
+        await one.start()
+        await one.quiet()
+        await one.stop()
+        one.left = EVERYTHING
+        await one.apply(canary(*NEW, hostnames=["shop.example.com"]))
+        assert await first_run(one) == {}
+
+        joins = rule(backend("v2"), matches=[prefix("/rates/x")])
+        await one.apply(route("plain", joins, hostnames=["shop.example.com"]))
+        await one.quiet()
+        assert "plain.example.com" in {each.custom_domain for each in one.lattice.state.services}
+        await one.patch("HTTPRoute", "rates", {"metadata": {"annotations": RELEASED}})
+        await settled(one, check_lattice)
+        assert {each.custom_domain for each in one.lattice.state.services} == {"shop.example.com"}
 
 
 async def test_what_removes_or_re_routes_waits_and_what_adds_goes_on(one: World) -> None:

@@ -312,18 +312,22 @@ class _Call(NamedTuple):
 def _turned(todo: Sequence[Step], ordered: Callable[[Step, Step], bool]) -> list[list[Step]]:
     """The steps in a safe order, those two together by which a surplus rule becomes a new one."""
     turns = [[step] for step in todo]
+    to_delete = [step for step in todo if _call_name(step) == "DeleteRule"]
     for created in [step for step in todo if _call_name(step) == "CreateRule"]:
-        for surplus in [turn for turn in turns if len(turn) == 1 and _call_name(turn[0]) == "DeleteRule"]:
-            start, end = turns.index([created]), turns.index(surplus)
-            between = [step for turn in turns[start + 1 : end] for step in turn]
-            if end < start or not overlap(created.standing.match, surplus[0].standing.match):
+        for surplus in to_delete:
+            if not overlap(created.standing.match, surplus.standing.match):
                 continue
-            if not any(ordered(step, surplus[0]) for step in between):
-                turns[start : end + 1] = [[created, *surplus], *turns[start + 1 : end]]
+            start, end = turns.index([created]), turns.index([surplus])
+            between = [step for turn in turns[start + 1 : end] for step in turn]
+            if end < start:
+                continue
+            if not any(ordered(step, surplus) for step in between):
+                turns[start : end + 1] = [[created, surplus], *turns[start + 1 : end]]
             elif not any(ordered(created, step) for step in between):
-                turns[start : end + 1] = [*turns[start + 1 : end], [created, *surplus]]
+                turns[start : end + 1] = [*turns[start + 1 : end], [created, surplus]]
             else:
                 continue
+            to_delete.remove(surplus)
             break
     return turns
 

@@ -84,6 +84,7 @@ def hold_back(plan: Plan, observed: ObservedService | ObservedTargetGroup | None
                 if not isinstance(need, Gone) and not (isinstance(need, Active) and need.resource in unmade)
             ),
             problems=plan.problems,
+            # `whole` is not handed on: what is yet to be planned comes after what is held, and is not tried until then.
         ),
         operations=tuple(plan.operations[index] for index in sorted(held)),
         places=frozenset(held),
