@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.checked import pytest_terminal_summary
 from tests.support.kube_apiserver import KubeApiserver, running
+from tests.support.workers import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
-__all__ = ["pytest_terminal_summary"]
+__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
 
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
