@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
-WORKERS ?= 8
+WORKERS ?= 6
 SLOW := tests/faults tests/traffic tests/perf/test_changes.py tests/sandbox/lattice/test_cli.py \
 	tests/e2e/test_leader.py tests/e2e/test_lost_lease.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -16,7 +16,7 @@ import pytest
 from sandbox.sandbox import FIXED_PORTS
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds until a test gives up; a slow machine needs some of them, a failure none."""
 
 

@@ -3,7 +3,7 @@ not the one that other tests share.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -12,6 +12,7 @@ from tests.deploy.manifests import KUBECTL
 from tests.real.audit import flags
 from tests.real.rights import grant, token
 from tests.support.checked import checked
+from tests.support.farewell import farewells
 from tests.support.kube_apiserver import KubeApiserver, running
 
 
@@ -38,6 +39,13 @@ def account(server: KubeApiserver) -> str:
         pytest.skip("kubectl is not installed")
     grant(server)
     return token(server)
+
+
+@pytest.fixture(autouse=True)
+async def farewell(anyio_backend: str) -> AsyncIterator[None]:
+    """The loop of a test ends after its connections."""
+    yield
+    await farewells()
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ so nothing makes endpoints, pods or default service accounts.
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -15,11 +16,12 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ import yaml
 from sandbox.workloads.programs import ENDS_WITH_US
 from tests.kube_apiserver import build
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds for a program to start; a few are usual."""
 
 ADMIN = "admin"
@@ -310,6 +312,14 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time over all processes: several that start together take much longer than one after the other."""
+    with (Path(tempfile.gettempdir()) / "lattice-controller-kube-apiserver.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def running(directory: Path, flags: Mapping[str, str] | None = None) -> Iterator[KubeApiserver]:
     """One with the Gateway API's CRDs of the standard channel. Raises LookupError without programs or CRDs."""
     programs, definitions = assets(), crds()
@@ -317,6 +327,8 @@ def running(directory: Path, flags: Mapping[str, str] | None = None) -> Iterator
         raise LookupError("no kube-apiserver: run make kube-apiserver, or set KUBEBUILDER_ASSETS")
     if definitions is None:
         raise LookupError("no CRDs of the Gateway API: run make kube-apiserver")
-    with KubeApiserver(programs, directory, flags) as server:
-        server.install_crds(definitions)
+    with ExitStack() as stack:
+        with _alone():
+            server = stack.enter_context(KubeApiserver(programs, directory, flags))
+            server.install_crds(definitions)
         yield server

@@ -48,7 +48,11 @@ async def test_without_a_status_subresource_status_is_a_field_like_others(cluste
     assert (await cluster.get(f"{path}/a/status")).code == 404
 
 
-async def test_it_is_discovered(cluster, group, installed):
+async def test_it_is_discovered(cluster, group, installed, eventually):
+    async def known() -> bool:
+        return (await cluster.get(f"/apis/{group}/v1")).code == 200
+
+    await eventually(known)
     (resource, status) = (await cluster.get(f"/apis/{group}/v1")).body["resources"]
     assert (resource["name"], resource["kind"], resource["shortNames"]) == ("things", "Thing", ["th"])
     assert status["name"] == "things/status"
