@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 LOCK := requirements/dev.txt
 WORKERS ?= 6
 SLOW := tests/faults tests/traffic tests/perf/test_changes.py tests/sandbox/lattice/test_cli.py \
-	tests/e2e/test_leader.py tests/e2e/test_lost_lease.py tests/deploy/test_install_image.py tests/deploy/test_prometheus.py
+	tests/deploy/test_install_image.py tests/deploy/test_prometheus.py $(addprefix tests/e2e/test_,$(addsuffix .py,leader lost_lease \
+	changed_hostname changed_hostname_shared dns dns_doubt explain paused sharing take_over take_over_lease take_over_mended))
 COMPILE := $(VENV)-lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command 'make lock'
 
@@ -35,7 +36,7 @@ sandbox: $(STAMP) ## a Kubernetes API and VPC Lattice on this machine, until Ctr
 test: $(STAMP) ## the tests; make test-slow has the rest
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(SLOW))
 
-test-slow: $(STAMP) ## a spread of faults, stopped leaders, changes under steady traffic, the image's command, a real Prometheus
+test-slow: $(STAMP) ## a spread of faults, stopped leaders, changed hostnames, take-overs, changes under steady traffic, the image's command, a real Prometheus
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(SLOW)
 
 faults: $(STAMP) ## every fault at every call of every scenario, as a table; ARGS="delete" for what has that in its name
