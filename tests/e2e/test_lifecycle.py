@@ -198,6 +198,10 @@ def free(one: World, name: str) -> None:
     assert ROUTE_FINALIZER not in found["metadata"].get("finalizers", [])
 
 
+def gateway_programmed(one: World) -> None:
+    assert conditions(gateway_status(one))["Programmed"] == ("True", "Programmed")
+
+
 async def test_a_service_network_that_comes_later_is_found(tmp_path: Path) -> None:
     async with world(tmp_path) as one:
         await ask_for_a_route(one)
@@ -205,7 +209,7 @@ async def test_a_service_network_that_comes_later_is_found(tmp_path: Path) -> No
         await eventually(lambda: not_programmed(one))
         one.make_network("my-hotel")
         await eventually(lambda: programmed(one))
-        assert conditions(gateway_status(one))["Programmed"] == ("True", "Programmed")
+        await eventually(lambda: gateway_programmed(one))
         await one.quiet()
         [association] = one.lattice.state.service_associations
         assert association.network.name == "my-hotel"
