@@ -53,7 +53,7 @@ class Heard:
         self._told.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             while not condition():
                 self._told = anyio.Event()
                 await self._told.wait()

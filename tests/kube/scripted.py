@@ -77,7 +77,7 @@ class Watch:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Return once this is so; fail after five seconds."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while not condition():  # noqa: ASYNC110 -- what is waited for has no event to tell it
             await anyio.sleep(0.001)
 

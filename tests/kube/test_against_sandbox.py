@@ -66,7 +66,7 @@ async def mirrored(client: KubeClient) -> AsyncIterator[Mirror]:
     mirror = Mirror(client)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(mirror.informer.run)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await mirror.informer.wait_settled()
         yield mirror
         tasks.cancel_scope.cancel()
@@ -128,7 +128,7 @@ async def test_a_token_that_expires_makes_the_kind_unknown_until_it_is_renewed(
         assert "401" in mirror.informer.state.reason
         assert mirror.names == ["a"]
         kube.faults.token_expired = False
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await mirror.informer.wait_settled()
         assert mirror.changes == 1
 
@@ -167,7 +167,7 @@ async def test_several_kinds_are_mirrored_together(kube: KubeServer, kube_client
     informers = InformerSet([namespaces, Mirror(kube_client).informer])
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(informers.run)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             await informers.wait_synced()
         assert namespaces.store.get("", "shop") is not None
         tasks.cancel_scope.cancel()

@@ -37,7 +37,7 @@ class ApiServer:
 
     async def until(self, condition):
         """Wait until a synchronous condition on this server holds, and give what it gives."""
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             while not (found := condition()):
                 await self.changed.wait()
             return found

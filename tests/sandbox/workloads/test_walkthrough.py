@@ -54,7 +54,7 @@ class Cluster:
 
     async def until(self, kind, condition):
         """Watch a kind until a condition on its objects holds; gives them."""
-        with anyio.fail_after(15):
+        with anyio.fail_after(60):
             async with self.session.get(f"{self.url}{PATHS[kind]}?watch=true") as watch:
                 while not condition(found := await self.items(kind)):
                     await watch.content.readline()

@@ -55,7 +55,7 @@ async def get(network, pod, port=8090):
 
 async def get_patiently(network, pod):
     """Ask until the pod listens; nothing tells when it does so again after a restart."""
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while True:
             try:
                 return await get(network, pod)
