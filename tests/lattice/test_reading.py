@@ -175,3 +175,53 @@ async def test_all_that_somebody_deleted_shares_a_list(here: Watching) -> None:
         here.lattice.release.set()
     assert here.log.count("ListTargetGroups") == 1
     assert all(here.inventory.target_group(group_key(name)) is None for name in names)
+
+
+class Failing(Watched):
+    """Reads one operation badly, once."""
+
+    failing = ""
+
+    async def pages(
+        self, operation: str, params: Mapping[str, Any], *, lane: Lane = Lane.LIVE
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        if operation == self.failing:
+            self.failing = ""
+            raise RetryError(operation, "ThrottlingException", "too many")
+        async for page in super().pages(operation, params, lane=lane):
+            yield page
+
+
+async def test_what_could_not_be_read_anew_stays_suspect() -> None:
+    here = Here()
+    lattice = here.client = Failing()
+    here.restart()
+    await here.network()
+    await here.settle(service(), [group("parking")])
+    held, targets = here.inventory.service(KEY), here.inventory.target_group(group_key("parking"))
+    assert held is not None
+    assert targets is not None
+    listener = {
+        "name": "another",
+        "protocol": "HTTP",
+        "port": 8080,
+        "defaultAction": {"fixedResponse": {"statusCode": 404}},
+    }
+    await here.client.call("CreateListener", {"serviceIdentifier": held.id, **listener})
+    one = {"targetGroupIdentifier": targets.id, "targets": [{"id": "10.9.9.9", "port": 80}]}
+    await here.client.call("RegisterTargets", one)
+    here.inventory.mark_suspect(held.ref)
+    here.inventory.mark_suspect(targets.ref)
+    lattice.failing = "ListListeners"
+    with pytest.raises(RetryError):
+        await here.inventory.observe_service(KEY, service())
+    lattice.failing = "ListTargets"
+    with pytest.raises(RetryError):
+        await here.inventory.observe_target_group(group_key("parking"), group("parking"))
+    again = await here.inventory.observe_service(KEY, service())
+    assert again is not None
+    assert again.listeners is not None
+    assert 8080 in again.listeners
+    group_again = await here.inventory.observe_target_group(group_key("parking"), group("parking"))
+    assert group_again is not None
+    assert "10.9.9.9" in {target.ip for target in group_again.targets or ()}

@@ -178,9 +178,9 @@ class Inventory:
         if service is None or ident is None:
             return None
         self._turns.ask(mirror.service_claims, key, ident)
-        suspect = service.ref in mirror.suspects or (desired is not None and not mirror.ours(service.tags))
-        mirror.suspects.discard(service.ref)
-        await self._children.service(ident, lane, anew=suspect)
+        foreign = desired is not None and not mirror.ours(service.tags)
+        with mirror.reading(service.ref) as suspect:
+            await self._children.service(ident, lane, anew=suspect or foreign)
         read = mirror.services.get(ident)
         if read is not None and read.listeners is not service.listeners:
             self._warmth.found(service.groups(), read.groups())
@@ -301,9 +301,7 @@ class Inventory:
             return None
         self._turns.take(mirror.group_claims, key, ident)
         group = mirror.groups[ident]
-        suspect = group.ref in mirror.suspects
-        mirror.suspects.discard(group.ref)
-        with self._warmth.changing({"targetGroupIdentifier": ident}):
+        with mirror.reading(group.ref) as suspect, self._warmth.changing({"targetGroupIdentifier": ident}):
             await self._children.group(ident, lane, anew=suspect)
         group_ = mirror.groups.get(ident)
         if group_ is not None and desired is None and self._foreign_users(group_):

@@ -9,7 +9,8 @@ nothing is desired any more finds what it claimed, or what nobody claims and who
 a key that cleans up never reaches what another key is using.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, get_args
 
 from msgspec.structs import replace
@@ -251,6 +252,21 @@ class Mirror:
     def knows(self, kind: ResourceType, ident: str) -> bool:
         """Whether it is one of the services or target groups here."""
         return ident in (self.services if kind == "service" else self.groups)
+
+    @contextmanager
+    def reading(self, ref: ResourceRef) -> Iterator[bool]:
+        """Around reading a service or a target group: whether it is suspect, so that all of it is to be read anew.
+
+        It stays suspect if the reading fails: what it was suspected for has not been seen.
+        """
+        suspect = ref in self.suspects
+        self.suspects.discard(ref)
+        try:
+            yield suspect
+        except BaseException:
+            if suspect and self.knows(ref.type, ref.id):
+                self.suspects.add(ref)
+            raise
 
     def state(self, ref: ResourceRef) -> str | None:
         """The status as last read; None for what does not exist. A network has no states: it is ACTIVE if it exists.
