@@ -122,7 +122,13 @@ async def _change(
         if route is not None:
             env.add(route.key)
     elif translation.routes:
-        await add_leftovers(env, translation.routes[0].ref, again=applied.calls > 0)
+        for surplus in await env.inventory.surplus_of(key, lane=env.lane):
+            env.changes.seen(surplus)
+            env.add(surplus)
+        owner, *others = (contributor.ref for contributor in translation.routes)
+        await add_leftovers(env, owner, again=applied.calls > 0)
+        for other in others:
+            await add_leftovers(env, other, again=False)
     return pass_on(env, key, applied, failure=failure, news=gone)
 
 

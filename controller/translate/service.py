@@ -98,8 +98,8 @@ def _listener(owner: RouteRef, merged: MergedListener) -> DesiredListener | None
 
 
 def _alternative_name(owner: RouteRef, share: Share) -> str | None:
-    """What to call the service while the route's service of another hostname has its name: that of a further one."""
-    if not share.first or not share.key.hostname:
+    """What to call the service while one of another hostname, or of none, has its name: that of a further one."""
+    if not share.first:
         return None
     name = names.further_service_name(owner, share.key.hostname)
     return name if name != share.name else None

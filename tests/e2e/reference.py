@@ -96,7 +96,7 @@ class Reference:
             owner = shared.members[0].route
             found[shared.label] = {
                 "domain": shared.hostname or None,
-                # A service keeps the name that it was born with; only that of a route without hostnames is certain.
+                # A service keeps the name that it was born with; only that of one without a hostname is certain.
                 "name": None if shared.hostname else service_name(owner),
                 "networks": shared.networks,
                 "tags": {

@@ -208,6 +208,8 @@ class Inventory:
 
     async def _unclaimed(self, key: ServiceKey, lane: Lane) -> str | None:
         mirror = self._mirror
+        if key.hostname in mirror.services:
+            return key.hostname if mirror.service_claims.key_of(key.hostname) is None else None
         idents = mirror.service_domains[key.hostname] if key.route is None else mirror.service_routes[key.route]
         for ident in idents:
             if mirror.service_claims.key_of(ident) is None and await self._key_of(ident, lane) == key:
@@ -220,6 +222,18 @@ class Inventory:
             await self._children.associations(ident, lane)
             service = self._mirror.services[ident]
         return self._mirror.service_key(service) if self._mirror.ours(service.tags) else None
+
+    async def surplus_of(self, key: ServiceKey, *, lane: Lane = Lane.LIVE) -> list[ServiceKey]:
+        """Keys for those of our services that by what they bear would be this key's, which has another.
+
+        A crash leaves such a one, if what it was made for passes to another route meanwhile. Nothing is desired for
+        these keys: add them to the queue, and the services are deleted.
+        """
+        mirror = self._mirror
+        alike = mirror.service_domains[key.hostname] if key.route is None else mirror.service_routes[key.route]
+        free = [ident for ident in alike if mirror.service_claims.key_of(ident) is None]
+        keys = [await self._key_of(ident, lane) for ident in free]
+        return [one for one, ident in zip(keys, free, strict=True) if one is not None and one.hostname == ident]
 
     async def services_of(self, route: RouteRef, *, lane: Lane = Lane.LIVE) -> Mapping[ServiceKey, ObservedService]:
         """Our services whose tags name the route, each with the key whose it is, whether claimed or not.

@@ -339,7 +339,8 @@ class Mirror:
     def service_key(self, service: ObservedService) -> ServiceKey | None:
         """The key whose service this is: who claims it, else what tags, domain and associations say.
 
-        None while that cannot be told: the associations were not read, or its tags name no route.
+        None while that cannot be told: the associations were not read, or its tags name no route. If that key has
+        another service, then one that finds it by its id, and nothing is desired for.
         """
         claimed = self.service_claims.key_of(service.id)
         if claimed is not None:
@@ -348,13 +349,17 @@ class Mirror:
         if route is None:
             return None
         if service.custom_domain is None:
-            return ServiceKey(kind=route.kind, route=route)
-        if service.associations is None:
+            key = ServiceKey(kind=route.kind, route=route)
+        elif service.associations is None:
             return None
-        names = sorted(one.network_name or one.network_id for one in service.associations.values())
-        return ServiceKey(
-            kind=route.kind, hostname=service.custom_domain, networks=tuple(names), namespace=route.namespace
-        )
+        else:
+            names = sorted(one.network_name or one.network_id for one in service.associations.values())
+            key = ServiceKey(
+                kind=route.kind, hostname=service.custom_domain, networks=tuple(names), namespace=route.namespace
+            )
+        if self.service_claims.id_of(key) in self.services:
+            return ServiceKey(kind=route.kind, hostname=service.id, namespace=route.namespace)
+        return key
 
     def group_key(self, group: ObservedTargetGroup) -> TargetGroupKey | None:
         """The key whose group this is: who claims it, else one that finds it by its id, and nothing is desired for.
