@@ -61,6 +61,41 @@ async def test_a_key_at_rest_that_loses_what_it_claimed_is_woken_to_see_it(here:
     assert here.inventory.service(NARROW) is None
 
 
+async def test_while_one_reads_a_service_that_may_become_its_own_nobody_works_on_it(here: Turning) -> None:
+    await here.network()
+    await here.network("other")
+    await here.settle(hostname_service(NARROW, 80), key=NARROW)
+    held = here.inventory.service(NARROW)
+    assert held is not None
+    here.inventory.mark_suspect(held.ref)
+    reads, go_on = anyio.Event(), anyio.Event()
+    call = here.client.call
+
+    async def slow(operation: str, *arguments: Any, **more: Any) -> Any:
+        if operation == "GetListener":
+            reads.set()
+            await go_on.wait()
+        return await call(operation, *arguments, **more)
+
+    here.client.call = slow
+
+    async def wide() -> None:
+        with here.inventory.pass_of(WIDE):
+            await here.service_pass(hostname_service(WIDE, 80), WIDE)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wide)
+        await reads.wait()
+        with here.inventory.pass_of(NARROW), pytest.raises(TakenError):
+            await here.service_pass(hostname_service(NARROW, 80, 8080), NARROW)
+        go_on.set()
+    assert NARROW in here.woken
+    assert here.inventory.service(NARROW) is None
+    found = here.inventory.service(WIDE)
+    assert found is not None
+    assert found.id == held.id
+
+
 async def test_listeners_of_a_pass_that_was_under_way_are_not_left_behind_by_the_key_that_follows(
     here: Turning,
 ) -> None:

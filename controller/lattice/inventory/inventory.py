@@ -179,7 +179,7 @@ class Inventory:
             return None
         self._turns.ask(mirror.service_claims, key, ident)
         foreign = desired is not None and not mirror.ours(service.tags)
-        with mirror.reading(service.ref) as suspect:
+        with self._turns.reading(key, ident), mirror.reading(service.ref) as suspect:
             await self._children.service(ident, lane, anew=suspect or foreign)
         read = mirror.services.get(ident)
         if read is not None and read.listeners is not service.listeners:

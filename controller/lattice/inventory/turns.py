@@ -6,7 +6,8 @@ route changes a backend's port. If the new key began while the old one is still 
 of each other would be run on one resource, and nobody would look at what the later one left.
 
 So a key that wants what a key in its pass uses is turned away, and woken when that pass has ended. What is taken from a
-key that rests wakes that key, to see what it has now.
+key that rests wakes that key, to see what it has now. A service is read before it is known whether it may be taken;
+whose it is begins no work on it meanwhile, or what was read would be out of date and be believed.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ class Turns:
         self._wake = wake
         self._passing: dict[Key, dict[Key, None]] = {}
         """Keys in their passes, each with those that wait for its end."""
+        self._readers: dict[str, Key] = {}
+        """Who reads what at present, by ids."""
 
     @contextmanager
     def pass_of(self, key: Key) -> Iterator[None]:
@@ -48,10 +51,19 @@ class Turns:
 
     def ask(self, claims: Claims[Claimant], key: Claimant, ident: str) -> None:
         """Whether the key may have it. Raises TakenError if not now."""
-        holder: Key | None = claims.key_of(ident)
-        if holder is not None and holder != key and holder in self._passing:
-            self._passing[holder][key] = None
-            raise TakenError(key, holder)
+        for holder in (claims.key_of(ident), self._readers.get(ident)):
+            if holder is not None and holder != key and holder in self._passing:
+                self._passing[holder][key] = None
+                raise TakenError(key, holder)
+
+    @contextmanager
+    def reading(self, key: Key, ident: str) -> Iterator[None]:
+        """Around reading what the key may have (`ask`): nobody else works on it meanwhile."""
+        self._readers[ident] = key
+        try:
+            yield
+        finally:
+            self._readers.pop(ident, None)
 
     def take(self, claims: Claims[Claimant], key: Claimant, ident: str) -> None:
         """Claim it. Raises TakenError."""
