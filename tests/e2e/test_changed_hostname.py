@@ -68,10 +68,11 @@ async def tried(one: World, call: str, times: int = 1) -> None:
     await eventually(check)
 
 
-async def test_the_old_service_goes_after_all_of_the_new_one_is_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hostnames", [[NEW], []], ids=["another", "none"])
+async def test_the_old_service_goes_after_all_of_the_new_one_is_there(tmp_path: Path, hostnames: list[str]) -> None:
     async with hotel(tmp_path) as one:
         mark = one.lattice.calls.mark()
-        await rename(one, NEW)
+        await rename(one, *hostnames)
         await settled(one, check_lattice)
         calls = [record.operation for record in one.lattice.calls.since(mark)]
         first = min(place for place, call in enumerate(calls) if call.startswith("Delete"))
