@@ -23,10 +23,7 @@ async def add_leftovers(env: Environment, route: RouteRef, *, again: bool) -> bo
     for key in left_over:
         env.changes.seen(key)
         env.add(key)
-    if asked_for or left_over:
-        env.looked_over.add(route)
-    else:
-        env.looked_over.discard(route)
+    env.looked_over.add(route)
     return bool(asked_for or left_over)
 
 

@@ -110,6 +110,8 @@ async def _release(env: Environment, resource: Resource[Any], route: Route, ref:
     left = await add_leftovers(env, ref, again=True)
     if not left and await env.inventory.find_missed(ref, lane=env.lane):
         left = await add_leftovers(env, ref, again=True)
+    if not left:
+        env.looked_over.discard(ref)
     if not left and not env.board.holds_up(ref) and not keeps(env, route):
         answer = await update_finalizers(env.kube, resource, route, remove=[finalizer])
         env.observe(resource, answer)
