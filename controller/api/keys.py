@@ -54,6 +54,7 @@ class ServiceKey(msgspec.Struct, frozen=True, eq=False):
     route: RouteRef | None = None
     """Set for a route without effective hostnames; then `hostname` is empty and `networks` does not count."""
     hostname: str = ""
+    """A custom domain name; or the id of a Lattice service that nobody asks for and whose own key has another."""
     networks: tuple[str, ...] = ()
     """Sorted names of service networks."""
     namespace: str = ""

@@ -60,7 +60,8 @@ def _awaited(
     """What changes by itself and is waited for, perhaps nothing, for each of the routes that the service was of; None
     for those that lack nothing. Empty where the service does not stay."""
     owner = route_of_service(observed.tags)
-    if owner is None or not _lives(env, owner) or _is_in_the_way(env, key):
+    surplus = key.hostname == observed.id
+    if owner is None or surplus or not _lives(env, owner) or _is_in_the_way(env, key):
         return {}
     wanted: list[DesiredService] = []
     awaited: dict[RouteRef, tuple[ResourceRef, ...] | None] = {}

@@ -1,10 +1,14 @@
 """Keeps one Lattice service, its associations, listeners and rules as its routes want them."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+import anyio.lowlevel
 
 from controller import logs
 from controller.api.keys import ObjectKey, RouteRef, ServiceKey
 from controller.api.resources import ROUTES
+from controller.gateway.view import UnknownError
 from controller.lattice.apply import Applied
 from controller.lattice.errors import SuspectError
 from controller.lattice.inventory.mirror import route_of_service
@@ -121,15 +125,26 @@ async def _change(
         route = env.board.let_go(key)
         if route is not None:
             env.add(route.key)
-    elif translation.routes:
-        for surplus in await env.inventory.surplus_of(key, lane=env.lane):
-            env.changes.seen(surplus)
-            env.add(surplus)
-        owner, *others = (contributor.ref for contributor in translation.routes)
-        await add_leftovers(env, owner, again=applied.calls > 0)
-        for other in others:
+    result = pass_on(env, key, applied, failure=failure, news=gone)
+    if not gone and translation.routes:
+        await _add_leftovers(env, key, [contributor.ref for contributor in translation.routes], again=applied.calls > 0)
+    return result
+
+
+async def _add_leftovers(env: Environment, key: ServiceKey, refs: Sequence[RouteRef], *, again: bool) -> None:
+    """Have done away with what a crash has left of these routes, oldest first, and of the key itself.
+
+    What is not known of one that shares the service is looked for when it is: the others do not wait for that.
+    """
+    for surplus in await env.inventory.surplus_of(key, lane=env.lane):
+        env.changes.seen(surplus)
+        env.add(surplus)
+    owner, *others = refs
+    await add_leftovers(env, owner, again=again)
+    for other in others:
+        with suppress(UnknownError):
             await add_leftovers(env, other, again=False)
-    return pass_on(env, key, applied, failure=failure, news=gone)
+        await anyio.lowlevel.checkpoint()
 
 
 def _feed(env: Environment, key: ServiceKey, refs: Sequence[RouteRef]) -> None:

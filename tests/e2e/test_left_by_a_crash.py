@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from controller.api.keys import RouteRef
+from controller.gateway.view import UnknownError
+from controller.reconcile.environment import Environment
+from controller.reconcile.leftovers import add_leftovers
 from sandbox.lattice.services import create_service
 from sandbox.lattice.state import Call
 from tests.e2e.harness import PREFIX, World, world
@@ -42,6 +46,19 @@ async def test_of_a_hostname_that_the_route_has_no_more(tmp_path: Path, name: st
         leave(one, name, "former.example.com")
         await one.start()
         await settled(one, check_lattice)
+
+
+async def test_what_cannot_be_told_of_one_route_holds_up_nobody_who_shares_its_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look(env: Environment, ref: RouteRef, *, again: bool) -> bool:
+        if ref.name == "second":
+            raise UnknownError("EndpointSlice", "one of them cannot be read")
+        return await add_leftovers(env, ref, again=again)
+
+    monkeypatch.setattr("controller.reconcile.service.add_leftovers", look)
+    async with world(tmp_path) as one:
+        await two_of_a_hostname(one)
 
 
 @pytest.mark.parametrize("name", ["first", "second"])

@@ -9,6 +9,8 @@ from controller.api.keys import Key, ServiceKey
 from controller.lattice.apply import Applier
 from controller.lattice.errors import SuspectError
 from controller.lattice.inventory import Inventory, TakenError
+from controller.lattice.inventory.mirror import Claims
+from controller.lattice.inventory.turns import Turns
 from controller.lattice.plan import plan_service
 from tests.lattice.here import Here
 from tests.lattice.world import IDENTITY, ROUTE, group, group_key, listener, rule, service
@@ -94,6 +96,16 @@ async def test_while_one_reads_a_service_that_may_become_its_own_nobody_works_on
     found = here.inventory.service(WIDE)
     assert found is not None
     assert found.id == held.id
+
+
+def test_what_was_created_is_not_claimed_while_another_key_that_met_its_name_reads_it() -> None:
+    turns, claims = Turns(lambda _: None), Claims[ServiceKey]()
+    with turns.pass_of(NARROW), turns.pass_of(WIDE):
+        with turns.reading(WIDE, "svc-1"):
+            turns.keep(claims, NARROW, "svc-1")
+        assert claims.key_of("svc-1") is None
+        turns.keep(claims, NARROW, "svc-1")
+        assert claims.key_of("svc-1") == NARROW
 
 
 async def test_listeners_of_a_pass_that_was_under_way_are_not_left_behind_by_the_key_that_follows(

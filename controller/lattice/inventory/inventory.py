@@ -198,7 +198,8 @@ class Inventory:
         named = [mirror.services[ident] for ident in mirror.service_names[desired.name]]
         otherwise = [mirror.services[ident] for ident in mirror.service_names[desired.alternative_name or ""]]
         for service in (*named, *otherwise):
-            if mirror.ours(service.tags) and service.custom_domain == desired.custom_domain:
+            another = key.route is not None and route_of_service(service.tags) not in {None, key.route}
+            if mirror.ours(service.tags) and service.custom_domain == desired.custom_domain and not another:
                 return service.id
         if (ident := await self._unclaimed(key, lane)) is not None:
             return ident
@@ -208,8 +209,10 @@ class Inventory:
 
     async def _unclaimed(self, key: ServiceKey, lane: Lane) -> str | None:
         mirror = self._mirror
-        if key.hostname in mirror.services:
-            return key.hostname if mirror.service_claims.key_of(key.hostname) is None else None
+        surplus = mirror.services.get(key.hostname)
+        if surplus is not None:
+            free = mirror.ours(surplus.tags) and mirror.service_claims.key_of(surplus.id) is None
+            return surplus.id if free else None
         idents = mirror.service_domains[key.hostname] if key.route is None else mirror.service_routes[key.route]
         for ident in idents:
             if mirror.service_claims.key_of(ident) is None and await self._key_of(ident, lane) == key:
@@ -217,11 +220,11 @@ class Inventory:
         return None
 
     async def _key_of(self, ident: str, lane: Lane) -> ServiceKey | None:
-        service = self._mirror.services[ident]
-        if service.custom_domain is not None and service.associations is None:
+        service = self._mirror.services.get(ident)
+        if service is not None and service.custom_domain is not None and service.associations is None:
             await self._children.associations(ident, lane)
-            service = self._mirror.services[ident]
-        return self._mirror.service_key(service) if self._mirror.ours(service.tags) else None
+            service = self._mirror.services.get(ident)
+        return self._mirror.service_key(service) if service is not None and self._mirror.ours(service.tags) else None
 
     async def surplus_of(self, key: ServiceKey, *, lane: Lane = Lane.LIVE) -> list[ServiceKey]:
         """Keys for those of our services that by what they bear would be this key's, which has another.

@@ -51,10 +51,15 @@ class Turns:
 
     def ask(self, claims: Claims[Claimant], key: Claimant, ident: str) -> None:
         """Whether the key may have it. Raises TakenError if not now."""
-        for holder in (claims.key_of(ident), self._readers.get(ident)):
-            if holder is not None and holder != key and holder in self._passing:
-                self._passing[holder][key] = None
-                raise TakenError(key, holder)
+        other = self._at_work(claims, key, ident)
+        if other is not None:
+            self._passing[other][key] = None
+            raise TakenError(key, other)
+
+    def _at_work(self, claims: Claims[Claimant], key: Claimant, ident: str) -> Key | None:
+        """Another key in its pass, which uses or reads it."""
+        others = (claims.key_of(ident), self._readers.get(ident))
+        return next((one for one in others if one is not None and one != key and one in self._passing), None)
 
     @contextmanager
     def reading(self, key: Key, ident: str) -> Iterator[None]:
@@ -75,6 +80,5 @@ class Turns:
 
     def keep(self, claims: Claims[Claimant], key: Claimant, ident: str) -> None:
         """Claim what the key has just made, unless another one has met its name meanwhile and is at work on it."""
-        holder: Key | None = claims.key_of(ident)
-        if holder == key or holder not in self._passing:
+        if self._at_work(claims, key, ident) is None:
             self.take(claims, key, ident)
