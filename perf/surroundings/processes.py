@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -83,8 +83,8 @@ async def _running(kind: str) -> AsyncGenerator[Server]:
 
 
 def pin(core: int) -> None:
-    """Keep this process on one core, where there are as many."""
-    if core in os.sched_getaffinity(0):
+    """Keep this process on one core, where there are as many: also if whoever started it is kept on another."""
+    with suppress(OSError):
         os.sched_setaffinity(0, {core})
 
 
